@@ -1,0 +1,53 @@
+/**
+ * Reads a process's settings once, at start, by one schema that gives the check,
+ * the type and the default. Every problem is reported at once, by name; values
+ * are never printed, for some of them are secrets. Only files called `config.ts`
+ * read the environment.
+ */
+import Type, { type Static, type TObject, type TProperties } from 'typebox'
+import Value from 'typebox/value'
+
+/** Settings that every Convoy process takes. */
+export const COMMON = {
+  CONVOY_CLUSTER: Type.String({ pattern: '^[a-z0-9-]{1,40}$', default: 'main' }),
+  CONVOY_AMQP_URL: Type.String({ pattern: '^amqps?://' }),
+  /** `host:port[,host:port...]`; the cluster's chroot is added by platform/zookeeper.ts. */
+  CONVOY_ZOOKEEPER: Type.String({ minLength: 3 }),
+  /** `user:password` for ZooKeeper's digest scheme. */
+  CONVOY_ZOOKEEPER_AUTH: Type.String({ pattern: '^[^:]+:.+$' }),
+  CONVOY_SESSION_TIMEOUT_MS: Type.Integer({ minimum: 400, maximum: 60_000, default: 2_000 }),
+  CONVOY_LOG_LEVEL: Type.Union(
+    ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map(level =>
+      Type.Literal(level)
+    ),
+    { default: 'info' }
+  )
+}
+
+/** Settings of the processes that answer HTTP. Port 0 takes a free one. */
+export const HTTP = {
+  CONVOY_HTTP_HOST: Type.String({ default: '127.0.0.1' }),
+  CONVOY_HTTP_PORT: Type.Integer({ minimum: 0, maximum: 65_535, default: 0 })
+}
+
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/**
+ * @returns the checked settings, frozen, of the variables in `properties` alone
+ * @throws ConfigError naming every variable that is missing or wrong
+ */
+export function loadConfig<P extends TProperties>(
+  properties: P,
+  env: NodeJS.ProcessEnv = process.env
+): Readonly<Static<TObject<P>>> {
+  const schema = Type.Object(properties)
+  const known = Value.Default(schema, Value.Clean(schema, { ...env }))
+  const config = Value.Convert(schema, known)
+  if (!Value.Check(schema, config)) {
+    const problems = Value.Errors(schema, config).map(p => `${p.instancePath} ${p.message}`)
+    throw new ConfigError(['bad environment:', ...problems].join('\n  '))
+  }
+  return Object.freeze(config) as Readonly<Static<TObject<P>>>
+}

@@ -1,0 +1,96 @@
+/**
+ * What orchestrators and workers say to each other over `writeQ`, `readQ`,
+ * `strongQ` and the orchestrators' reply queues. One AMQP message carries all
+ * that a lane had gathered; the worker answers in messages of its own choosing.
+ */
+import { decodeFrame, encodeFrame } from './frame.ts'
+
+/** JSON values as they came from the caller; the worker hands them to PostgreSQL as text. */
+export type Param = string | number | boolean | null | readonly unknown[] | object
+
+/** `clear` empties every table of the application; its `sql` is ''. */
+export type StatementKind = 'read' | 'dml' | 'ddl' | 'truncate' | 'clear'
+
+export interface Statement {
+  readonly sql: string
+  readonly params: readonly Param[]
+  readonly kind: StatementKind
+  readonly expectRows?: number
+}
+
+/** One transaction. Admitted already: each `sql` is one statement of its `kind`. */
+export interface WriteCommand {
+  readonly requestId: string
+  /** Digest of the statements: the same id with another digest is refused. */
+  readonly commandHash: string
+  readonly statements: readonly Statement[]
+  /** Milliseconds left to the deadline when the message was sent; counted from receipt. */
+  readonly ttlMs: number
+  /** False only for an id that the orchestrator has just made up itself and sends the first time. */
+  readonly mayRepeat: boolean
+}
+
+export interface ReadCommand {
+  /** Unique per attempt at the asking orchestrator; comes back in the reply. */
+  readonly readId: string
+  readonly sql: string
+  readonly params: readonly Param[]
+  readonly minIndex?: number
+  readonly ttlMs: number
+}
+
+/** On `strongQ` only: what became of a write. Answered 200 with the stored body, or 404. */
+export interface OutcomeQuery {
+  readonly readId: string
+  readonly outcomeOf: string
+  readonly ttlMs: number
+}
+
+export interface WriteMessage {
+  readonly replyTo: string
+  readonly commands: readonly WriteCommand[]
+}
+export interface ReadMessage {
+  readonly replyTo: string
+  readonly reads: readonly (ReadCommand | OutcomeQuery)[]
+}
+
+/** `body` is the whole HTTP body, JSON text, made by the worker and passed on as it is. */
+export interface Reply {
+  /** The request id of a write, the read id of a read. */
+  readonly id: string
+  readonly kind: 'write' | 'read'
+  readonly status: number
+  readonly body: string
+}
+
+export const encodeMessage = (message: WriteMessage | ReadMessage): Buffer =>
+  Buffer.from(JSON.stringify(message))
+
+export const decodeWrites = (content: Buffer): WriteMessage =>
+  JSON.parse(content.toString()) as WriteMessage
+
+export const decodeReads = (content: Buffer): ReadMessage =>
+  JSON.parse(content.toString()) as ReadMessage
+
+export const isOutcomeQuery = (read: ReadCommand | OutcomeQuery): read is OutcomeQuery =>
+  'outcomeOf' in read
+
+export function encodeReplies(replies: readonly Reply[]): Buffer {
+  const header = replies.map(({ id, kind, status }) => ({ id, kind, status }))
+  return encodeFrame(
+    header,
+    replies.map(reply => reply.body)
+  )
+}
+
+/** Bodies stay bytes: the orchestrator sends them on without looking inside. */
+export function decodeReplies(
+  content: Buffer
+): { id: string; kind: 'write' | 'read'; status: number; body: Buffer }[] {
+  const { header, parts } = decodeFrame(content)
+  return (header as Omit<Reply, 'body'>[]).map((reply, i) => ({
+    ...reply,
+    body: parts[i] ?? Buffer.alloc(0)
+  }))
+}

@@ -1,0 +1,62 @@
+/**
+ * Paths below the cluster's chroot in ZooKeeper, and what they hold (JSON).
+ */
+
+export const STATE = '/state'
+export const WORKERS = '/workers'
+export const ORCHESTRATORS = '/orchestrators'
+export const SUPERVISOR = '/supervisor'
+export const SERVICES = '/services'
+export const CONFIG = '/config'
+
+export const chrootOf = (cluster: string) => `/convoy/${cluster}`
+
+/** The single truth about who leads and who counts. Changed only by compare-and-set. */
+export interface ClusterState {
+  readonly clusterId: string
+  /** 0 and nobody named: made by `init`, no worker has led yet. */
+  readonly term: number
+  readonly master: string | null
+  readonly inSync: readonly string[]
+}
+
+export type WorkerRole = 'starting' | 'joining' | 'replica' | 'candidate' | 'master' | 'fenced'
+
+export interface WorkerNode {
+  readonly pid: number
+  readonly host: string
+  /** Container id, where the worker lives in one. */
+  readonly container: string | null
+  readonly role: WorkerRole
+  /** The term of `role`: of a master the one it leads, of a candidate the one it stands for. */
+  readonly term: number
+  readonly last: { readonly index: number; readonly term: number }
+  /** Where a physical copy can be taken from. */
+  readonly clone: { readonly host: string; readonly port: number } | null
+  readonly reachesAmqp: boolean
+  /** Why a fenced worker is fenced, in words for an operator. */
+  readonly trouble: string | null
+  readonly diverged: boolean
+  /** Log index from which a joining worker still needs entries. */
+  readonly needsFrom: number | null
+  readonly since: string
+  /** For `cluster`: figures of the last second or so. */
+  readonly figures: WorkerFigures
+}
+
+export interface WorkerFigures {
+  readonly applied: number
+  readonly readsPerS: number
+  readonly cpuPercent: number
+  readonly memoryMiB: number
+}
+
+export interface OrchestratorNode {
+  readonly http: string
+  readonly pid: number
+}
+
+export interface ServiceNode {
+  readonly http: string
+  readonly pid: number
+}
