@@ -8,8 +8,8 @@ import { decodeFrame, encodeFrame } from './frame.ts'
 /** JSON values as they came from the caller; the worker hands them to PostgreSQL as text. */
 export type Param = string | number | boolean | null | readonly unknown[] | object
 
-/** `clear` empties every table of the application; its `sql` is ''. */
-export type StatementKind = 'read' | 'dml' | 'ddl' | 'truncate' | 'clear'
+/** `clear` empties every table of the application, `verify` sums them on every worker; their `sql` is ''. */
+export type StatementKind = 'read' | 'dml' | 'ddl' | 'truncate' | 'clear' | 'verify'
 
 export interface Statement {
   readonly sql: string

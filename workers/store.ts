@@ -1,0 +1,133 @@
+/**
+ * What the protocol asks of a worker's own database. `workers/postgres/` keeps
+ * these promises; nothing outside that folder knows SQL of Convoy's own tables.
+ *
+ * One caller, one thing at a time: `execute`, `beginTerm` and `apply` are never
+ * called while another of them runs. Reads run beside them.
+ * Every one of them is durable when its promise resolves (fsync is on).
+ */
+import type { ReadCommand, WriteCommand } from '../platform/wire/requests.ts'
+import type { Entry, Position } from './entry.ts'
+
+/** What a worker remembers beside its log. `/state` below this means ZooKeeper lost its memory. */
+export interface Memory {
+  readonly clusterId: string
+  readonly term: number
+  /** Version of the `/state` znode last seen in `term`. */
+  readonly stateVersion: number
+}
+
+/** What became of one command of a batch, in the batch's order. */
+export type Executed =
+  /** A new entry stands in the log; answered when it is committed. */
+  | { readonly kind: 'entry'; readonly entry: Entry }
+  /** The id has a result already, here or earlier in the batch: answered when `index` is committed. */
+  | {
+      readonly kind: 'repeat'
+      readonly index: number
+      readonly term: number
+      readonly status: number
+      readonly result: string
+    }
+  /** What the command alone decides (an id used again for another command): no entry, answered at once. */
+  | { readonly kind: 'refused'; readonly status: number; readonly result: string }
+
+export interface Answer {
+  readonly status: number
+  /** The whole HTTP body, JSON text. */
+  readonly body: string
+}
+
+/** Sums of one table, equal on workers that hold the same rows. */
+export interface TableSum {
+  readonly table: string
+  readonly rows: string
+  readonly sum: string
+}
+
+export interface Verified {
+  readonly index: number
+  /** Names of tables whose sums differ from the master's; empty when all are equal. */
+  readonly differing: readonly string[]
+}
+
+export interface Store extends AsyncDisposable {
+  readonly memory: Memory
+  /** End of the log, as of the last commit. */
+  readonly last: Position
+  /** What the last `verify` entry found here; the master is equal to itself. */
+  readonly verified: Verified | null
+
+  /** Raises what is remembered, durably; lower values change nothing. */
+  remember(memory: Memory): Promise<void>
+
+  /**
+   * Master: runs a batch in one transaction, a savepoint per command, and appends
+   * an entry per new command.
+   * @throws TermRaisedError when the stored term is above `term`; nothing was done
+   */
+  execute(batch: readonly WriteCommand[], term: number): Promise<Executed[]>
+
+  /** Master: raises the stored term to `term` and appends its empty first entry, in one transaction. */
+  beginTerm(term: number): Promise<Entry>
+
+  /**
+   * Replica: applies entries that follow `last`, in one transaction with their log rows.
+   * @throws TermRaisedError when the stored term is above `term`; nothing was done
+   * @throws DivergedError when an entry does not change exactly the rows it names; nothing was done
+   */
+  apply(entries: readonly Entry[], term: number): Promise<void>
+
+  /**
+   * Entries after `index`, in order, up to about `maxBytes` (at least one if there is one).
+   * `pruned` when the log no longer reaches back so far.
+   */
+  entriesAfter(
+    index: number,
+    maxBytes: number
+  ): Promise<{ readonly prev: Position; readonly entries: readonly Entry[] } | 'pruned'>
+
+  /** Undefined where the log does not hold `index` (pruned, or beyond the end). */
+  checksumAt(index: number): Promise<string | undefined>
+
+  /**
+   * Runs reads, each in a read-only snapshot that also tells its applied index, as
+   * the role that cannot write. An answer may leave once `applied` is committed.
+   * Never rejects for a fault of the read itself: that is an `Answer` (400 CONVOY_SQL, 413 ...).
+   */
+  read(
+    reads: readonly ReadCommand[]
+  ): Promise<readonly { readonly applied: number; readonly answer: Answer }[]>
+
+  /** What a write came to, as a whole HTTP answer; undefined when the log does not know the id. */
+  outcome(requestId: string): Promise<{ index: number; answer: Answer } | undefined>
+
+  /** Forgets log entries and results that the limits let go, but no entry after `keepAfter`. */
+  prune(keepAfter: number): Promise<void>
+
+  /** Ends the transaction that runs now, if any, as an error of its caller. Used before an election. */
+  cancel(): Promise<void>
+}
+
+/** This worker has promised itself to a later term. */
+export class TermRaisedError extends Error {
+  override readonly name = 'TermRaisedError'
+}
+
+/** The rows here are not those the log speaks of. */
+export class DivergedError extends Error {
+  override readonly name = 'DivergedError'
+}
+
+/** Body of a write's HTTP answer; `result` as in an entry. */
+export function writeBody(outcome: {
+  requestId: string
+  index: number
+  term: number
+  status: number
+  result: string
+}): string {
+  if (outcome.status !== 200) return outcome.result
+  const { requestId, index, term, result } = outcome
+  return `{"requestId":${JSON.stringify(requestId)},"index":${index},"term":${term},"results":${result}}`
+}
