@@ -37,9 +37,15 @@ export async function openHttp(options: HttpOptions) {
     requestIdHeader: 'x-request-id',
     requestIdLogLabel: 'requestId',
     forceCloseConnections: 'idle',
+    frameworkErrors: replyWithError,
+    // A username of 1,000 characters is up to 12,000 bytes in a path.
+    routerOptions: { maxParamLength: 16_384 },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } }
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.setErrorHandler(replyWithError)
+  app.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send({ code: 'CONVOY_NOT_FOUND', message: 'no such path' })
+  )
   collectDefaultMetrics({ register: options.metrics })
   await app.register(swagger, {
     openapi: { openapi: '3.1.0', info: { title: options.title, version: '1' } }
