@@ -1,0 +1,91 @@
+/**
+ * Elections. A worker stands when `/state` names it and the master's znode is gone
+ * or says otherwise; the best of those who stand does one compare-and-set.
+ * Any member of the in-sync set is safe to elect (NAMED), the longest log only
+ * spares clones; what makes it safe is STAND: who stands confirms the old term no more.
+ */
+import type { ClusterState } from '../../platform/wire/znodes.ts'
+import type { Candidate, Peer, State, Step } from './state.ts'
+import { isNamed, stay, step, withRole } from './steps.ts'
+
+/** Nobody has led yet: whoever has an empty log may be the first. */
+const isUnled = (cluster: ClusterState) => cluster.term === 0 && cluster.master === null
+
+/** The master of `/state` is absent, or its znode does not say that it is master of this term. */
+export function masterGone(cluster: ClusterState, peers: ReadonlyMap<string, Peer>): boolean {
+  const master = cluster.master === null ? undefined : peers.get(cluster.master)
+  if (master === undefined) return true
+  // Just elected, its znode may still say that it stands for the term it has won.
+  const leads = master.role === 'master' || master.role === 'candidate'
+  return !leads || master.term !== cluster.term
+}
+
+export function mustStand(state: State): boolean {
+  const { known, peers, role } = state
+  if (known === null || peers === null || !state.session || !state.amqp) return false
+  if (role.kind !== 'follower' && role.kind !== 'waiting') return false
+  if (state.diverged !== null && state.diverged.kind !== 'log') return false
+  if (known.state.term < state.term) return false // a newer master exists
+  if (isUnled(known.state)) return state.last.index === 0
+  return isNamed(state) && masterGone(known.state, peers)
+}
+
+export function stand(state: State, nowMs: number): Step {
+  const term = (state.known?.state.term ?? 0) + 1
+  const role: Candidate = { kind: 'candidate', term, sinceMs: nowMs, published: false }
+  const next = withRole(state, role)
+  return state.working === null ? stay(next) : step(next, { do: 'cancelWork' })
+}
+
+/** What a candidate does by itself, whatever just happened. */
+export function advanceCandidate(state: State, nowMs: number): Step {
+  const { role, known, peers } = state
+  if (role.kind !== 'candidate' || known === null || peers === null) return stay(state)
+  if (!role.published || state.casPending || !state.amqp || !state.session) return stay(state)
+  const wait = waitMs(state, role, peers)
+  if (wait === null || nowMs - role.sinceMs < wait) return stay(state)
+  const to = {
+    ...known.state,
+    term: role.term,
+    master: state.self.id,
+    inSync: newMembers(state, role)
+  }
+  return step({ ...state, casPending: true }, { do: 'cas', version: known.version, to })
+}
+
+/** Members of the old set that stand, by worth: highest (term, index), then lowest pid, then id. */
+function standing(state: State, role: Candidate): readonly (readonly [string, Peer])[] {
+  const members = state.known?.state.inSync ?? []
+  const found = members.flatMap((id): [string, Peer][] => {
+    const peer = state.peers?.get(id)
+    if (peer === undefined || peer.role !== 'candidate' || peer.term !== role.term) return []
+    return [[id, peer]]
+  })
+  return found.sort(([idA, a], [idB, b]) => {
+    if (a.last.term !== b.last.term) return b.last.term - a.last.term
+    if (a.last.index !== b.last.index) return b.last.index - a.last.index
+    return a.pid - b.pid || (idA < idB ? -1 : 1)
+  })
+}
+
+/** How long after it began to stand this one acts: the best first, the next one step later. */
+function waitMs(state: State, role: Candidate, peers: ReadonlyMap<string, Peer>): number | null {
+  const cluster = state.known?.state
+  if (cluster === undefined) return null
+  if (isUnled(cluster)) return 0
+  const ranked = standing(state, role).map(([id]) => id)
+  const rank = ranked.indexOf(state.self.id)
+  if (rank < 0) return null // its own znode has not come back to it yet
+  const live = cluster.inSync.filter(id => peers.get(id)?.reachesAmqp === true)
+  const complete = live.every(id => ranked.includes(id))
+  return (complete ? 0 : state.settings.electionStepMs) + rank * state.settings.electionStepMs
+}
+
+/** Itself and who stood with it, filled up to `minCopies` with others of the old set. */
+function newMembers(state: State, role: Candidate): readonly string[] {
+  const stood = standing(state, role).map(([id]) => id)
+  const members = [...new Set([state.self.id, ...stood])]
+  const others = (state.known?.state.inSync ?? []).filter(id => !members.includes(id))
+  const missing = Math.max(0, state.settings.minCopies - members.length)
+  return [...members, ...others.slice(0, missing)]
+}

@@ -1,0 +1,218 @@
+/**
+ * A replica: checks its log against the master's, takes entries in order, applies
+ * and confirms them. Drawn in docs/protocol.md.
+ * Keeps TERM and MATCHED (state.ts).
+ */
+import { checksumOf, type Entry, positionOf } from '../entry.ts'
+import type { Append, Pruned } from './messages.ts'
+import type { Divergence, Follower, State, Step } from './state.ts'
+import { isNamed, stay, step, then, withRole } from './steps.ts'
+
+/** Entries held beyond `last`; what does not fit is fetched later. */
+const PENDING_MAX = 8_192
+/** Bytes of changes applied in one transaction. */
+const APPLY_BYTES = 4 * 1024 * 1024
+const FETCH_RETRY_MS = 100
+
+/** Follows the master of `term`; its log is compared anew. */
+export function follow(state: State, leader: { term: number; master: string }): Step {
+  const role: Follower = {
+    kind: 'follower',
+    term: leader.term,
+    master: leader.master,
+    ackTo: null,
+    matched: false,
+    tail: state.last,
+    pending: [],
+    barrier: 0,
+    fetchedAtMs: Number.NEGATIVE_INFINITY,
+    held: null
+  }
+  const next = withRole(state, role)
+  return leader.term > state.term ? step(next, { do: 'remember', term: leader.term }) : stay(next)
+}
+
+export function onAppend(state: State, message: Append, nowMs: number): Step {
+  if (message.from === state.self.id || state.diverged !== null) return stay(state)
+  if (message.term < state.term) return refuse(state, message) // TERM
+  const { role } = state
+  if (role.kind === 'fenced') return stay(state)
+  if (role.kind === 'candidate' && message.term < role.term) return stay(state) // STAND
+  if (role.kind === 'leader' && message.term === role.term) return stay(state)
+  if (role.kind !== 'follower' || role.term < message.term) {
+    const followed = follow(state, { term: message.term, master: message.from })
+    return then(followed, next => hold(next, message))
+  }
+  if (message.term !== role.term) return stay(state)
+  // TERM: nothing is taken before the term is stored.
+  if (state.term !== role.term) return hold(state, message)
+  const heard: Follower = { ...role, ackTo: message.ackTo }
+  if (heard.matched) return take(withRole(state, heard), heard, message, nowMs)
+  return match(withRole(state, heard), heard, message, nowMs)
+}
+
+function hold(state: State, message: Append): Step {
+  const { role } = state
+  return role.kind === 'follower' ? stay(withRole(state, { ...role, held: message })) : stay(state)
+}
+
+/** Takes up what had to wait, once the term is stored and the log stands still. */
+export function resume(state: State, nowMs: number): Step {
+  const { role } = state
+  if (role.kind !== 'follower' || role.held === null || state.working !== null) return stay(state)
+  if (state.term !== role.term) return stay(state)
+  return onAppend(withRole(state, { ...role, held: null }), role.held, nowMs)
+}
+
+/** MATCHED: equal checksums at an index mean equal logs up to it. */
+function match(state: State, role: Follower, message: Append, nowMs: number): Step {
+  if (state.working !== null) return hold(state, message) // `last` is about to move
+  const { last } = state
+  const same = (checksum: string): Step => {
+    if (checksum !== last.checksum) return diverge(state, 'log', nowMs)
+    const matched: Follower = { ...role, matched: true, tail: last, pending: [] }
+    return take(withRole(state, matched), matched, message, nowMs)
+  }
+  if (message.prev.index === last.index) return same(message.prev.checksum)
+  if (message.prev.index > last.index) return fetch(state, role, nowMs)
+  const ours = message.entries.find(entry => entry.index === last.index)
+  if (ours !== undefined) return same(ours.checksum)
+  const end = message.entries.at(-1) ?? message.prev
+  if (end.index > last.index) return stay(state)
+  // The message ends below our log: only a difference there would say anything.
+  const { index, checksum } = end
+  return step(state, { do: 'compare', term: role.term, index, checksum })
+}
+
+function take(state: State, role: Follower, message: Append, nowMs: number): Step {
+  if (message.prev.index > role.tail.index) {
+    const gap = fetch(state, role, nowMs)
+    return heardBarrier(gap, message)
+  }
+  const fresh = following(role, message)
+  if (fresh === 'differs') return diverge(state, 'log', nowMs)
+  const room = role.pending.length + fresh.length <= PENDING_MAX
+  const taken = room ? fresh : []
+  const newest = taken.at(-1)
+  const next: State = {
+    ...state,
+    commitIndex: Math.max(state.commitIndex, message.commitIndex),
+    keepAfter: message.keepAfter,
+    role: {
+      ...role,
+      tail: newest === undefined ? role.tail : positionOf(newest),
+      pending: taken.length === 0 ? role.pending : [...role.pending, ...taken]
+    }
+  }
+  return heardBarrier(stay(next), message)
+}
+
+/** The entries of `message` behind the tail, checked to continue it. */
+function following(role: Follower, message: Append): readonly Entry[] | 'differs' {
+  let { index, checksum } = message.prev
+  let fresh = message.entries
+  if (index < role.tail.index) {
+    const overlap = message.entries.findIndex(entry => entry.index === role.tail.index)
+    if (overlap < 0) return []
+    ;({ index, checksum } = message.entries[overlap] as Entry)
+    fresh = message.entries.slice(overlap + 1)
+  }
+  if (checksum !== role.tail.checksum) return 'differs'
+  for (const entry of fresh) {
+    // Damaged on the way: dropped, and fetched again as a gap.
+    if (entry.index !== index + 1 || checksumOf(checksum, entry) !== entry.checksum) return []
+    ;({ index, checksum } = entry)
+  }
+  return fresh
+}
+
+function heardBarrier(first: Step, message: Append): Step {
+  const { role } = first.state
+  if (role.kind !== 'follower' || message.barrier <= role.barrier) return first
+  const state = withRole(first.state, { ...role, barrier: message.barrier })
+  return { state, effects: [...first.effects, ...confirm(state).effects] }
+}
+
+/** Says what is durable here. Only ever of the stored term and a matched log (TERM, MATCHED). */
+export function confirm(state: State): Step {
+  const { role, last } = state
+  if (role.kind !== 'follower' || !role.matched || role.ackTo === null) return stay(state)
+  const message = {
+    kind: 'confirm',
+    term: role.term,
+    from: state.self.id,
+    index: last.index,
+    checksum: last.checksum,
+    barrier: role.barrier,
+    joining: !isNamed(state)
+  } as const
+  return step(state, { do: 'send', to: role.ackTo, message })
+}
+
+function fetch(state: State, role: Follower, nowMs: number): Step {
+  if (role.ackTo === null || nowMs - role.fetchedAtMs < FETCH_RETRY_MS) return stay(state)
+  const message = {
+    kind: 'fetch',
+    term: role.term,
+    from: state.self.id,
+    queue: state.queue,
+    after: role.matched ? role.tail.index : state.last.index
+  } as const
+  const next = withRole(state, { ...role, fetchedAtMs: nowMs })
+  return step(next, { do: 'send', to: role.ackTo, message })
+}
+
+function refuse(state: State, message: Append): Step {
+  const refusal = { kind: 'refuse', term: state.term, from: state.self.id } as const
+  return step(state, { do: 'send', to: message.ackTo, message: refusal })
+}
+
+export function onPruned(state: State, message: Pruned, nowMs: number): Step {
+  const { role } = state
+  if (role.kind !== 'follower' || role.term !== message.term) return stay(state)
+  return diverge(state, 'pruned', nowMs)
+}
+
+/** From here on it confirms and serves nothing; its data stays while `/state` names it. */
+export function diverge(state: State, kind: Divergence, nowMs: number): Step {
+  return stay({ ...state, diverged: { kind, sinceMs: nowMs } })
+}
+
+/** What a replica does by itself, whatever just happened. */
+export function advanceFollower(state: State, nowMs: number): Step {
+  const { role } = state
+  if (role.kind !== 'follower') return stay(state)
+  if (state.diverged !== null) return startOver(state, nowMs)
+  if (!role.matched || role.pending.length === 0 || state.working !== null) return stay(state)
+  const count = fitting(role.pending)
+  const entries = role.pending.slice(0, count)
+  const next: State = {
+    ...state,
+    working: 'applying',
+    role: { ...role, pending: role.pending.slice(count) }
+  }
+  return step(next, { do: 'apply', term: role.term, entries })
+}
+
+function fitting(entries: readonly Entry[]): number {
+  let bytes = 0
+  let count = 0
+  for (const entry of entries) {
+    bytes += entry.changes.length
+    if (count > 0 && bytes > APPLY_BYTES) break
+    count += 1
+  }
+  return count
+}
+
+/**
+ * NAMED: data goes only when `/state`, read after the divergence, does not name it,
+ * and so long after it that no request of its to be added can be open.
+ */
+function startOver(state: State, nowMs: number): Step {
+  const { diverged, known, settings } = state
+  if (diverged === null || known === null || isNamed(state)) return stay(state)
+  const waitedMs = nowMs - diverged.sinceMs
+  if (known.beganMs <= diverged.sinceMs || waitedMs < settings.replicaTimeoutMs) return stay(state)
+  return step(state, { do: 'startOver', why: diverged.kind })
+}

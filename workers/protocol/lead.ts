@@ -1,0 +1,166 @@
+/**
+ * A master: begins its term with an empty entry, sends what it executed, counts
+ * confirmations, changes the in-sync set, and lets answers go up to the commit
+ * index. Drawn in docs/protocol.md. Keeps NAMED and TERM (state.ts).
+ */
+import { type Entry, positionOf } from '../entry.ts'
+import { follow } from './follow.ts'
+import { commitIndexOf, counting, keepAfterOf, NOTHING, wantedMembers } from './members.ts'
+import type { Append, Confirm, Fetch } from './messages.ts'
+import { ChecksumTail, type Leader, type Progress, type State, type Step } from './state.ts'
+import { stay, step, then, withRole } from './steps.ts'
+
+/** Elected: the term begins with an entry of its own, whatever came before. */
+export function lead(state: State, elected: { term: number; members: readonly string[] }): Step {
+  const role: Leader = {
+    kind: 'leader',
+    term: elected.term,
+    first: null,
+    members: elected.members,
+    change: null,
+    progress: new Map(),
+    barrier: 0,
+    sentAtMs: Number.NEGATIVE_INFINITY,
+    sentCommit: 0,
+    checksums: new ChecksumTail(state.last),
+    withoutAmqpSinceMs: null
+  }
+  const next: State = { ...state, working: 'beginning', role }
+  return step(next, { do: 'beginTerm', term: elected.term })
+}
+
+/** The log here has grown by `entries`: send them on at once. */
+export function onEntries(
+  state: State,
+  role: Leader,
+  entries: readonly Entry[],
+  nowMs: number
+): Step {
+  const newest = entries.at(-1)
+  if (newest === undefined) return stay(state)
+  role.checksums.push(entries)
+  const prev = state.last
+  const grown: State = { ...state, last: positionOf(newest) }
+  const leader: Leader = { ...role, first: role.first ?? newest.index }
+  return announce(withRole(grown, leader), leader, { prev, entries, nowMs })
+}
+
+function announce(
+  state: State,
+  role: Leader,
+  news: { prev: Append['prev']; entries: readonly Entry[]; nowMs: number }
+): Step {
+  const message = append(state, role, news)
+  const sent: Leader = { ...role, sentAtMs: news.nowMs, sentCommit: state.commitIndex }
+  return step(withRole(state, sent), { do: 'send', to: { exchange: 'sync' }, message })
+}
+
+function append(
+  state: State,
+  role: Leader,
+  news: { prev: Append['prev']; entries: readonly Entry[] }
+): Append {
+  return {
+    kind: 'append',
+    term: role.term,
+    from: state.self.id,
+    ackTo: state.ackQueue,
+    prev: { index: news.prev.index, checksum: news.prev.checksum },
+    commitIndex: state.commitIndex,
+    barrier: role.barrier,
+    keepAfter: keepAfterOf(state, role),
+    entries: news.entries
+  }
+}
+
+/** A heartbeat shows lost messages, releases reads, and asks every replica for a sign of life. */
+export function raiseBarrier(state: State, role: Leader, nowMs: number): Step {
+  if (role.first === null) return stay(state)
+  const raised: Leader = { ...role, barrier: role.barrier + 1 }
+  return announce(withRole(state, raised), raised, { prev: state.last, entries: [], nowMs })
+}
+
+export function onConfirm(state: State, role: Leader, message: Confirm): Step {
+  if (message.term !== role.term) return stay(state)
+  const before = role.progress.get(message.from) ?? NOTHING
+  // TERM: counted only in the own term and with the own checksum at that index.
+  const equal = role.checksums.at(message.index) === message.checksum
+  const index = equal ? Math.max(before.index, message.index) : before.index
+  const barrier = Math.max(before.barrier, message.barrier)
+  const owes = before.due !== null && (index < before.due.index || barrier < before.due.barrier)
+  const after: Progress = {
+    index,
+    barrier,
+    joining: message.joining,
+    due: owes ? before.due : null
+  }
+  const progress = new Map(role.progress).set(message.from, after)
+  return stay(withRole(state, { ...role, progress }))
+}
+
+export function onFetch(state: State, role: Leader, message: Fetch): Step {
+  if (message.term !== role.term || role.first === null) return stay(state)
+  const frame = append(state, role, { prev: state.last, entries: [] })
+  return step(state, { do: 'serve', to: message.queue, after: message.after, append: frame })
+}
+
+/** What a master does by itself, whatever just happened. */
+export function advanceLeader(state: State, nowMs: number): Step {
+  const { role } = state
+  if (role.kind !== 'leader') return stay(state)
+  if (mustMakeRoom(state, role, nowMs)) {
+    return follow(state, { term: role.term, master: state.self.id })
+  }
+  const charged = withRole(state, charge(state, role, nowMs))
+  const changed = then(stay(charged), next => changeMembers(next, nowMs))
+  return then(changed, next => commitAndTell(next, nowMs))
+}
+
+/** Unreachable for its replicas while one of them could lead. */
+function mustMakeRoom(state: State, role: Leader, nowMs: number): boolean {
+  const sinceMs = role.withoutAmqpSinceMs
+  if (sinceMs === null || nowMs - sinceMs < state.settings.masterStallMs) return false
+  return role.members.some(id => id !== state.self.id && state.peers?.get(id)?.reachesAmqp === true)
+}
+
+/** Notes until when each member has to confirm what was sent. Time without RabbitMQ does not count. */
+function charge(state: State, role: Leader, nowMs: number): Leader {
+  const withoutAmqpSinceMs = state.amqp ? null : (role.withoutAmqpSinceMs ?? nowMs)
+  let progress: Map<string, Progress> | null = null
+  for (const id of counting(role)) {
+    if (id === state.self.id) continue
+    const of = role.progress.get(id) ?? NOTHING
+    const owes = of.index < state.last.index || of.barrier < role.barrier
+    if (owes === (of.due !== null) && (state.amqp || of.due === null)) continue
+    const atMs = nowMs + state.settings.replicaTimeoutMs
+    const due = owes && state.amqp ? { index: state.last.index, barrier: role.barrier, atMs } : null
+    progress ??= new Map(role.progress)
+    progress.set(id, { ...of, due })
+  }
+  return { ...role, withoutAmqpSinceMs, progress: progress ?? role.progress }
+}
+
+function changeMembers(state: State, nowMs: number): Step {
+  const { role, known } = state
+  if (role.kind !== 'leader' || known === null) return stay(state)
+  if (state.casPending || role.change !== null || !state.session) return stay(state)
+  const wanted = wantedMembers(state, role, nowMs)
+  const same =
+    wanted.length === role.members.length && wanted.every(id => role.members.includes(id))
+  if (same) return stay(state)
+  const to = { ...known.state, inSync: wanted }
+  const next: State = { ...state, casPending: true, role: { ...role, change: wanted } }
+  return step(next, { do: 'cas', version: known.version, to })
+}
+
+function commitAndTell(state: State, nowMs: number): Step {
+  const { role } = state
+  if (role.kind !== 'leader') return stay(state)
+  const commitIndex = commitIndexOf(state, role)
+  const next = commitIndex === state.commitIndex ? state : { ...state, commitIndex }
+  const silentMs = nowMs - role.sentAtMs
+  if (silentMs >= state.settings.heartbeatMs) return raiseBarrier(next, role, nowMs)
+  // A batch that is being executed will carry the news.
+  if (commitIndex === role.sentCommit || state.working === 'executing') return stay(next)
+  return announce(next, role, { prev: next.last, entries: [], nowMs })
+}

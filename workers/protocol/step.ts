@@ -1,0 +1,224 @@
+/**
+ * The one door: an event changes what is known, then each role does what follows
+ * from that. Pure (but for the append-only checksum tail): no clock, no socket,
+ * no randomness; results of effects come back as events.
+ */
+import { positionOf } from '../entry.ts'
+import { advanceCandidate, mustStand, stand } from './elect.ts'
+import { advanceFollower, confirm, diverge, follow, onAppend, onPruned, resume } from './follow.ts'
+import { advanceLeader, lead, onConfirm, onEntries, onFetch, raiseBarrier } from './lead.ts'
+import { counting } from './members.ts'
+import type { Message } from './messages.ts'
+import type { Event, Known, Peer, State, Step } from './state.ts'
+import { isNamed, stay, step, then, withRole } from './steps.ts'
+
+/** Reads of `/state` in a row that are behind the stored term before its memory counts as lost. */
+const FORGOTTEN_READS = 3
+
+export function handle(state: State, event: Event, nowMs: number): Step {
+  const noted = note(state, event, nowMs)
+  return then(
+    then(noted, next => askState(next, nowMs)),
+    next => advance(next, nowMs)
+  )
+}
+
+function advance(state: State, nowMs: number): Step {
+  switch (state.role.kind) {
+    case 'follower':
+    case 'waiting':
+      return mustStand(state)
+        ? stand(state, nowMs)
+        : then(resume(state, nowMs), next => advanceFollower(next, nowMs))
+    case 'candidate':
+      return advanceCandidate(state, nowMs)
+    case 'leader':
+      return advanceLeader(state, nowMs)
+    case 'fenced':
+      return stay(state)
+  }
+}
+
+function note(state: State, event: Event, nowMs: number): Step {
+  switch (event.kind) {
+    case 'tick':
+      return stay(state)
+    case 'stateRead':
+    case 'casSettled':
+      return onState(state, event)
+    case 'stateChanged':
+      return step(state, { do: 'readState' })
+    case 'peers':
+      return onPeers(state, event.peers)
+    case 'sessionLost':
+      return step({ ...state, session: false, sessionLostMs: nowMs }, { do: 'readState' })
+    case 'amqpUp':
+      return stay({ ...state, amqp: true, queue: event.queue, ackQueue: event.ackQueue })
+    case 'amqpDown':
+      return stay({ ...state, amqp: false })
+    case 'message':
+      return onMessage(state, event.message, nowMs)
+    case 'barrierWanted':
+      return state.role.kind === 'leader' ? raiseBarrier(state, state.role, nowMs) : stay(state)
+    default:
+      return onFinished(state, event, nowMs)
+  }
+}
+
+function onMessage(state: State, message: Message, nowMs: number): Step {
+  if (message.kind === 'append') return onAppend(state, message, nowMs)
+  if (message.kind === 'pruned') return onPruned(state, message, nowMs)
+  const { role } = state
+  if (role.kind !== 'leader') return stay(state)
+  if (message.kind === 'confirm') return onConfirm(state, role, message)
+  if (message.kind === 'fetch') return onFetch(state, role, message)
+  // Told of a higher term: answer nothing more, and find out who leads.
+  return message.term > role.term ? step(deposed(state), { do: 'readState' }) : stay(state)
+}
+
+function onPeers(state: State, peers: ReadonlyMap<string, Peer>): Step {
+  const { role } = state
+  if (role.kind !== 'leader') return stay({ ...state, peers })
+  const counted = counting(role)
+  const kept = [...role.progress].filter(([id]) => peers.has(id) || counted.includes(id))
+  return stay({ ...state, peers, role: { ...role, progress: new Map(kept) } })
+}
+
+const deposed = (state: State): State => withRole(state, { kind: 'waiting' })
+
+/** Work that was begun has ended; it carries the term in which it began. */
+function onFinished(
+  state: State,
+  event: Extract<
+    Event,
+    {
+      kind:
+        | 'published'
+        | 'remembered'
+        | 'termBegun'
+        | 'executing'
+        | 'executed'
+        | 'applied'
+        | 'refused'
+        | 'compared'
+    }
+  >,
+  nowMs: number
+): Step {
+  const { role } = state
+  switch (event.kind) {
+    case 'published': {
+      if (role.kind !== 'candidate' || role.term !== event.term) return stay(state)
+      return stay(withRole(state, { ...role, published: true }))
+    }
+    case 'remembered':
+      return stay({ ...state, term: Math.max(state.term, event.term) })
+    case 'executing':
+      return stay({ ...state, working: 'executing' })
+    case 'termBegun':
+    case 'executed':
+      return onGrown(state, event, nowMs)
+    case 'applied': {
+      const applied: State = { ...state, working: null, last: event.last }
+      return role.kind === 'follower' ? confirm(applied) : stay(applied)
+    }
+    case 'refused':
+      return onRefused(state, event.why, nowMs)
+    case 'compared': {
+      if (role.kind !== 'follower' || role.term !== event.term || event.equal) return stay(state)
+      return diverge(state, 'log', nowMs)
+    }
+  }
+}
+
+/** The log grew by what was executed here; whether it still leads is another matter. */
+function onGrown(
+  state: State,
+  event: Extract<Event, { kind: 'termBegun' | 'executed' }>,
+  nowMs: number
+): Step {
+  const entries = event.kind === 'termBegun' ? [event.entry] : event.entries
+  const term = event.kind === 'termBegun' ? Math.max(state.term, event.term) : state.term
+  const idle: State = { ...state, working: null, term }
+  const { role } = state
+  if (role.kind === 'leader' && role.term === event.term) {
+    return onEntries(idle, role, entries, nowMs)
+  }
+  const newest = entries.at(-1)
+  return stay(newest === undefined ? idle : { ...idle, last: positionOf(newest) })
+}
+
+function onRefused(state: State, why: 'term' | 'rows' | 'cancelled', nowMs: number): Step {
+  const idle: State = { ...state, working: null }
+  if (why === 'rows') return diverge(idle, 'rows', nowMs)
+  if (why === 'cancelled') {
+    // What was cut off is fetched again, should this role go on.
+    if (idle.role.kind !== 'follower') return stay(idle)
+    return stay(withRole(idle, { ...idle.role, pending: [], tail: idle.last }))
+  }
+  return step(deposed(idle), { do: 'readState' })
+}
+
+function askState(state: State, nowMs: number): Step {
+  const everyMs = state.settings.maxReadAgeMs / 3
+  if (nowMs - state.stateAskedMs < everyMs) return stay(state)
+  return step({ ...state, stateAskedMs: nowMs }, { do: 'readState' })
+}
+
+/** `/state` decides; an older version than the known one, or a missing one, needs care. */
+function onState(state: State, event: Extract<Event, { kind: 'stateRead' | 'casSettled' }>): Step {
+  const settled = event.kind === 'casSettled' ? { ...state, casPending: false } : state
+  const { node } = event
+  if (state.role.kind === 'fenced') return stay(settled)
+  if (node === null || node.state.clusterId !== state.clusterId || node.state.term < state.term) {
+    return forgotten(settled, event.beganMs)
+  }
+  const stale = node.version < (settled.known?.version ?? -1)
+  if (stale) return event.kind === 'casSettled' ? step(settled, { do: 'readState' }) : stay(settled)
+  // While an own compare-and-set is under way only what follows its answer settles anything.
+  const beganMs = Math.max(event.beganMs, settled.known?.beganMs ?? event.beganMs)
+  const known: Known = { ...node, beganMs }
+  const session = settled.session || event.beganMs > settled.sessionLostMs
+  const next: State = { ...settled, known, session, forgotten: 0 }
+  return onKnown(next, known)
+}
+
+function forgotten(state: State, beganMs: number): Step {
+  const count = state.forgotten + 1
+  const known = state.known
+  // A read that began before the term was learned may be behind; a row of them is not.
+  if (count < FORGOTTEN_READS || (known !== null && beganMs <= known.beganMs)) {
+    return stay({ ...state, forgotten: count })
+  }
+  const trouble = 'ZooKeeper has lost its memory of this cluster; see `convoy recover`'
+  return stay({ ...withRole(state, { kind: 'fenced', trouble }), forgotten: count })
+}
+
+function onKnown(state: State, known: Known): Step {
+  const { role } = state
+  const { term, master, inSync } = known.state
+  if (role.kind === 'leader') {
+    if (term !== role.term || master !== state.self.id) return onDeposed(state, known)
+    if (state.casPending) return stay(state)
+    return stay(withRole(state, { ...role, members: inSync, change: null }))
+  }
+  if (role.kind === 'candidate') {
+    if (term >= role.term) {
+      const won = term === role.term && master === state.self.id
+      return won && !state.casPending && state.working === null
+        ? lead(state, { term, members: inSync })
+        : won
+          ? stay(state)
+          : onDeposed(state, known)
+    }
+    return isNamed(state) || term === 0 ? stay(state) : onDeposed(state, known)
+  }
+  if (role.kind === 'follower' && role.term >= term) return stay(state)
+  return onDeposed(state, known)
+}
+
+function onDeposed(state: State, known: Known): Step {
+  const { term, master } = known.state
+  if (master === null) return stay(deposed(state))
+  return follow(state, { term, master })
+}

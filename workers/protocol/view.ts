@@ -1,0 +1,78 @@
+/**
+ * What follows from a state without anything having to happen: what the znode
+ * says, which queues are consumed, which answers may leave.
+ */
+import type { WorkerRole } from '../../platform/wire/znodes.ts'
+import { passedBarrierOf } from './members.ts'
+import type { State } from './state.ts'
+import { isNamed } from './steps.ts'
+
+export interface View {
+  readonly role: WorkerRole
+  /** Of `role`: what it leads, stands for or follows. */
+  readonly term: number
+  readonly trouble: string | null
+  readonly diverged: boolean
+  /** May execute writes, and answer strong reads after a barrier. */
+  readonly leads: boolean
+  /** May take reads from the shared queue. */
+  readonly reads: boolean
+  /** Answers that show this index or less may leave. */
+  readonly commitIndex: number
+  readonly passedBarrier: number
+  readonly keepAfter: number
+}
+
+export function viewOf(state: State, nowMs: number): View {
+  const { role } = state
+  const leads =
+    role.kind === 'leader' &&
+    role.first !== null &&
+    state.commitIndex >= role.first &&
+    state.session &&
+    state.amqp
+  return {
+    role: roleOf(state),
+    term: 'term' in role ? role.term : state.term,
+    trouble: role.kind === 'fenced' ? role.trouble : null,
+    diverged: state.diverged !== null,
+    leads,
+    reads: mayRead(state, nowMs) && (role.kind !== 'leader' || (leads && readsAlone(state))),
+    commitIndex: state.commitIndex,
+    passedBarrier: role.kind === 'leader' ? passedBarrierOf(state, role) : 0,
+    keepAfter: state.keepAfter
+  }
+}
+
+function roleOf(state: State): WorkerRole {
+  switch (state.role.kind) {
+    case 'leader':
+      return 'master'
+    case 'candidate':
+      // STAND: published only when nothing writes to the log any more.
+      return state.working === null ? 'candidate' : 'replica'
+    case 'fenced':
+      return 'fenced'
+    case 'waiting':
+      return 'starting'
+    case 'follower':
+      return isNamed(state) ? 'replica' : 'joining'
+  }
+}
+
+/**
+ * NAMED, used for reads: a worker that `/state` named at most `maxReadAgeMs` ago has
+ * every write acknowledged until then. Hearing the master proves nothing.
+ */
+function mayRead(state: State, nowMs: number): boolean {
+  const { known, role } = state
+  if (known === null || !isNamed(state) || state.diverged !== null || !state.amqp) return false
+  if (role.kind === 'fenced') return false
+  return nowMs - known.beganMs <= state.settings.maxReadAgeMs
+}
+
+/** No replica alive: the master answers reads too. */
+function readsAlone(state: State): boolean {
+  if (state.role.kind !== 'leader') return false
+  return state.role.members.every(id => id === state.self.id || !state.peers?.has(id))
+}
