@@ -1,0 +1,93 @@
+/**
+ * Failures that the orchestrator itself decides. Those that a worker decides
+ * arrive as whole bodies and are passed on unread.
+ */
+import { ServiceError } from '../platform/errors.ts'
+
+type Details = Readonly<Record<string, unknown>>
+
+/** A refusal of one statement, which can say which of a list it was. */
+export abstract class StatementError extends ServiceError {
+  override details: Details = {}
+
+  /** @param statement position in the list, counted from 0 */
+  inStatement(statement: number): this {
+    this.details = { ...this.details, statement }
+    return this
+  }
+}
+
+/** The statement is valid SQL, perhaps, but not of a kind that a cluster runs. */
+export class SqlNotAllowedError extends StatementError {
+  readonly code = 'CONVOY_SQL_NOT_ALLOWED'
+  readonly statusCode = 400
+}
+
+/** What PostgreSQL's own parser says, in the same shape as an error of the database. */
+export class SqlSyntaxError extends StatementError {
+  readonly code = 'CONVOY_SQL'
+  readonly statusCode = 400
+
+  /** @param position of the offending character, counted from 1 */
+  constructor(message: string, position: number) {
+    super(message)
+    this.details = { sqlstate: '42601', position }
+  }
+}
+
+/** As PostgreSQL would say it when a statement is bound. */
+export class ParamCountError extends StatementError {
+  readonly code = 'CONVOY_SQL'
+  readonly statusCode = 400
+
+  constructor(counts: { given: number; wanted: number }) {
+    super(`the statement has ${counts.wanted} parameters, but ${counts.given} were given`)
+    this.details = { sqlstate: '08P01' }
+  }
+}
+
+/** The id belongs to another command. Decided here only while that one is in this process's memory. */
+export class RequestIdReusedError extends ServiceError {
+  readonly code = 'CONVOY_REQUEST_ID_REUSED'
+  readonly statusCode = 422
+
+  constructor() {
+    super('this request id was used for another command')
+  }
+}
+
+/** The write may or may not have been done; sent again with the same id it settles. */
+export class UnknownOutcomeError extends ServiceError {
+  readonly code = 'CONVOY_UNKNOWN_OUTCOME'
+  readonly statusCode = 504
+  override readonly details: Details
+
+  constructor(requestId: string) {
+    super('no answer before the deadline; send the write again with this request id to settle it')
+    this.details = { requestId }
+  }
+}
+
+export class TimeoutError extends ServiceError {
+  readonly code = 'CONVOY_TIMEOUT'
+  readonly statusCode = 504
+}
+
+export class UnauthorizedError extends ServiceError {
+  readonly code = 'CONVOY_UNAUTHORIZED'
+  readonly statusCode = 401
+
+  constructor() {
+    super('a bearer token is needed')
+  }
+}
+
+export class NoSuchWorkerError extends ServiceError {
+  readonly code = 'CONVOY_NO_SUCH_WORKER'
+  readonly statusCode = 409
+}
+
+export class NotImplementedYetError extends ServiceError {
+  readonly code = 'CONVOY_NOT_IMPLEMENTED'
+  readonly statusCode = 501
+}
