@@ -87,8 +87,8 @@ export interface Database extends AsyncDisposable {
   /** What the write `requestId` answered; undefined when the log does not know it (so far). */
   outcome(requestId: string, context?: Context): Promise<WriteAnswer | undefined>
 
-  /** One attempt: whether an orchestrator answers that it is ready. */
-  ready(): Promise<boolean>
+  /** Whether the last attempt got an answer at all; false before the first one. */
+  readonly reachable: boolean
 }
 
 export interface DatabaseOptions {
@@ -113,6 +113,7 @@ class HttpDatabase implements Database {
   readonly #authorization: Readonly<Record<string, string>>
   #preferred = 0
   #lastIndex = 0
+  #reachable = false
 
   constructor({ urls, token }: DatabaseOptions) {
     this.#pools = urls.split(',').map(url => new Pool(url.trim(), { connections: CONNECTIONS_MAX }))
@@ -121,6 +122,10 @@ class HttpDatabase implements Database {
 
   get lastIndex(): number {
     return this.#lastIndex
+  }
+
+  get reachable(): boolean {
+    return this.#reachable
   }
 
   async read<R = Row>(query: ReadQuery, context: Context = {}): Promise<ReadAnswer<R>> {
@@ -152,11 +157,6 @@ class HttpDatabase implements Database {
     return answer.status === 404 ? undefined : this.#seen<WriteAnswer>(answer)
   }
 
-  async ready(): Promise<boolean> {
-    const answer = await this.#attempt({ method: 'GET', path: '/readyz' }, {}, ATTEMPT_MS)
-    return 'status' in answer && answer.status === 200
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#pools.map(pool => pool.close()))
   }
@@ -177,6 +177,7 @@ class HttpDatabase implements Database {
     for (let made = 1; ; made++) {
       const leftMs = Math.max(1, deadlineAt - performance.now())
       const attempt = await this.#attempt(call, context, Math.min(leftMs, ATTEMPT_MS))
+      this.#reachable = attempt.kind === 'answer'
       const decision = decide(attempt, { made, leftMs: deadlineAt - performance.now() })
       if (attempt.kind === 'answer' && decision.kind === 'final') return attempt
       uncertain ||= attempt.kind === 'answer' ? attempt.status === 504 : attempt.sent

@@ -7,7 +7,7 @@
  *   and that table's primary key settles who wins when many instances start together.
  * - What was applied is what the files say; anything else stops the service.
  */
-import { hash } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Database } from './database.ts'
@@ -57,7 +57,6 @@ export async function migrate(
   { service, folder }: { readonly service: string; readonly folder: string }
 ): Promise<string[]> {
   const files = await readMigrations(folder)
-  await db.write([{ sql: HISTORY }], { requestId: `${service}:migrations:${digestOf(HISTORY)}` })
   const applied: string[] = []
   for (;;) {
     const next = nextMigration(files, await appliedTo(db, service))
@@ -110,9 +109,11 @@ export function statementsOf(text: string): string[] {
 /** The same for a checkout with other line ends. */
 const digestOf = (text: string) => hash('sha256', text.replaceAll('\r\n', '\n'), 'hex').slice(0, 32)
 
+/** Read in the write that makes the table, so that a start is no load of reads for the scaling. */
 async function appliedTo(db: Database, service: string): Promise<readonly Applied[]> {
-  const query = { sql: APPLIED, params: [service], consistency: 'strong' } as const
-  return (await db.read<Applied>(query)).rows
+  const statements = [{ sql: HISTORY }, { sql: APPLIED, params: [service] }]
+  const answer = await db.write(statements, { requestId: `${service}:schema:${randomUUID()}` })
+  return answer.results[1]?.rows as unknown as readonly Applied[]
 }
 
 /** @returns false when another instance was first */

@@ -1,0 +1,67 @@
+/**
+ * What the HTTP servers of users-api and rides-api have in common, around the routes
+ * of each: counted calls, `db/clear` behind its guard, 405 for wrong methods, and 503
+ * until the service has what it needs.
+ */
+import type { Registry } from 'prom-client'
+import Type from 'typebox'
+import { type Http, openHttp } from '../http.ts'
+import type { Logger } from '../log.ts'
+import { countCalls, isCounted } from './calls.ts'
+import { ClearForbiddenError } from './errors.ts'
+import { watchPaths } from './paths.ts'
+import type { Readiness } from './readiness.ts'
+
+const BODY_MAX_BYTES = 1024 * 1024
+
+export interface ServiceHttpOptions {
+  readonly service: string
+  readonly title: string
+  readonly log: Logger
+  readonly metrics: Registry
+  readonly readiness: Readiness
+  readonly allowClear: boolean
+  /** Empties the service's own tables. */
+  readonly clear: (traceId: string) => Promise<void>
+  readonly routes: (app: Http) => void
+}
+
+/** A server with all its routes; the caller listens. */
+export async function openServiceHttp(options: ServiceHttpOptions): Promise<Http> {
+  const { service, title, log, metrics, readiness } = options
+  const missing = () => readiness.missing
+  const app = await openHttp({ service, title, log, metrics, bodyLimit: BODY_MAX_BYTES, missing })
+  acceptEmptyBodies(app)
+  const refuseOtherMethods = watchPaths(app)
+  countCalls(app, metrics)
+  addClear(app, options)
+  app.addHook('onRequest', async request => {
+    if (isCounted(request.url)) readiness.check()
+  })
+  options.routes(app)
+  refuseOtherMethods()
+  return app
+}
+
+/** Some clients name JSON as the type of no body at all; a route that needs one says what is missing. */
+function acceptEmptyBodies(app: Http): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined)
+    else parse(request, body as string, done)
+  })
+}
+
+function addClear(app: Http, options: ServiceHttpOptions): void {
+  const schema = {
+    tags: ['service'],
+    summary: 'Empties the tables of this service',
+    response: { 200: Type.Object({}) }
+  }
+  app.post('/api/v1/db/clear', { schema }, async request => {
+    if (!options.allowClear) throw new ClearForbiddenError()
+    options.readiness.check()
+    await options.clear(request.id)
+    return {}
+  })
+}
