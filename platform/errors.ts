@@ -21,6 +21,28 @@ export class InvalidRequestError extends ServiceError {
   readonly statusCode = 400
 }
 
+export class NotFoundError extends ServiceError {
+  readonly code = 'CONVOY_NOT_FOUND'
+  readonly statusCode = 404
+
+  constructor() {
+    super('no such path')
+  }
+}
+
+/** The path is known, under other methods. */
+export class MethodNotAllowedError extends ServiceError {
+  readonly code = 'CONVOY_METHOD_NOT_ALLOWED'
+  readonly statusCode = 405
+  /** For the reply's `Allow` header. */
+  readonly allow: string
+
+  constructor(method: string, allowed: ReadonlySet<string>) {
+    super(`this path has no ${method}`)
+    this.allow = [...allowed].sort().join(', ')
+  }
+}
+
 /** A bounded queue is full, or what is needed is not there yet. Nothing was done. */
 export class OverloadedError extends ServiceError {
   readonly code = 'CONVOY_OVERLOADED'

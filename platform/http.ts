@@ -1,22 +1,20 @@
 /**
  * The HTTP server that every service starts from: error bodies, health, metrics,
  * OpenAPI with a page to try it, and a request id that goes with the request.
- * The only place where an error becomes a status.
  */
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify'
+import Fastify, { LogController } from 'fastify'
 import { collectDefaultMetrics, type Registry } from 'prom-client'
-import Type from 'typebox'
-import { ServiceError } from './errors.ts'
+import { MethodNotAllowedError, NotFoundError } from './errors.ts'
+import { KnownPaths } from './http/paths.ts'
+import { replyWithError, validationError } from './http/replies.ts'
+import { REQUEST_ID, requestIdOf } from './http/request-id.ts'
+import { observeTimes } from './http/times.ts'
 import type { Logger } from './log.ts'
 
-/** The one error body of every service. Routes refer to it and never restate it. */
-export const ErrorReply = Type.Object(
-  { code: Type.String(), message: Type.String() },
-  { additionalProperties: true }
-)
+export { ErrorReply } from './http/replies.ts'
 
 export interface HttpOptions {
   readonly service: string
@@ -32,56 +30,60 @@ export interface HttpOptions {
 export async function openHttp(options: HttpOptions) {
   const app = Fastify({
     loggerInstance: options.log,
-    disableRequestLogging: true,
     bodyLimit: options.bodyLimit,
-    requestIdHeader: 'x-request-id',
-    requestIdLogLabel: 'requestId',
+    requestIdHeader: false,
+    genReqId: ({ headers }) => requestIdOf(headers),
+    logController: new LogController({
+      disableRequestLogging: true,
+      requestIdLogLabel: 'requestId'
+    }),
     forceCloseConnections: 'idle',
     frameworkErrors: replyWithError,
+    schemaErrorFormatter: validationError,
     // A username of 1,000 characters is up to 12,000 bytes in a path.
     routerOptions: { maxParamLength: 16_384 },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } }
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.setErrorHandler(replyWithError)
-  app.setNotFoundHandler((_request, reply) =>
-    reply.code(404).send({ code: 'CONVOY_NOT_FOUND', message: 'no such path' })
-  )
+  app.removeContentTypeParser('text/plain') // 415, as any other that is not JSON
+  refuseUnknown(app)
   collectDefaultMetrics({ register: options.metrics })
+  observeTimes(app, options.metrics)
   await app.register(swagger, {
     openapi: { openapi: '3.1.0', info: { title: options.title, version: '1' } }
   })
   await app.register(swaggerUi, { routePrefix: '/docs' })
-  app.get('/livez', { schema: { tags: ['health'] } }, () => ({ status: 'alive' }))
-  app.get('/readyz', { schema: { tags: ['health'] } }, (_request, reply) => {
-    const missing = options.missing()
-    return reply
-      .code(missing.length === 0 ? 200 : 503)
-      .send({ ready: missing.length === 0, missing })
-  })
-  app.get('/metrics', { schema: { tags: ['health'] } }, async (_request, reply) =>
-    reply.type(options.metrics.contentType).send(await options.metrics.metrics())
-  )
+  addHealth(app, options)
   return app
 }
 
 export type Http = Awaited<ReturnType<typeof openHttp>>
 
-/** An unknown error is logged and told to nobody. */
-function replyWithError(
-  error: FastifyError | ServiceError,
-  request: FastifyRequest,
-  reply: FastifyReply
-) {
-  if (error instanceof ServiceError) {
-    request.log.debug({ code: error.code }, 'request refused')
-    if (error.retryAfterS !== undefined) reply.header('retry-after', error.retryAfterS)
-    const body = { code: error.code, message: error.message, ...error.details }
-    return reply.code(error.statusCode).send(body)
-  }
-  if (error.statusCode !== undefined && error.statusCode < 500) {
-    const code = error.statusCode === 413 ? 'CONVOY_BODY_TOO_LARGE' : 'CONVOY_INVALID_REQUEST'
-    return reply.code(error.statusCode).send({ code, message: error.message })
-  }
-  request.log.error({ err: error }, 'unexpected error')
-  return reply.code(500).send({ code: 'CONVOY_INTERNAL', message: 'internal error' })
+/** Before a body is read, for nobody asked for it. */
+function refuseUnknown(app: Http): void {
+  const paths = new KnownPaths()
+  paths.watch(app)
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header(REQUEST_ID, request.id)
+    if (!request.is404) return done()
+    const refusal = paths.refusal(request.method, request.url)
+    if (refusal instanceof MethodNotAllowedError) reply.header('allow', refusal.allow)
+    done(refusal)
+  })
+  app.setNotFoundHandler(() => {
+    throw new NotFoundError()
+  })
+}
+
+function addHealth(app: Http, { metrics, missing }: HttpOptions): void {
+  const schema = { tags: ['health'] }
+  app.get('/livez', { schema }, () => ({ status: 'alive' }))
+  app.get('/readyz', { schema }, (_request, reply) => {
+    const lacking = missing()
+    const ready = lacking.length === 0
+    return reply.code(ready ? 200 : 503).send({ ready, missing: lacking })
+  })
+  app.get('/metrics', { schema }, async (_request, reply) =>
+    reply.type(metrics.contentType).send(await metrics.metrics())
+  )
 }

@@ -1,0 +1,59 @@
+/**
+ * The one error body of every server, and the only place where an error becomes a
+ * status. What a caller did wrong is told in words; an unknown error is logged and
+ * told to nobody.
+ */
+import type {
+  FastifyError,
+  FastifyReply,
+  FastifyRequest,
+  FastifySchemaValidationError
+} from 'fastify'
+import Type from 'typebox'
+import { ServiceError } from '../errors.ts'
+
+/** Routes refer to it and never restate it. */
+export const ErrorReply = Type.Object(
+  { code: Type.String(), message: Type.String() },
+  { additionalProperties: true }
+)
+
+/** What fastify refuses by itself, by status. */
+const CODES: Readonly<Record<number, string>> = {
+  413: 'CONVOY_BODY_TOO_LARGE',
+  415: 'CONVOY_UNSUPPORTED_MEDIA_TYPE'
+}
+
+export function replyWithError(
+  error: FastifyError | ServiceError,
+  request: FastifyRequest,
+  reply: FastifyReply
+) {
+  if (error instanceof ServiceError) {
+    request.log.debug({ code: error.code }, 'request refused')
+    if (error.retryAfterS !== undefined) reply.header('retry-after', error.retryAfterS)
+    const body = { code: error.code, message: error.message, ...error.details }
+    return reply.code(error.statusCode).send(body)
+  }
+  if (error.statusCode !== undefined && error.statusCode < 500) {
+    const code = CODES[error.statusCode] ?? 'CONVOY_INVALID_REQUEST'
+    return reply.code(error.statusCode).send({ code, message: error.message })
+  }
+  request.log.error({ err: error }, 'unexpected error')
+  return reply.code(500).send({ code: 'CONVOY_INTERNAL', message: 'internal error' })
+}
+
+/** `body.username must be string`, `query.limit is unknown`. */
+export function validationError(errors: FastifySchemaValidationError[], where: string): Error {
+  const place = where === 'querystring' ? 'query' : where
+  const [first] = errors
+  if (first === undefined) return new Error(`${place} is invalid`)
+  const at = `${place}${first.instancePath.replaceAll('/', '.')}`
+  const { missingProperty, additionalProperty, allowedValues } = first.params
+  if (first.keyword === 'required') return new Error(`${at}.${missingProperty} is missing`)
+  if (first.keyword === 'additionalProperties') {
+    return new Error(`${at}.${additionalProperty} is unknown`)
+  }
+  const values = Array.isArray(allowedValues) ? `: ${allowedValues.join(', ')}` : ''
+  return new Error(`${at} ${first.message ?? 'is invalid'}${values}`)
+}
