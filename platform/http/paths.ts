@@ -31,7 +31,7 @@ export class KnownPaths {
 function patternOf(url: string): RegExp {
   const text = url
     .replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&')
-    .replaceAll(/:\w+/g, '[^/]*')
     .replaceAll('*', '.*')
+    .replaceAll(/:\w+/g, '[^/]*')
   return new RegExp(`^${text}$`)
 }
