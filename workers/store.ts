@@ -68,7 +68,10 @@ export interface Store extends AsyncDisposable {
    */
   execute(batch: readonly WriteCommand[], term: number): Promise<Executed[]>
 
-  /** Master: raises the stored term to `term` and appends its empty first entry, in one transaction. */
+  /**
+   * Master: raises the stored term to `term` and appends its empty first entry, in one transaction.
+   * @throws TermRaisedError when the stored term is `term` already, or above: a term begins once
+   */
   beginTerm(term: number): Promise<Entry>
 
   /**
@@ -105,7 +108,7 @@ export interface Store extends AsyncDisposable {
   /** Forgets log entries and results that the limits let go, but no entry after `keepAfter`. */
   prune(keepAfter: number): Promise<void>
 
-  /** Ends the transaction that runs now, if any, as an error of its caller. Used before an election. */
+  /** Ends the transaction that runs now, if any: its caller gets WorkCancelledError. Used before an election. */
   cancel(): Promise<void>
 }
 
@@ -114,9 +117,23 @@ export class TermRaisedError extends Error {
   override readonly name = 'TermRaisedError'
 }
 
+/** The transaction was cut off by `cancel`; nothing was done. */
+export class WorkCancelledError extends Error {
+  override readonly name = 'WorkCancelledError'
+}
+
 /** The rows here are not those the log speaks of. */
 export class DivergedError extends Error {
   override readonly name = 'DivergedError'
+}
+
+/** The database is gone or cannot be used, by no fault of a command. The worker must end itself. */
+export class StoreLostError extends Error {
+  override readonly name = 'StoreLostError'
+
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause })
+  }
 }
 
 /** Body of a write's HTTP answer; `result` as in an entry. */

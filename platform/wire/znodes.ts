@@ -40,6 +40,8 @@ export interface WorkerNode {
   /** Log index from which a joining worker still needs entries. */
   readonly needsFrom: number | null
   readonly since: string
+  /** What the last `verify` entry found here: tables whose sums differ from the master's. */
+  readonly verified: { readonly index: number; readonly differing: readonly string[] } | null
   /** For `cluster`: figures of the last second or so. */
   readonly figures: WorkerFigures
 }

@@ -1,0 +1,88 @@
+/**
+ * A worker's side of RabbitMQ: its own queues for what other workers say, and
+ * sending. Its queues are new at each connection, because the broker keeps a frozen
+ * connection's exclusive names locked.
+ */
+
+import { type Amqp, type AmqpLink, openAmqp } from '../platform/amqp.ts'
+import type { Logger } from '../platform/log.ts'
+import {
+  ackQueueOf,
+  READ_QUEUE,
+  SHARED_QUEUE,
+  STRONG_QUEUE,
+  SYNC_EXCHANGE,
+  syncQueueOf,
+  WRITE_QUEUE
+} from '../platform/wire/queues.ts'
+import { decodeWorkerMessage, encodeWorkerMessage, type Message } from './protocol/messages.ts'
+
+/** What overflows is fetched from the master again. */
+const SYNC_QUEUE_BYTES = 64 * 1024 * 1024
+
+export interface BrokerEvents {
+  up(queues: { queue: string; ackQueue: string }, link: AmqpLink): void
+  down(): void
+  message(message: Message): void
+}
+
+export interface Broker extends AsyncDisposable {
+  readonly amqp: Amqp
+  /** Lost when there is no connection: the protocol expects no more of a message. */
+  send(to: string | { exchange: 'sync' }, message: Message): void
+}
+
+export function openBroker(options: {
+  url: string
+  workerId: string
+  log: Logger
+  events: BrokerEvents
+}): Broker {
+  const { workerId, log, events } = options
+  const amqp = openAmqp({
+    url: options.url,
+    name: `worker ${workerId}`,
+    log,
+    setup: link => declare(link, workerId, events),
+    down: () => events.down()
+  })
+  return {
+    amqp,
+    send(to, message) {
+      const channel = amqp.link?.publishing
+      if (channel === undefined) return
+      const content = encodeWorkerMessage(message)
+      // `appId` lets the sender skip its own copy without reading it.
+      const properties = { appId: workerId }
+      if (typeof to === 'string') channel.sendToQueue(to, content, properties)
+      else channel.publish(SYNC_EXCHANGE, '', content, properties)
+    },
+    [Symbol.asyncDispose]: () => amqp[Symbol.asyncDispose]()
+  }
+}
+
+async function declare(link: AmqpLink, workerId: string, events: BrokerEvents): Promise<void> {
+  const { consuming: channel } = link
+  const queue = syncQueueOf(workerId, link.n)
+  const ackQueue = ackQueueOf(workerId, link.n)
+  for (const name of [WRITE_QUEUE, READ_QUEUE, STRONG_QUEUE]) {
+    await channel.assertQueue(name, SHARED_QUEUE)
+  }
+  await channel.assertExchange(SYNC_EXCHANGE, 'fanout', { durable: false })
+  const own = { exclusive: true, autoDelete: true, durable: false }
+  const bytes = { 'x-max-length-bytes': SYNC_QUEUE_BYTES }
+  await channel.assertQueue(queue, { ...own, arguments: bytes })
+  await channel.assertQueue(ackQueue, { ...own, arguments: bytes })
+  await channel.bindQueue(queue, SYNC_EXCHANGE, '')
+  for (const name of [queue, ackQueue]) {
+    await channel.consume(
+      name,
+      delivery => {
+        if (delivery === null || delivery.properties.appId === workerId) return
+        events.message(decodeWorkerMessage(delivery.content))
+      },
+      { noAck: true }
+    )
+  }
+  events.up({ queue, ackQueue }, link)
+}

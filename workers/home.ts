@@ -1,0 +1,93 @@
+/**
+ * A worker's own folder: who it is, and the signs of life that a supervisor looks
+ * for. `worker.json` is written last, when the data is whole and durable: a folder
+ * without it holds nothing worth keeping. New data, new id.
+ */
+import { randomUUID } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
+import { createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+
+export interface Identity {
+  readonly workerId: string
+  readonly clusterId: string
+}
+
+export interface Home {
+  readonly dir: string
+  identity(): Identity | null
+  /** Makes the data of this folder a worker; the data must be durable already. */
+  settle(identity: Identity): Promise<void>
+  /** Throws everything away that makes this folder a worker. PostgreSQL must have ended. */
+  forget(): Promise<void>
+  /** Whether the next copy is to be taken from the master: the last one had diverged. */
+  readonly copyFromMaster: boolean
+  markCopyFromMaster(): Promise<void>
+}
+
+export const newWorkerId = (): string => randomUUID().slice(0, 13)
+
+export async function openHome(dir: string): Promise<Home> {
+  await mkdir(dir, { recursive: true })
+  const file = join(dir, 'worker.json')
+  const mark = join(dir, 'copy-from-master')
+  return {
+    dir,
+    identity: () =>
+      existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Identity) : null,
+    async settle(identity) {
+      const draft = await open(`${file}.new`, 'w', 0o600)
+      await draft.writeFile(JSON.stringify(identity))
+      await draft.sync()
+      await draft.close()
+      await rename(`${file}.new`, file)
+      await rm(mark, { force: true })
+    },
+    get copyFromMaster() {
+      return existsSync(mark)
+    },
+    markCopyFromMaster: () => writeFile(mark, ''),
+    async forget() {
+      await rm(file, { force: true })
+      await rm(join(dir, 'complete'), { force: true })
+      await rm(join(dir, 'data'), { recursive: true, force: true })
+    }
+  }
+}
+
+/** Field 22 of /proc/<pid>/stat: with the pid it names one process, for a pid alone is used again. */
+export function startTimeOf(pid: number): string {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+}
+
+/**
+ * Writes the pid file and holds a local socket open: its end is this process's
+ * death, however it dies. Whoever connects is told who lives here.
+ */
+export async function showLife(
+  home: Home,
+  workerId: () => string | null
+): Promise<AsyncDisposable> {
+  const startTime = startTimeOf(process.pid)
+  await writeFile(join(home.dir, 'worker.pid'), JSON.stringify({ pid: process.pid, startTime }))
+  const path = join(home.dir, 'alive.sock')
+  await rm(path, { force: true })
+  const open = new Set<Socket>()
+  const server = createServer(socket => {
+    open.add(socket)
+    socket.on('error', () => socket.destroy()).on('close', () => open.delete(socket))
+    socket.write(`${JSON.stringify({ pid: process.pid, startTime, workerId: workerId() })}\n`)
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(path, resolve)
+  })
+  return {
+    async [Symbol.asyncDispose]() {
+      server.close()
+      for (const socket of open) socket.destroy()
+      await rm(join(home.dir, 'worker.pid'), { force: true })
+    }
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * The worker process: opens things in order and closes them in reverse. Exits 1
+ * when its database is lost (a supervisor starts it again), 0 when it was told to
+ * stop or has to begin as a new worker.
+ */
+import { openLog } from '../platform/log.ts'
+import { shutdownOnSignal } from '../platform/shutdown.ts'
+import { openZooKeeper } from '../platform/zookeeper.ts'
+import { prepareData } from './bootstrap.ts'
+import { loadWorkerConfig } from './config.ts'
+import { openHome, showLife } from './home.ts'
+import { startPostgres } from './postgres/server.ts'
+import { openStore } from './postgres/store.ts'
+import { openRegistration } from './registration.ts'
+import { startWorker } from './worker.ts'
+
+const STOP_GRACE_MS = 8_000
+
+const config = loadWorkerConfig()
+const log = openLog({ service: 'worker', level: config.CONVOY_LOG_LEVEL })
+const opened = new AsyncDisposableStack()
+shutdownOnSignal(opened, { log, graceMs: STOP_GRACE_MS })
+
+const home = await openHome(config.CONVOY_WORKER_DIR)
+opened.use(await showLife(home, () => home.identity()?.workerId ?? null))
+const zookeeper = opened.use(
+  await openZooKeeper({
+    hosts: config.CONVOY_ZOOKEEPER,
+    auth: config.CONVOY_ZOOKEEPER_AUTH,
+    cluster: config.CONVOY_CLUSTER,
+    sessionTimeoutMs: config.CONVOY_SESSION_TIMEOUT_MS,
+    log
+  })
+)
+const registration = opened.use(
+  openRegistration({ zookeeper, host: config.CONVOY_WORKER_HOST, container: null })
+)
+const { identity, from } = await prepareData({ home, zookeeper, config, registration, log })
+const { workerId, clusterId } = identity
+const postgres = opened.use(
+  await startPostgres({
+    dir: home.dir,
+    binDir: config.CONVOY_POSTGRES_BIN,
+    runAs: config.CONVOY_POSTGRES_USER,
+    host: config.CONVOY_WORKER_HOST
+  })
+)
+const store = opened.use(
+  await openStore({
+    socketDir: postgres.socketDir,
+    port: postgres.port,
+    workerId,
+    secret: config.CONVOY_STORE_SECRET,
+    clonePassword: config.CONVOY_CLONE_PASSWORD,
+    readers: config.CONVOY_READERS,
+    statementTimeoutMs: config.CONVOY_STATEMENT_TIMEOUT_MS,
+    maxEntryBytes: config.CONVOY_MAX_ENTRY_BYTES,
+    resultsKeepMs: config.CONVOY_RESULTS_KEEP_MS
+  })
+)
+await store.remember({ clusterId, term: 0, stateVersion: 0 })
+await registration.show(workerId, { clone: { host: postgres.host, port: postgres.port } })
+const loop = startWorker(
+  { config, identity, postgres, store, zookeeper, registration, log },
+  opened
+)
+log.info({ workerId, from, last: store.last, term: store.memory.term }, 'worker started')
+
+const lost = postgres.exited.then(exit => ({ failed: new Error(`PostgreSQL ended: ${exit.code}`) }))
+const end = await Promise.race([loop.ended, lost])
+if ('failed' in end) {
+  log.fatal({ err: end.failed }, 'worker ends: its database is lost')
+  process.exit(1)
+}
+log.warn({ why: end.startOver }, 'worker begins as a new one: its data is not the cluster’s')
+await opened.disposeAsync()
+if (end.startOver !== 'pruned') await home.markCopyFromMaster()
+await home.forget()
+process.exit(0)

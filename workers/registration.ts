@@ -1,0 +1,47 @@
+/**
+ * This worker's znode: what others decide by. It is there from the copying on, and
+ * tells a candidacy only after `published` was awaited.
+ */
+import { WORKERS, type WorkerNode } from '../platform/wire/znodes.ts'
+import type { Kept, ZooKeeper } from '../platform/zookeeper.ts'
+
+export interface Registration extends AsyncDisposable {
+  /** Puts changed fields into the znode. Resolves when they, or later ones, are there. */
+  show(workerId: string, changes: Partial<WorkerNode>): Promise<void>
+}
+
+export function openRegistration(options: {
+  zookeeper: ZooKeeper
+  host: string
+  container: string | null
+}): Registration {
+  const { zookeeper, host, container } = options
+  let kept: Kept | null = null
+  let node: WorkerNode = {
+    pid: process.pid,
+    host,
+    container,
+    role: 'starting',
+    term: 0,
+    last: { index: 0, term: 0 },
+    clone: null,
+    reachesAmqp: false,
+    trouble: null,
+    diverged: false,
+    needsFrom: null,
+    since: new Date().toISOString(),
+    verified: null,
+    figures: { applied: 0, readsPerS: 0, cpuPercent: 0, memoryMiB: 0 }
+  }
+  return {
+    async show(workerId, changes) {
+      node = { ...node, ...changes }
+      const data = JSON.stringify(node)
+      kept ??= zookeeper.keep(`${WORKERS}/${workerId}`, data)
+      await kept.update(data)
+    },
+    async [Symbol.asyncDispose]() {
+      await kept?.[Symbol.asyncDispose]()
+    }
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * One worker put together: its database, its place in ZooKeeper, its queues, and
+ * the loop that decides. `run` ends when the worker cannot go on as it is.
+ */
+import type { AmqpLink } from '../platform/amqp.ts'
+import type { Logger } from '../platform/log.ts'
+import { STATE, WORKERS, type WorkerNode } from '../platform/wire/znodes.ts'
+import type { ZooKeeper } from '../platform/zookeeper.ts'
+import { openBroker } from './broker.ts'
+import type { WorkerConfig } from './config.ts'
+import { openConsumption } from './consume.ts'
+import { openFigures } from './figures.ts'
+import type { Identity } from './home.ts'
+import { type Loop, nowMs, startLoop } from './loop.ts'
+import type { PostgresServer } from './postgres/server.ts'
+import type { Settings, State } from './protocol/state.ts'
+import { isNamed } from './protocol/steps.ts'
+import { publishRole } from './publish.ts'
+import { openReads, type Reads } from './reads.ts'
+import type { Registration } from './registration.ts'
+import type { Store } from './store.ts'
+import { openWrites } from './writes.ts'
+
+const FIGURES_MS = 1_000
+const PRUNE_MS = 10_000
+
+export interface Parts {
+  readonly config: WorkerConfig
+  readonly identity: Identity
+  readonly postgres: PostgresServer
+  readonly store: Store
+  readonly zookeeper: ZooKeeper
+  readonly registration: Registration
+  readonly log: Logger
+}
+
+/** Starts the worker; everything it opens closes with `opened`. */
+export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
+  const { config, identity, store, zookeeper, log } = parts
+  let link: AmqpLink | null = null
+  const loop = opened.use(
+    startLoop(initialState(parts), { store, zookeeper, log, send: (to, m) => broker.send(to, m) })
+  )
+  const failed = (err: unknown) => loop.fail(err)
+  const reading = { loop, store, sessionWaitMs: config.CONVOY_SESSION_WAIT_MS, failed }
+  const reads = openReads(reading)
+  const strongReads = openReads(reading)
+  const writes = openWrites({ loop, store, failed })
+  const consumption = openConsumption({ writes, reads, strongReads, log })
+  const broker = openBroker({
+    url: config.CONVOY_AMQP_URL,
+    workerId: identity.workerId,
+    log,
+    events: {
+      up(queues, opened) {
+        link = opened
+        loop.dispatch({ kind: 'amqpUp', ...queues })
+      },
+      down() {
+        link = null
+        loop.dispatch({ kind: 'amqpDown' })
+      },
+      message: message => loop.dispatch({ kind: 'message', message })
+    }
+  })
+  opened.use(broker)
+  loop.onStep(view => consumption.follow(view, link))
+  opened.defer(() => reads.stop('finish'))
+  publishRole({ loop, registration: parts.registration, log })
+  watchCluster(parts, loop, opened)
+  keepHouse(parts, { loop, reads: [reads, strongReads] }, opened)
+  return loop
+}
+
+function watchCluster({ zookeeper }: Parts, loop: Loop, opened: AsyncDisposableStack): void {
+  opened.use(zookeeper.watch(STATE, () => loop.dispatch({ kind: 'stateChanged' })))
+  opened.use(
+    zookeeper.watchChildren(WORKERS, nodes => {
+      const peers = new Map<string, WorkerNode>()
+      for (const [id, node] of nodes) peers.set(id, JSON.parse(node.data) as WorkerNode)
+      loop.dispatch({ kind: 'peers', peers })
+    })
+  )
+  opened.use(
+    zookeeper.on(event => {
+      if (event === 'expired') loop.dispatch({ kind: 'sessionLost' })
+    })
+  )
+}
+
+/** Shows figures and prunes the log, each in its time. */
+function keepHouse(
+  parts: Parts,
+  work: { loop: Loop; reads: readonly Reads[] },
+  opened: AsyncDisposableStack
+): void {
+  const { store, registration, identity, log } = parts
+  const { loop } = work
+  const figures = openFigures(parts.postgres.pid)
+  const showing = setInterval(() => {
+    const { last } = loop.state
+    const reads = work.reads.reduce((sum, of) => sum + of.answered, 0)
+    registration
+      .show(identity.workerId, {
+        last: { index: last.index, term: last.term },
+        needsFrom: isNamed(loop.state) ? null : last.index,
+        verified: store.verified,
+        figures: figures({ applied: last.index, reads })
+      })
+      .catch((err: unknown) => log.debug({ err }, 'figures could not be shown'))
+  }, FIGURES_MS)
+  const pruning = setInterval(() => {
+    store.prune(loop.view.keepAfter).catch((err: unknown) => loop.fail(err))
+  }, PRUNE_MS)
+  opened.defer(() => {
+    clearInterval(showing)
+    clearInterval(pruning)
+  })
+}
+
+function settingsOf(config: WorkerConfig): Settings {
+  const replicaTimeoutMs = config.CONVOY_REPLICA_TIMEOUT_MS
+  return {
+    minCopies: config.CONVOY_MIN_COPIES,
+    heartbeatMs: config.CONVOY_HEARTBEAT_MS,
+    replicaTimeoutMs,
+    electionStepMs: config.CONVOY_ELECTION_STEP_MS,
+    maxReadAgeMs: replicaTimeoutMs + config.CONVOY_HEARTBEAT_MS,
+    masterStallMs: config.CONVOY_MASTER_STALL_MS
+  }
+}
+
+function initialState({ config, identity, store }: Parts): State {
+  return {
+    settings: settingsOf(config),
+    self: { id: identity.workerId, pid: process.pid },
+    clusterId: identity.clusterId,
+    term: store.memory.term,
+    last: store.last,
+    commitIndex: 0,
+    known: null,
+    peers: null,
+    amqp: false,
+    queue: '',
+    ackQueue: '',
+    session: false,
+    sessionLostMs: nowMs(),
+    working: null,
+    casPending: false,
+    diverged: null,
+    forgotten: 0,
+    stateAskedMs: Number.NEGATIVE_INFINITY,
+    keepAfter: 0,
+    role: { kind: 'waiting' }
+  }
+}

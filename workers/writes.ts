@@ -1,0 +1,189 @@
+/**
+ * Writes at the master: takes what waits in `writeQ`, executes it in one
+ * transaction, and answers when it is committed in the cluster. A delivery is
+ * acknowledged only with its answers, so what a dead master held is delivered again.
+ * Nothing is held beyond the prefetch.
+ */
+import type { Channel, ConsumeMessage } from 'amqplib'
+import type { AmqpLink } from '../platform/amqp.ts'
+import { WRITE_QUEUE } from '../platform/wire/queues.ts'
+import {
+  decodeWrites,
+  encodeReplies,
+  type Reply,
+  type WriteCommand
+} from '../platform/wire/requests.ts'
+import type { Entry } from './entry.ts'
+import { type Loop, nowMs, refusal } from './loop.ts'
+import { type Executed, type Store, writeBody } from './store.ts'
+
+/** Messages, each of up to a lane's batch. More would be stuck with a master that freezes. */
+const PREFETCH = 6
+/** Commands in one transaction; a message is never split. */
+const BATCH_COMMANDS = 128
+
+interface Delivery {
+  readonly message: ConsumeMessage
+  readonly replyTo: string
+  readonly commands: readonly WriteCommand[]
+  readonly receivedMs: number
+}
+
+/** Answers that may leave when `index` is committed. */
+interface Held {
+  readonly index: number
+  readonly deliveries: readonly Delivery[]
+  readonly replies: ReadonlyMap<string, readonly Reply[]>
+}
+
+export interface Writes {
+  /** Begins to consume; ends with the channel, when the worker no longer leads. */
+  start(link: AmqpLink, term: number): Promise<void>
+  stop(): void
+}
+
+export function openWrites(options: {
+  loop: Loop
+  store: Store
+  failed: (error: unknown) => void
+}): Writes {
+  const { loop, store } = options
+  let session: Session | null = null
+  loop.onStep(view => session?.release(view.commitIndex))
+  return {
+    async start(link, term) {
+      const channel = await link.consumeConnection.createChannel()
+      channel.on('error', () => {})
+      const opened = new Session({ channel, link, term, loop, store, failed: options.failed })
+      session = opened
+      await channel.prefetch(PREFETCH)
+      await channel.consume(WRITE_QUEUE, message => opened.take(message))
+    },
+    stop() {
+      session?.close()
+      session = null
+    }
+  }
+}
+
+interface SessionOptions {
+  readonly channel: Channel
+  readonly link: AmqpLink
+  readonly term: number
+  readonly loop: Loop
+  readonly store: Store
+  readonly failed: (error: unknown) => void
+}
+
+/** One mastership over one connection. */
+class Session {
+  readonly #options: SessionOptions
+  #waiting: Delivery[] = []
+  #held: Held[] = []
+  #executing = false
+  #open = true
+
+  constructor(options: SessionOptions) {
+    this.#options = options
+  }
+
+  take(message: ConsumeMessage | null): void {
+    if (message === null || !this.#open) return
+    const { replyTo, commands } = decodeWrites(message.content)
+    this.#waiting.push({ message, replyTo, commands, receivedMs: nowMs() })
+    if (!this.#executing) void this.#execute().catch(this.#options.failed)
+  }
+
+  /** Unanswered deliveries go back to the queue with the channel. */
+  close(): void {
+    this.#open = false
+    this.#waiting = []
+    this.#held = []
+    void this.#options.channel.close().catch(() => {})
+  }
+
+  release(commitIndex: number): void {
+    while (this.#held[0] !== undefined && this.#held[0].index <= commitIndex) {
+      const { deliveries, replies } = this.#held.shift() as Held
+      for (const [replyTo, answers] of replies) {
+        this.#options.link.publishing.sendToQueue(replyTo, encodeReplies(answers))
+      }
+      for (const { message } of deliveries) this.#options.channel.ack(message)
+    }
+  }
+
+  async #execute(): Promise<void> {
+    this.#executing = true
+    while (this.#open && this.#waiting.length > 0 && this.#options.loop.view.leads) {
+      const deliveries = this.#nextBatch()
+      await this.#executeBatch(deliveries)
+    }
+    this.#executing = false
+  }
+
+  #nextBatch(): readonly Delivery[] {
+    let commands = 0
+    let count = 0
+    for (const delivery of this.#waiting) {
+      commands += delivery.commands.length
+      if (count > 0 && commands > BATCH_COMMANDS) break
+      count += 1
+    }
+    return this.#waiting.splice(0, count)
+  }
+
+  async #executeBatch(deliveries: readonly Delivery[]): Promise<void> {
+    const { loop, store, term } = this.#options
+    // Nobody waits any more for what has passed its deadline.
+    const alive = deliveries.flatMap(({ commands, replyTo, receivedMs }) =>
+      commands
+        .filter(command => nowMs() - receivedMs < command.ttlMs)
+        .map(command => ({ command, replyTo }))
+    )
+    const commands = alive.map(({ command }) => command)
+    loop.dispatch({ kind: 'executing' })
+    let executed: readonly Executed[]
+    try {
+      executed = commands.length === 0 ? [] : await store.execute(commands, term)
+    } catch (error) {
+      return loop.dispatch(refusal(error))
+    }
+    const before = loop.state.last.index
+    const asked = alive.map(({ command, replyTo }) => ({ id: command.requestId, replyTo }))
+    if (this.#open) this.#held.push(hold({ deliveries, asked, executed, before }))
+    const entries = executed.flatMap((outcome): Entry[] =>
+      outcome.kind === 'entry' ? [outcome.entry] : []
+    )
+    loop.dispatch({ kind: 'executed', term, entries })
+    this.release(loop.view.commitIndex)
+  }
+}
+
+/** @param batch.before end of the log before the batch: what was refused rests on nothing newer */
+function hold(batch: {
+  deliveries: readonly Delivery[]
+  asked: readonly { id: string; replyTo: string }[]
+  executed: readonly Executed[]
+  before: number
+}): Held {
+  const replies = new Map<string, Reply[]>()
+  let index = batch.before
+  for (const [i, outcome] of batch.executed.entries()) {
+    const { id = '', replyTo = '' } = batch.asked[i] ?? {}
+    const answers = replies.get(replyTo) ?? []
+    replies.set(replyTo, answers)
+    answers.push(replyOf(id, outcome))
+    if (outcome.kind === 'entry') index = Math.max(index, outcome.entry.index)
+    if (outcome.kind === 'repeat') index = Math.max(index, outcome.index)
+  }
+  return { index, deliveries: batch.deliveries, replies }
+}
+
+function replyOf(id: string, outcome: Executed): Reply {
+  if (outcome.kind === 'refused') {
+    return { id, kind: 'write', status: outcome.status, body: outcome.result }
+  }
+  const { index, term, status, result } = outcome.kind === 'entry' ? outcome.entry : outcome
+  const body = writeBody({ requestId: id, index, term, status, result })
+  return { id, kind: 'write', status, body }
+}
