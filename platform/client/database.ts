@@ -5,24 +5,16 @@
  *   death and restart of an orchestrator is a slow answer to its caller.
  * - `session` reads see what this client wrote, and what its earlier answers showed.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-import { Pool } from 'undici'
 import type { Param } from '../wire/requests.ts'
+import { type Answered, type Call, Caller, type Context, GivenUpError } from './caller.ts'
 import {
   type DatabaseErrorBody,
   DatabaseUnavailableError,
   errorOf,
   UnknownOutcomeError
 } from './errors.ts'
-import { decide, retryAfterS } from './retry.ts'
 
-/** Most clients of the services wait 10 s. */
-const DEADLINE_MS = 9_000
-
-/** An orchestrator that takes a request and then says nothing is given up for the next one. */
-const ATTEMPT_MS = 4_000
-
-const CONNECTIONS_MAX = 64
+export type { Context }
 
 /** Columns by name. 64-bit integers and numerics are strings. */
 export type Row = Readonly<Record<string, unknown>>
@@ -41,13 +33,6 @@ export interface WriteStatement {
   readonly params?: readonly Param[]
   /** Another number of rows rolls the whole write back. */
   readonly expectRows?: number
-}
-
-export interface Context {
-  /** Goes with the request as `x-request-id`, into every log line of its way. */
-  readonly traceId?: string
-  /** Of `performance.now()`; 9 s from the call unless told. */
-  readonly deadlineAt?: number
 }
 
 export interface ReadAnswer<R = Row> {
@@ -101,23 +86,13 @@ export function openDatabase(options: DatabaseOptions): Database {
   return new HttpDatabase(options)
 }
 
-interface Call {
-  readonly method: 'GET' | 'POST'
-  readonly path: string
-  readonly body?: string
-  readonly requestId?: string
-}
-
 class HttpDatabase implements Database {
-  readonly #pools: readonly Pool[]
-  readonly #authorization: Readonly<Record<string, string>>
-  #preferred = 0
+  readonly #caller: Caller
   #lastIndex = 0
-  #reachable = false
 
   constructor({ urls, token }: DatabaseOptions) {
-    this.#pools = urls.split(',').map(url => new Pool(url.trim(), { connections: CONNECTIONS_MAX }))
-    this.#authorization = token === undefined ? {} : { authorization: `Bearer ${token}` }
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+    this.#caller = new Caller({ urls, headers })
   }
 
   get lastIndex(): number {
@@ -125,7 +100,7 @@ class HttpDatabase implements Database {
   }
 
   get reachable(): boolean {
-    return this.#reachable
+    return this.#caller.reachable
   }
 
   async read<R = Row>(query: ReadQuery, context: Context = {}): Promise<ReadAnswer<R>> {
@@ -133,7 +108,7 @@ class HttpDatabase implements Database {
     const session = consistency === 'session' ? { minIndex: query.minIndex ?? this.#lastIndex } : {}
     const body = JSON.stringify({ sql, params, consistency, ...session })
     const answer = await this.#call({ method: 'POST', path: '/api/v1/db/read', body }, context)
-    if (isIndexUnknown(answer) && query.minIndex === undefined) {
+    if (isIndexUnknown(answer) && this.#lastIndex > 0 && query.minIndex === undefined) {
       // The cluster was recovered to an earlier state: what this client saw is no more.
       this.#lastIndex = 0
       return this.read(query, context)
@@ -147,8 +122,10 @@ class HttpDatabase implements Database {
   ): Promise<WriteAnswer> {
     const command = statements.map(({ params = [], ...statement }) => ({ ...statement, params }))
     const body = JSON.stringify({ statements: command })
-    const call: Call = { method: 'POST', path: '/api/v1/db/write', body, requestId }
-    return this.#seen<WriteAnswer>(await this.#call(call, context))
+    const headers = { 'idempotency-key': requestId }
+    const call: Call = { method: 'POST', path: '/api/v1/db/write', headers, body }
+    const answer = await this.#call(call, context, requestId)
+    return this.#seen<WriteAnswer>(answer)
   }
 
   async outcome(requestId: string, context: Context = {}): Promise<WriteAnswer | undefined> {
@@ -158,7 +135,20 @@ class HttpDatabase implements Database {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#pools.map(pool => pool.close()))
+    await this.#caller[Symbol.asyncDispose]()
+  }
+
+  /** @param requestId of a write: when the deadline passes, what became of it may be unknown */
+  async #call(call: Call, context: Context, requestId?: string): Promise<Answered> {
+    try {
+      return await this.#caller.call(call, context)
+    } catch (cause) {
+      if (!(cause instanceof GivenUpError)) throw cause
+      if (cause.uncertain && requestId !== undefined) {
+        throw new UnknownOutcomeError(requestId, { cause })
+      }
+      throw new DatabaseUnavailableError('the database did not answer in time', { cause })
+    }
   }
 
   #seen<A extends { readonly index: number }>({ status, text }: Answered): A {
@@ -168,64 +158,6 @@ class HttpDatabase implements Database {
     this.#lastIndex = Math.max(this.#lastIndex, answer.index)
     return answer
   }
-
-  /** Repeats `call` by the rule of retry.ts until an answer to it comes. */
-  async #call(call: Call, context: Context): Promise<Answered> {
-    const deadlineAt = context.deadlineAt ?? performance.now() + DEADLINE_MS
-    // A write that was refused or never sent did not happen; of any other nobody knows.
-    let uncertain = false
-    for (let made = 1; ; made++) {
-      const leftMs = Math.max(1, deadlineAt - performance.now())
-      const attempt = await this.#attempt(call, context, Math.min(leftMs, ATTEMPT_MS))
-      this.#reachable = attempt.kind === 'answer'
-      const decision = decide(attempt, { made, leftMs: deadlineAt - performance.now() })
-      if (attempt.kind === 'answer' && decision.kind === 'final') return attempt
-      uncertain ||= attempt.kind === 'answer' ? attempt.status === 504 : attempt.sent
-      if (decision.kind === 'give up') throw givenUp(call, uncertain, attempt)
-      this.#preferred = (this.#preferred + 1) % this.#pools.length
-      if (decision.kind === 'again') await sleep(decision.afterMs)
-    }
-  }
-
-  async #attempt(call: Call, context: Context, timeoutMs: number): Promise<Answered | Failed> {
-    const pool = this.#pools[this.#preferred] as Pool
-    const headers: Record<string, string> = { ...this.#authorization }
-    if (call.body !== undefined) headers['content-type'] = 'application/json'
-    if (call.requestId !== undefined) headers['idempotency-key'] = call.requestId
-    if (context.traceId !== undefined) headers['x-request-id'] = context.traceId
-    try {
-      const signal = AbortSignal.timeout(timeoutMs)
-      const { method, path, body = null } = call
-      const response = await pool.request({ method, path, headers, body, signal })
-      const { statusCode: status } = response
-      const text = await response.body.text()
-      const wait = retryAfterS(response.headers['retry-after'])
-      return { kind: 'answer', status, text, retryAfterS: wait }
-    } catch (cause) {
-      const refused = (cause as { code?: string }).code === 'ECONNREFUSED'
-      return { kind: 'failed', sent: !refused, cause }
-    }
-  }
-}
-
-interface Answered {
-  readonly kind: 'answer'
-  readonly status: number
-  readonly text: string
-  readonly retryAfterS: number | undefined
-}
-
-interface Failed {
-  readonly kind: 'failed'
-  readonly sent: boolean
-  readonly cause: unknown
-}
-
-function givenUp(call: Call, uncertain: boolean, last: Answered | Failed): Error {
-  const cause = last.kind === 'failed' ? { cause: last.cause } : {}
-  return uncertain && call.requestId !== undefined
-    ? new UnknownOutcomeError(call.requestId, cause)
-    : new DatabaseUnavailableError('the database did not answer in time', cause)
 }
 
 const isIndexUnknown = ({ status, text }: Answered) =>

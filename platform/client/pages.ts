@@ -13,23 +13,25 @@ const PAGE_ROWS = 10_000
 /**
  * @param page the query of at most `limit` rows that follow `after` in a total order;
  *   `after` is undefined for the first page
+ * @param options.limit of the whole list; none unless told
  */
 export async function readPages<R = Row>(
   db: Database,
   page: (after: R | undefined, limit: number) => ReadQuery,
-  context: Context
+  { limit: wanted = Number.POSITIVE_INFINITY, ...context }: Context & { readonly limit?: number }
 ): Promise<R[]> {
   const rows: R[] = []
-  let limit = PAGE_ROWS
+  let pageRows = PAGE_ROWS
   for (;;) {
+    const limit = Math.min(pageRows, wanted - rows.length)
     const got = await db.read<R>(page(rows.at(-1), limit), context).catch(unlessTooLarge)
     if (got === 'too large') {
       if (limit === 1) throw new Error('a single row exceeds the limit of a result')
-      limit = Math.ceil(limit / 2)
+      pageRows = Math.ceil(limit / 2)
       continue
     }
     for (const row of got.rows) rows.push(row)
-    if (got.rows.length < limit) return rows
+    if (got.rows.length < limit || rows.length === wanted) return rows
   }
 }
 

@@ -21,15 +21,6 @@ export class ClearForbiddenError extends ServiceError {
   }
 }
 
-export class MethodNotAllowedError extends ServiceError {
-  readonly code = 'CONVOY_METHOD_NOT_ALLOWED'
-  readonly statusCode = 405
-
-  constructor(method: string) {
-    super(`this path has no ${method}`)
-  }
-}
-
 /** Not 1 to 1,000 characters, or characters that no text can hold. */
 export class InvalidUsernameError extends ServiceError {
   readonly code = 'CONVOY_USERNAME_INVALID'

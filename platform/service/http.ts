@@ -1,7 +1,7 @@
 /**
  * What the HTTP servers of users-api and rides-api have in common, around the routes
- * of each: counted calls, `db/clear` behind its guard, 405 for wrong methods, and 503
- * until the service has what it needs.
+ * of each: counted calls, `db/clear` behind its guard, and 503 until the service has what
+ * it needs.
  */
 import type { Registry } from 'prom-client'
 import Type from 'typebox'
@@ -9,7 +9,6 @@ import { type Http, openHttp } from '../http.ts'
 import type { Logger } from '../log.ts'
 import { countCalls, isCounted } from './calls.ts'
 import { ClearForbiddenError } from './errors.ts'
-import { watchPaths } from './paths.ts'
 import type { Readiness } from './readiness.ts'
 
 const BODY_MAX_BYTES = 1024 * 1024
@@ -32,14 +31,12 @@ export async function openServiceHttp(options: ServiceHttpOptions): Promise<Http
   const missing = () => readiness.missing
   const app = await openHttp({ service, title, log, metrics, bodyLimit: BODY_MAX_BYTES, missing })
   acceptEmptyBodies(app)
-  const refuseOtherMethods = watchPaths(app)
   countCalls(app, metrics)
   addClear(app, options)
   app.addHook('onRequest', async request => {
     if (isCounted(request.url)) readiness.check()
   })
   options.routes(app)
-  refuseOtherMethods()
   return app
 }
 

@@ -4,6 +4,8 @@
  * key of its own, which still makes its own retries harmless.
  */
 import { randomUUID } from 'node:crypto'
+import type { Context, Database, Row, WriteAnswer, WriteStatement } from '../client/database.ts'
+import { RequestIdReusedError } from '../client/errors.ts'
 import { InvalidRequestError } from '../errors.ts'
 
 export interface Steps {
@@ -30,4 +32,49 @@ export function stepsOf(
     mayRepeat: header !== undefined,
     requestId: step => `${service}:${operation}:${key}:${step}`
   }
+}
+
+export interface Settling extends Context {
+  readonly steps: Steps
+  readonly step: string
+  /** What the caller wants, as a digest or the like; equal for the same call again. */
+  readonly intent: string
+}
+
+/**
+ * A write whose statement holds more than the caller sent (what a check found, say),
+ * so that the same call again would make another statement. What is stored under the
+ * request id is the answer then, as long as its `intent` column says that the call
+ * wanted the same.
+ * @param build the one statement, whose first row must have a column `intent` with
+ *   `intent`; undefined when there turns out to be nothing to write
+ * @returns that row
+ * @throws RequestIdReusedError the caller's key was used for something else
+ */
+export async function settle(
+  db: Database,
+  { steps, step, intent, ...context }: Settling,
+  build: () => Promise<WriteStatement | undefined>
+): Promise<Row | undefined> {
+  const requestId = steps.requestId(step)
+  const stored = steps.mayRepeat ? await db.outcome(requestId, context) : undefined
+  if (stored !== undefined) return firstRow(stored, intent)
+  const statement = await build()
+  if (statement === undefined) return undefined
+  try {
+    return firstRow(await db.write([statement], { ...context, requestId }), intent)
+  } catch (err) {
+    // The same call came twice at once, and the other one was first.
+    const other = err instanceof RequestIdReusedError && (await db.outcome(requestId, context))
+    if (!other) throw err
+    return firstRow(other, intent)
+  }
+}
+
+function firstRow(answer: WriteAnswer, intent: string): Row {
+  const row = answer.results[0]?.rows[0]
+  if (row?.['intent'] !== intent) {
+    throw new RequestIdReusedError('this Idempotency-Key was used for another request')
+  }
+  return row
 }

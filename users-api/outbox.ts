@@ -1,0 +1,60 @@
+/**
+ * Events of deleted users that RabbitMQ has not confirmed yet.
+ * Invariant: an event carries the log index of its deletion. The row cannot know it,
+ * being part of the same transaction; the stored outcome of the write does, for
+ * `resultsKeepMs`, so it is looked up and kept well before that has passed.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Database } from '../platform/client/database.ts'
+import type { UserDeleted } from '../platform/service/events.ts'
+
+/** Rows of one sweep. */
+export const SWEEP_ROWS = 500
+
+const PENDING = `select event_id, username, request_id, user_index from outbox
+  order by created_at, event_id limit ${SWEEP_ROWS}`
+
+const KEEP_INDEX = 'update outbox set user_index = $2 where event_id = $1 and user_index is null'
+
+const REMOVE = 'delete from outbox where event_id = $1'
+
+interface Pending {
+  readonly event_id: string
+  readonly username: string
+  readonly request_id: string
+  readonly user_index: string | null
+}
+
+export class Outbox {
+  readonly #db: Database
+
+  constructor(db: Database) {
+    this.#db = db
+  }
+
+  /** The oldest events. Asked for as a write: a sweep is no load of reads for the scaling. */
+  async pending(): Promise<UserDeleted[]> {
+    const answer = await this.#write([{ sql: PENDING }])
+    const rows = (answer.results[0]?.rows ?? []) as unknown as readonly Pending[]
+    const found: [string, number][] = []
+    const events: UserDeleted[] = []
+    for (const row of rows) {
+      const known = row.user_index === null ? undefined : Number(row.user_index)
+      // Forgotten only where no instance ran for `resultsKeepMs`; then nobody signed
+      // up again either, and any index from the deletion until now says the same.
+      const index = known ?? (await this.#db.outcome(row.request_id))?.index ?? answer.index
+      if (known === undefined) found.push([row.event_id, index])
+      events.push({ eventId: row.event_id, username: row.username, index })
+    }
+    if (found.length > 0) await this.#write(found.map(params => ({ sql: KEEP_INDEX, params })))
+    return events
+  }
+
+  async remove(eventIds: readonly string[]): Promise<void> {
+    await this.#write(eventIds.map(eventId => ({ sql: REMOVE, params: [eventId] })))
+  }
+
+  #write(statements: Parameters<Database['write']>[0]) {
+    return this.#db.write(statements, { requestId: `users-api:outbox:${randomUUID()}:relay` })
+  }
+}
