@@ -50,6 +50,11 @@ export function openConsumption(options: {
   }
 }
 
+interface Wish {
+  readonly link: AmqpLink
+  readonly term: number
+}
+
 interface Switch {
   set(link: AmqpLink | null, term: number): void
 }
@@ -59,8 +64,8 @@ function openSwitch(
   stop: () => void,
   failed: (err: unknown) => void
 ): Switch {
-  let wanted: { link: AmqpLink; term: number } | null = null
-  let present: typeof wanted = null
+  let wanted: Wish | null = null
+  let present: Wish | null = null
   let turning = false
 
   async function turn(): Promise<void> {
@@ -80,9 +85,11 @@ function openSwitch(
 
   return {
     set(link, term) {
-      if (link === (wanted?.link ?? null) && (link === null || term === wanted?.term)) return
+      if (link === null ? wanted === null : isSame(wanted, { link, term })) return
       wanted = link === null ? null : { link, term }
       if (!turning) void turn()
     }
   }
 }
+
+const isSame = (a: Wish | null, b: Wish) => a !== null && a.link === b.link && a.term === b.term
