@@ -1,0 +1,161 @@
+/**
+ * One process that is kept alive until it is stopped. Invariants:
+ * - When it ends unasked, it is started again within a second, with backoff.
+ * - It dies with the starter, however that dies (`setpriv --pdeathsig`).
+ * - Its pid file names it with its start time while it runs; `leftovers.ts` reads it.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type BackoffPolicy, backoffMs } from '../../platform/backoff.ts'
+import { type Identity, identityOf, signal } from './identity.ts'
+import { LogFile } from './log-file.ts'
+
+export interface ProcessSpec {
+  readonly name: string
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  /** System user to run as, when the starter is root. */
+  readonly user?: string | undefined
+  /** What the kernel sends when the starter dies; KILL for what does not end on TERM. */
+  readonly deathSignal: 'TERM' | 'KILL'
+  /** How long it may take to end before it is killed. */
+  readonly graceMs: number
+  /** One probe, quickly answered: does it do its work? */
+  readonly ready: () => Promise<boolean>
+}
+
+export interface Surroundings {
+  readonly logsDir: string
+  readonly pidsDir: string
+  /** Working directory of the process. */
+  readonly cwd: string
+  /** Tells the user what matters. */
+  readonly say: (line: string) => void
+}
+
+const RESTART: BackoffPolicy = { firstMs: 50, maxMs: 900 }
+/** After so long its next death is a first one again. */
+const SETTLED_MS = 10_000
+const PROBE_MS = 50
+/** Of a process that dies over and over, not every death is news. */
+const worthSaying = (death: number) => death < 3 || death % 20 === 0
+
+export class WatchedProcess {
+  readonly spec: ProcessSpec
+  readonly #around: Surroundings
+  readonly #log: LogFile
+  #child: ChildProcess | undefined
+  #identity: Identity | undefined
+  #deaths = 0
+  #restart: NodeJS.Timeout | undefined
+  #stopping = false
+
+  constructor(spec: ProcessSpec, around: Surroundings) {
+    this.spec = spec
+    this.#around = around
+    this.#log = new LogFile(join(around.logsDir, `${spec.name}.log`))
+    this.#start()
+  }
+
+  /** Undefined in the moment between a death and the next start. */
+  get pid(): number | undefined {
+    return this.#identity?.pid
+  }
+
+  /** @throws Error naming the process and its log when it is not ready in time */
+  async untilReady(timeoutMs: number): Promise<void> {
+    const until = performance.now() + timeoutMs
+    while (!(await this.spec.ready())) {
+      if (this.#stopping) throw new Error(`${this.spec.name} was stopped before it was ready`)
+      if (performance.now() > until) {
+        throw new Error(
+          `${this.spec.name} was not ready after ${timeoutMs / 1_000} s; ${this.#log.path} ends with:\n${this.#log.tail()}`
+        )
+      }
+      await sleep(PROBE_MS)
+    }
+  }
+
+  /** As an accident would; the watcher starts it again. */
+  kill(name: NodeJS.Signals): void {
+    if (this.#identity) signal(this.#identity, name)
+  }
+
+  /** Resolves when it has ended. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    clearTimeout(this.#restart)
+    const child = this.#child
+    if (child) {
+      const ended = new Promise(resolve => child.once('close', resolve))
+      child.kill('SIGTERM')
+      const killer = setTimeout(() => child.kill('SIGKILL'), this.spec.graceMs)
+      await ended
+      clearTimeout(killer)
+    }
+    this.#log[Symbol.dispose]()
+  }
+
+  #start(): void {
+    const { name, command, args, env, deathSignal } = this.spec
+    const startedAt = performance.now()
+    // In a session of its own: Ctrl-C is for the starter, which stops things in order.
+    const child = spawn(
+      'setpriv',
+      [...userArgs(this.spec.user), '--pdeathsig', deathSignal, command, ...args],
+      {
+        cwd: this.#around.cwd,
+        env,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        detached: true
+      }
+    )
+    this.#child = child
+    this.#log.write(`--- ${new Date().toISOString()} ${name} started, pid ${child.pid}\n`)
+    child.stdout.on('data', (chunk: Buffer) => this.#log.write(chunk))
+    child.stderr.on('data', (chunk: Buffer) => this.#log.write(chunk))
+    child.once('error', err => this.#log.write(`--- could not be started: ${err.message}\n`))
+    child.once('close', (code, name) => {
+      this.#forget()
+      this.#log.write(`--- ended: ${name ?? `exit ${code}`}\n`)
+      if (this.#stopping) return
+      if (performance.now() - startedAt > SETTLED_MS) this.#deaths = 0
+      this.#startAgain(name ?? `exit code ${code}`)
+    })
+    if (child.pid !== undefined) this.#remember(child.pid)
+  }
+
+  #startAgain(cause: string): void {
+    const delayMs = backoffMs(RESTART, this.#deaths)
+    if (worthSaying(this.#deaths)) {
+      const again = `starting it again in ${Math.round(delayMs)} ms`
+      this.#around.say(`${this.spec.name} ended (${cause}); ${again}; see ${this.#log.path}`)
+    }
+    this.#deaths++
+    this.#restart = setTimeout(() => this.#start(), delayMs)
+  }
+
+  #remember(pid: number): void {
+    this.#identity = identityOf(pid)
+    mkdirSync(this.#around.pidsDir, { recursive: true })
+    writeFileSync(this.#pidFile, JSON.stringify(this.#identity ?? null))
+  }
+
+  #forget(): void {
+    this.#child = undefined
+    this.#identity = undefined
+    rmSync(this.#pidFile, { force: true })
+  }
+
+  get #pidFile(): string {
+    return join(this.#around.pidsDir, `${this.spec.name}.json`)
+  }
+}
+
+function userArgs(user: string | undefined): string[] {
+  if (user === undefined || process.getuid?.() !== 0) return []
+  return ['--reuid', user, '--regid', user, '--clear-groups']
+}

@@ -1,0 +1,106 @@
+/**
+ * A private RabbitMQ: Debian's server, started without its shell wrapper, so that
+ * the process we signal is the server. It reads no file of the machine's own broker.
+ * No distribution and no epmd: nothing but the AMQP port on loopback listens, and
+ * nothing outlives the server. It keeps nothing that a restart of the system
+ * needs (whatever is unanswered is sent again), so each start begins empty.
+ */
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { connect } from 'amqplib'
+import type { ProcessSpec } from '../processes/watched.ts'
+
+export interface RabbitMqOptions {
+  readonly dir: string
+  readonly port: number
+  readonly vhost: string
+  readonly user: string
+  readonly password: string
+  /** The installed server, as `cli/machine/` found it. */
+  readonly home: string
+  readonly runAs: string | undefined
+}
+
+/** No port for other Erlang nodes, no epmd asked for one; the number is only ever recorded. */
+const NO_DISTRIBUTION = '-start_epmd false -dist_listen false -erl_epmd_port 1'
+const MEMORY = '256MB'
+const PROBE_TIMEOUT_MS = 2_000
+
+export function amqpUrl(options: Pick<RabbitMqOptions, 'user' | 'password' | 'port' | 'vhost'>) {
+  const { user, password, port, vhost } = options
+  return `amqp://${user}:${password}@127.0.0.1:${port}/${encodeURIComponent(vhost)}`
+}
+
+/** Writes the configuration; the folder must belong to the user it runs as. */
+export async function rabbitMq(options: RabbitMqOptions): Promise<ProcessSpec> {
+  const { dir, home } = options
+  for (const name of ['mnesia', 'log', 'schema']) {
+    await rm(join(dir, name), { recursive: true, force: true })
+  }
+  await mkdir(join(dir, 'log'), { recursive: true })
+  await writeFile(join(dir, 'rabbitmq.conf'), configuration(options), { mode: 0o600 })
+  await writeFile(join(dir, 'enabled_plugins'), '[].\n')
+  const url = amqpUrl(options)
+  return {
+    name: 'rabbitmq',
+    command: 'erl',
+    args: ERL_ARGS,
+    env: {
+      PATH: '/usr/bin:/bin',
+      LANG: 'C.UTF-8',
+      HOME: dir, // Holds the Erlang cookie.
+      ERL_LIBS: join(home, 'plugins'),
+      ERL_MAX_ETS_TABLES: '50000',
+      // In the environment, because RabbitMQ starts further `erl` that must not start epmd either.
+      ERL_AFLAGS: NO_DISTRIBUTION,
+      RABBITMQ_HOME: home,
+      RABBITMQ_PLUGINS_DIR: join(home, 'plugins'),
+      RABBITMQ_NODENAME: 'convoy@localhost',
+      RABBITMQ_CONF_ENV_FILE: join(dir, 'none'),
+      RABBITMQ_CONFIG_FILE: join(dir, 'rabbitmq.conf'),
+      RABBITMQ_CONFIG_FILES: join(dir, 'none'),
+      RABBITMQ_ADVANCED_CONFIG_FILE: join(dir, 'none.config'),
+      RABBITMQ_ENABLED_PLUGINS_FILE: join(dir, 'enabled_plugins'),
+      RABBITMQ_MNESIA_BASE: join(dir, 'mnesia'),
+      RABBITMQ_FEATURE_FLAGS_FILE: join(dir, 'mnesia', 'feature_flags'),
+      RABBITMQ_GENERATED_CONFIG_DIR: join(dir, 'schema'),
+      RABBITMQ_LOG_BASE: join(dir, 'log'),
+      RABBITMQ_PID_FILE: join(dir, 'rabbitmq.pid')
+    },
+    user: options.runAs,
+    deathSignal: 'KILL', // It has nothing to save, and its own way down takes seconds.
+    graceMs: 1_500,
+    ready: () => accepts(url)
+  }
+}
+
+/** As in Debian's rabbitmq-server, with few threads: the machine has more to do. */
+const ERL_ARGS = [
+  ...['-noinput', '-boot', 'start_sasl', '-s', 'rabbit', 'boot', '-sname', 'convoy@localhost'],
+  ...['+W', 'w', '+S', '2:2', '+SDio', '4', '+sbwt', 'none', '+sbwtdcpu', 'none'],
+  ...['+sbwtdio', 'none', '+B', 'i', '-syslog', 'logger', '[]'],
+  ...['-syslog', 'syslog_error_logger', 'false']
+]
+
+const configuration = (options: RabbitMqOptions) => `listeners.tcp.1 = 127.0.0.1:${options.port}
+default_vhost = ${options.vhost}
+default_user = ${options.user}
+default_pass = ${options.password}
+loopback_users.guest = true
+vm_memory_high_watermark.absolute = ${MEMORY}
+disk_free_limit.absolute = 50MB
+log.console = true
+log.console.level = warning
+log.file = false
+`
+
+async function accepts(url: string): Promise<boolean> {
+  try {
+    const connection = await connect(url, { timeout: PROBE_TIMEOUT_MS })
+    connection.on('error', () => {})
+    await connection.close()
+    return true
+  } catch {
+    return false
+  }
+}

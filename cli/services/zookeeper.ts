@@ -1,0 +1,72 @@
+/**
+ * A private ZooKeeper: one server on loopback, from Debian's Java library. Its data
+ * is the cluster's truth about who leads, so it is kept from run to run.
+ */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import type { ProcessSpec } from '../processes/watched.ts'
+
+export interface ZooKeeperOptions {
+  readonly dir: string
+  readonly port: number
+  /** `zookeeper.jar`, whose manifest names the others, and a logger for it. */
+  readonly jars: readonly string[]
+  readonly runAs: string | undefined
+}
+
+/** Sessions may be as short as two ticks; failover waits for them. */
+const TICK_MS = 200
+const SESSION_MAX_MS = 60_000
+const PROBE_TIMEOUT_MS = 1_000
+
+/** Writes the configuration; the folder must belong to the user it runs as. */
+export async function zooKeeper(options: ZooKeeperOptions): Promise<ProcessSpec> {
+  const { dir, port, jars } = options
+  await mkdir(join(dir, 'data'), { recursive: true })
+  await writeFile(join(dir, 'zoo.cfg'), configuration(options))
+  const quick = ['-Xmx96m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData']
+  return {
+    name: 'zookeeper',
+    command: 'java',
+    args: [
+      ...quick,
+      '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+      '-Dorg.slf4j.simpleLogger.showDateTime=true',
+      ...['-cp', jars.join(':'), 'org.apache.zookeeper.server.quorum.QuorumPeerMain'],
+      join(dir, 'zoo.cfg')
+    ],
+    env: { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8', HOME: dir },
+    user: options.runAs,
+    deathSignal: 'TERM',
+    graceMs: 1_500,
+    ready: () => serves(port)
+  }
+}
+
+const configuration = (options: ZooKeeperOptions) => `dataDir=${join(options.dir, 'data')}
+clientPort=${options.port}
+clientPortAddress=127.0.0.1
+tickTime=${TICK_MS}
+minSessionTimeout=${2 * TICK_MS}
+maxSessionTimeout=${SESSION_MAX_MS}
+maxClientCnxns=0
+admin.enableServer=false
+4lw.commands.whitelist=srvr
+autopurge.snapRetainCount=3
+autopurge.purgeInterval=1
+`
+
+/** The port is open before the data is loaded; `srvr` tells the difference. */
+function serves(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    let answer = ''
+    const socket = connect({ port, host: '127.0.0.1', timeout: PROBE_TIMEOUT_MS })
+    socket.on('connect', () => socket.write('srvr'))
+    socket.on('data', chunk => {
+      answer += chunk
+    })
+    socket.on('timeout', () => socket.destroy()).on('error', () => socket.destroy())
+    socket.on('close', () => resolve(answer.includes('Mode: standalone')))
+  })
+}
