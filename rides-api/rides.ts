@@ -29,7 +29,7 @@ export interface Ride {
   readonly source: number
   readonly destination: number
   /** Those who joined, in that order. */
-  readonly users: readonly string[]
+  readonly users: string[]
 }
 
 export interface ListedRide {

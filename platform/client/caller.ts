@@ -61,18 +61,12 @@ export class Caller implements AsyncDisposable {
   readonly #pools: readonly Pool[]
   readonly #headers: Readonly<Record<string, string>>
   #preferred = 0
-  #reachable = false
 
   /** @param options.urls addresses, comma separated; `headers` go with every call */
   constructor(options: { readonly urls: string; readonly headers: Record<string, string> }) {
     const { urls, headers } = options
     this.#pools = urls.split(',').map(url => new Pool(url.trim(), { connections: CONNECTIONS_MAX }))
     this.#headers = headers
-  }
-
-  /** Whether the last attempt got an answer at all; false before the first one. */
-  get reachable(): boolean {
-    return this.#reachable
   }
 
   /** @throws GivenUpError */
@@ -82,7 +76,6 @@ export class Caller implements AsyncDisposable {
     for (let made = 1; ; made++) {
       const attemptMs = Math.max(1, Math.min(deadlineAt - performance.now(), ATTEMPT_MS))
       const attempt = await this.#attempt(call, context, attemptMs)
-      this.#reachable = attempt.kind === 'answer'
       const decision = decide(attempt, { made, leftMs: deadlineAt - performance.now() })
       if (attempt.kind === 'answer' && decision.kind === 'final') return attempt
       uncertain ||= attempt.kind === 'answer' ? attempt.status !== 503 : attempt.sent

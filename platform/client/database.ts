@@ -71,9 +71,6 @@ export interface Database extends AsyncDisposable {
 
   /** What the write `requestId` answered; undefined when the log does not know it (so far). */
   outcome(requestId: string, context?: Context): Promise<WriteAnswer | undefined>
-
-  /** Whether the last attempt got an answer at all; false before the first one. */
-  readonly reachable: boolean
 }
 
 export interface DatabaseOptions {
@@ -97,10 +94,6 @@ class HttpDatabase implements Database {
 
   get lastIndex(): number {
     return this.#lastIndex
-  }
-
-  get reachable(): boolean {
-    return this.#caller.reachable
   }
 
   async read<R = Row>(query: ReadQuery, context: Context = {}): Promise<ReadAnswer<R>> {

@@ -1,7 +1,7 @@
 /**
  * Settings that users-api and rides-api share.
  */
-import Type from 'typebox'
+import Type, { type Static } from 'typebox'
 import { COMMON, HTTP } from '../config.ts'
 
 export const SERVICE = {
@@ -14,3 +14,5 @@ export const SERVICE = {
   /** Whether `POST /api/v1/db/clear` empties the service's tables, or answers 403. */
   CONVOY_ALLOW_CLEAR: Type.Boolean({ default: false })
 }
+
+export type ServiceConfig = Readonly<Static<ReturnType<typeof Type.Object<typeof SERVICE>>>>

@@ -5,25 +5,33 @@
  */
 import { NotReadyError } from './errors.ts'
 
+const NEEDS = ['orchestrator', 'rabbitmq', 'zookeeper'] as const
+export type Need = (typeof NEEDS)[number]
+
 export class Readiness {
-  readonly #missing: Set<string>
+  readonly #missing = new Set<Need>(NEEDS)
+  readonly #waiting = new Map<Need, () => void>()
   #started = false
 
-  constructor(needs: readonly string[]) {
-    this.#missing = new Set(needs)
-  }
-
-  get missing(): readonly string[] {
+  get missing(): readonly Need[] {
     return [...this.#missing]
   }
 
-  arrived(need: string): void {
+  set(need: Need, here: boolean): void {
+    if (!here) {
+      this.#missing.add(need)
+      return
+    }
     this.#missing.delete(need)
     this.#started ||= this.#missing.size === 0
+    this.#waiting.get(need)?.()
   }
 
-  lost(need: string): void {
-    this.#missing.add(need)
+  /** Resolves when `need` is there; it may be asked for once. */
+  async until(need: Need): Promise<void> {
+    if (this.#missing.has(need)) {
+      await new Promise<void>(resolve => this.#waiting.set(need, resolve))
+    }
   }
 
   /** @throws NotReadyError before everything was there once */
