@@ -1,0 +1,17 @@
+/** lb's settings. It knows ZooKeeper and whatever is registered there. */
+import Type, { type Static } from 'typebox'
+import { COMMON, HTTP } from '../platform/config.ts'
+
+const { CONVOY_AMQP_URL: _unused, ...ZOOKEEPER } = COMMON
+
+export const LB = {
+  ...ZOOKEEPER,
+  ...HTTP,
+  /** For one answer of one instance: longer than a database that fails over needs. */
+  CONVOY_LB_ATTEMPT_MS: Type.Integer({ minimum: 100, default: 10_000 }),
+  /** For all attempts together. */
+  CONVOY_LB_DEADLINE_MS: Type.Integer({ minimum: 100, default: 25_000 }),
+  CONVOY_LB_UNDER_WAY_MAX: Type.Integer({ minimum: 1, default: 2_000 })
+}
+const schema = Type.Object(LB)
+export type LbConfig = Readonly<Static<typeof schema>>

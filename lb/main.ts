@@ -1,0 +1,28 @@
+/** Starts lb: ZooKeeper first, then the server; closes in reverse. */
+import { loadConfig } from '../platform/config.ts'
+import { openLog } from '../platform/log.ts'
+import { shutdownOnSignal } from '../platform/shutdown.ts'
+import { openZooKeeper } from '../platform/zookeeper.ts'
+import { LB } from './config.ts'
+import { openLb } from './server.ts'
+
+const GRACE_MS = 5_000
+
+const config = loadConfig(LB)
+const log = openLog({ service: 'lb', level: config.CONVOY_LOG_LEVEL })
+const opened = new AsyncDisposableStack()
+shutdownOnSignal(opened, { log, graceMs: GRACE_MS })
+
+const zooKeeper = opened.use(
+  await openZooKeeper({
+    hosts: config.CONVOY_ZOOKEEPER,
+    auth: config.CONVOY_ZOOKEEPER_AUTH,
+    cluster: config.CONVOY_CLUSTER,
+    sessionTimeoutMs: config.CONVOY_SESSION_TIMEOUT_MS,
+    log
+  })
+)
+const app = await openLb({ config, zooKeeper, log })
+opened.defer(() => app.close())
+const address = await app.listen({ host: config.CONVOY_HTTP_HOST, port: config.CONVOY_HTTP_PORT })
+log.info({ address }, 'listening')

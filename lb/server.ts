@@ -1,0 +1,65 @@
+/**
+ * lb's HTTP server: the gateway, its page, and readiness, which is an instance of
+ * each service.
+ */
+import { Gauge, Registry } from 'prom-client'
+import { type Http, openHttp } from '../platform/http.ts'
+import type { Logger } from '../platform/log.ts'
+import type { ZooKeeper } from '../platform/zookeeper.ts'
+import type { LbConfig } from './config.ts'
+import { gateway } from './gateway.ts'
+import { Instances } from './instances.ts'
+import { addPage } from './page.ts'
+
+/** As far as a body is kept to be sent again; the services take no more either. */
+const BODY_MAX_BYTES = 1024 * 1024
+
+export interface LbOptions {
+  readonly config: Pick<
+    LbConfig,
+    'CONVOY_LB_ATTEMPT_MS' | 'CONVOY_LB_DEADLINE_MS' | 'CONVOY_LB_UNDER_WAY_MAX'
+  >
+  readonly zooKeeper: ZooKeeper
+  readonly log: Logger
+}
+
+/** A server with all its routes; the caller listens. Closing it lets go of the instances. */
+export async function openLb({ config, zooKeeper, log }: LbOptions): Promise<Http> {
+  const metrics = new Registry()
+  const services = {
+    'users-api': new Instances({ zooKeeper, service: 'users-api', log }),
+    'rides-api': new Instances({ zooKeeper, service: 'rides-api', log })
+  }
+  const all = Object.values(services)
+  const missing = () =>
+    all.filter(({ origins }) => origins.length === 0).map(({ service }) => service)
+  const app = await openHttp({
+    service: 'lb',
+    title: 'Convoy: gateway',
+    log,
+    metrics,
+    bodyLimit: BODY_MAX_BYTES,
+    missing
+  })
+  app.addHook('onClose', async () => {
+    for (const instances of all) instances[Symbol.dispose]()
+  })
+  new Gauge({
+    name: 'convoy_lb_instances',
+    help: 'Instances known, by service',
+    labelNames: ['service'],
+    registers: [metrics],
+    collect() {
+      for (const { service, origins } of all) this.set({ service }, origins.length)
+    }
+  })
+  addPage(app, services)
+  await app.register(gateway, {
+    services,
+    metrics,
+    attemptMs: config.CONVOY_LB_ATTEMPT_MS,
+    deadlineMs: config.CONVOY_LB_DEADLINE_MS,
+    underWayMax: config.CONVOY_LB_UNDER_WAY_MAX
+  })
+  return app
+}
