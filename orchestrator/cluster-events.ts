@@ -1,0 +1,94 @@
+/**
+ * Tells what has happened from two views of the cluster. Pure: an election's
+ * duration runs from the view in which nobody led to the one in which somebody does.
+ */
+import { type Cluster, masterOf } from './cluster-view.ts'
+
+export type ClusterEvent =
+  | { readonly type: 'workerStarted'; readonly workerId: string; readonly pid: number }
+  | {
+      readonly type: 'workerLost'
+      readonly workerId: string
+      readonly pid: number
+      readonly role: string
+    }
+  | {
+      readonly type: 'role'
+      readonly workerId: string
+      readonly from: string
+      readonly to: string
+      readonly term: number
+    }
+  | {
+      readonly type: 'inSync'
+      readonly term: number
+      readonly added: readonly string[]
+      readonly removed: readonly string[]
+    }
+  | { readonly type: 'leaderless'; readonly term: number }
+  | {
+      readonly type: 'elected'
+      readonly term: number
+      readonly workerId: string
+      readonly pid: number
+      /** Null when this orchestrator did not see the beginning. */
+      readonly durationMs: number | null
+    }
+
+export interface Observed {
+  readonly events: readonly ClusterEvent[]
+  readonly leaderlessSinceMs: number | null
+}
+
+export function observe(
+  before: Cluster,
+  after: Cluster,
+  at: { readonly nowMs: number; readonly leaderlessSinceMs: number | null }
+): Observed {
+  if (!before.known) return { events: [], leaderlessSinceMs: null }
+  const events = [...workerEvents(before, after), ...inSyncEvents(before, after)]
+  const led = masterOf(before)
+  const leads = masterOf(after)
+  const term = after.state?.term ?? 0
+  if (leads === null) {
+    if (led !== null) events.push({ type: 'leaderless', term })
+    return { events, leaderlessSinceMs: led === null ? at.leaderlessSinceMs : at.nowMs }
+  }
+  if (leads !== led || before.state?.term !== term) {
+    const since = at.leaderlessSinceMs
+    events.push({
+      type: 'elected',
+      term,
+      workerId: leads,
+      pid: after.workers.get(leads)?.pid ?? 0,
+      durationMs: since === null ? null : Math.round(at.nowMs - since)
+    })
+  }
+  return { events, leaderlessSinceMs: null }
+}
+
+function workerEvents(before: Cluster, after: Cluster): ClusterEvent[] {
+  const events: ClusterEvent[] = []
+  for (const [workerId, { pid, role }] of before.workers) {
+    if (after.workers.get(workerId)?.pid !== pid) {
+      events.push({ type: 'workerLost', workerId, pid, role })
+    }
+  }
+  for (const [workerId, { pid, role, term }] of after.workers) {
+    const former = before.workers.get(workerId)
+    if (former?.pid !== pid) events.push({ type: 'workerStarted', workerId, pid })
+    else if (former.role !== role) {
+      events.push({ type: 'role', workerId, from: former.role, to: role, term })
+    }
+  }
+  return events
+}
+
+function inSyncEvents(before: Cluster, after: Cluster): ClusterEvent[] {
+  const was = new Set(before.state?.inSync)
+  const is = new Set(after.state?.inSync)
+  const added = [...is.difference(was)]
+  const removed = [...was.difference(is)]
+  if (added.length === 0 && removed.length === 0) return []
+  return [{ type: 'inSync', term: after.state?.term ?? 0, added, removed }]
+}

@@ -1,0 +1,127 @@
+/**
+ * What ZooKeeper shows of the cluster, as one value that listeners get at each
+ * change. A view only: whoever changes `/state` reads it again first.
+ */
+import type { Logger } from '../platform/log.ts'
+import {
+  type ClusterState,
+  ORCHESTRATORS,
+  type OrchestratorNode,
+  STATE,
+  SUPERVISOR,
+  WORKERS,
+  type WorkerNode
+} from '../platform/wire/znodes.ts'
+import type { Node, ZooKeeper } from '../platform/zookeeper.ts'
+import { TimeoutError } from './errors.ts'
+
+export interface Cluster {
+  /** Null when nobody has made the cluster, or nothing was heard yet. */
+  readonly state: ClusterState | null
+  readonly workers: ReadonlyMap<string, WorkerNode>
+  readonly orchestrators: ReadonlyMap<string, OrchestratorNode>
+  readonly supervisor: string | null
+  /** Whether `/state` and the workers have been read since the start. */
+  readonly known: boolean
+}
+
+export const NOTHING_KNOWN: Cluster = {
+  state: null,
+  workers: new Map(),
+  orchestrators: new Map(),
+  supervisor: null,
+  known: false
+}
+
+/** The id of the worker that leads, while it says so itself. */
+export function masterOf({ state, workers }: Cluster): string | null {
+  if (state === null || state.master === null) return null
+  const node = workers.get(state.master)
+  return node?.role === 'master' && node.term === state.term ? state.master : null
+}
+
+export type ClusterListener = (after: Cluster, before: Cluster) => void
+
+export class ClusterView implements Disposable {
+  #now: Cluster = NOTHING_KNOWN
+  readonly #heard = new Set<string>()
+  readonly #listeners = new Set<ClusterListener>()
+  readonly #watches: Disposable[] = []
+  readonly #log: Logger
+
+  constructor(zookeeper: ZooKeeper, log: Logger) {
+    this.#log = log
+    this.#watches.push(
+      zookeeper.watch(STATE, node =>
+        this.#hear(STATE, { state: node === undefined ? null : (this.#parse(node) ?? null) })
+      ),
+      zookeeper.watch(SUPERVISOR, node =>
+        this.#hear(SUPERVISOR, { supervisor: node?.data ?? null })
+      ),
+      zookeeper.watchChildren(WORKERS, nodes =>
+        this.#hear(WORKERS, { workers: this.#parseAll<WorkerNode>(nodes) })
+      ),
+      zookeeper.watchChildren(ORCHESTRATORS, nodes =>
+        this.#hear(ORCHESTRATORS, { orchestrators: this.#parseAll<OrchestratorNode>(nodes) })
+      )
+    )
+  }
+
+  get now(): Cluster {
+    return this.#now
+  }
+
+  on(listener: ClusterListener): Disposable {
+    this.#listeners.add(listener)
+    return { [Symbol.dispose]: () => this.#listeners.delete(listener) }
+  }
+
+  /** @throws TimeoutError naming what did not come */
+  until(is: (cluster: Cluster) => boolean, { what, ms }: { what: string; ms: number }) {
+    return new Promise<Cluster>((resolve, reject) => {
+      if (is(this.#now)) return resolve(this.#now)
+      const listening = this.on(cluster => {
+        if (is(cluster)) end(() => resolve(cluster))
+      })
+      const late = () => end(() => reject(new TimeoutError(`${what}: not within ${ms} ms`)))
+      const timer = setTimeout(late, ms)
+      const end = (settle: () => void) => {
+        listening[Symbol.dispose]()
+        clearTimeout(timer)
+        settle()
+      }
+    })
+  }
+
+  [Symbol.dispose](): void {
+    for (const watch of this.#watches) watch[Symbol.dispose]()
+    this.#listeners.clear()
+  }
+
+  #hear(path: string, part: Partial<Cluster>): void {
+    const before = this.#now
+    this.#heard.add(path)
+    const known = this.#heard.has(STATE) && this.#heard.has(WORKERS)
+    this.#now = { ...before, ...part, known }
+    for (const listener of [...this.#listeners]) listener(this.#now, before)
+  }
+
+  #parseAll<T>(nodes: ReadonlyMap<string, Node>): Map<string, T> {
+    const parsed = new Map<string, T>()
+    for (const [name, node] of nodes) {
+      const value = this.#parse<T>(node)
+      if (value !== undefined) parsed.set(name, value)
+    }
+    return parsed
+  }
+
+  /** Undefined for what is no JSON: an operator's slip must not end an orchestrator. */
+  #parse<T>(node: Node): T | undefined {
+    try {
+      return JSON.parse(node.data) as T
+    } catch (err) {
+      this.#log.error({ err }, 'a znode holds no JSON')
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * Settings of an orchestrator, read once at start, and those that it hands on to
+ * the workers it starts.
+ */
+import Type from 'typebox'
+import { COMMON, HTTP, loadConfig } from '../platform/config.ts'
+import type { LaneLimits } from './lanes/lane.ts'
+
+const MIB = 1024 * 1024
+
+const ORCHESTRATOR = {
+  ...COMMON,
+  ...HTTP,
+  /** Asked for as a bearer token, when given, by database and admin calls. */
+  CONVOY_TOKEN: Type.Optional(Type.String({ minLength: 1 })),
+  /** Each worker has a folder in it. */
+  CONVOY_WORKERS_DIR: Type.String({ minLength: 1 }),
+  CONVOY_REPLICAS: Type.Integer({ minimum: 0, maximum: 50, default: 2 }),
+  CONVOY_MIN_COPIES: Type.Integer({ minimum: 1, maximum: 9, default: 2 }),
+  /** Makes `/state` of a cluster that has none: for a new one only. */
+  CONVOY_INIT: Type.Boolean({ default: false }),
+  /** Whether the workers are stopped with the orchestrator that supervises them. */
+  CONVOY_STOP_WORKERS: Type.Boolean({ default: false }),
+  CONVOY_WRITE_DEADLINE_MS: Type.Integer({ minimum: 100, maximum: 60_000, default: 10_000 }),
+  CONVOY_READ_DEADLINE_MS: Type.Integer({ minimum: 100, maximum: 60_000, default: 10_000 }),
+  CONVOY_HEDGE_MS: Type.Integer({ minimum: 10, maximum: 60_000, default: 300 }),
+  /** Batches of a lane that are on their way at once. */
+  CONVOY_LANE_IN_FLIGHT: Type.Integer({ minimum: 1, maximum: 64, default: 2 }),
+  /** How long at most a batch keeps the next one waiting. */
+  CONVOY_LANE_HOLD_MS: Type.Integer({ minimum: 1, maximum: 10_000, default: 20 }),
+  CONVOY_LANE_BATCH: Type.Integer({ minimum: 1, maximum: 10_000, default: 64 }),
+  CONVOY_LANE_BATCH_BYTES: Type.Integer({ minimum: 1_024, default: MIB }),
+  CONVOY_LANE_WAITING: Type.Integer({ minimum: 1, maximum: 100_000, default: 4_096 }),
+  CONVOY_LANE_WAITING_BYTES: Type.Integer({ minimum: 1_024, default: 64 * MIB })
+}
+
+/** The orchestrator's own, which a worker has no business to see. */
+const OWN = /^CONVOY_(TOKEN|HTTP_.*|WORKERS_DIR|REPLICAS|INIT|STOP_WORKERS|LANE_.*)$/
+
+export const loadOrchestratorConfig = (env?: NodeJS.ProcessEnv) => loadConfig(ORCHESTRATOR, env)
+
+export type OrchestratorConfig = ReturnType<typeof loadOrchestratorConfig>
+
+/** Enough for a few turns of a batch; what is beyond waits in the lane, where it is bounded. */
+const UNCONFIRMED_MAX = 16
+
+export const laneLimits = (config: OrchestratorConfig): LaneLimits => ({
+  inFlightMax: config.CONVOY_LANE_IN_FLIGHT,
+  unconfirmedMax: UNCONFIRMED_MAX,
+  holdMs: config.CONVOY_LANE_HOLD_MS,
+  batchMax: config.CONVOY_LANE_BATCH,
+  batchMaxBytes: config.CONVOY_LANE_BATCH_BYTES,
+  waitingMax: config.CONVOY_LANE_WAITING,
+  waitingMaxBytes: config.CONVOY_LANE_WAITING_BYTES
+})
+
+/** The environment of a worker: nothing but what it needs. */
+export function workerEnvironment(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const handed: Record<string, string> = {}
+  for (const [name, value] of Object.entries(env)) {
+    const known = name === 'PATH' || name === 'TZ' || name === 'HOME' || name.startsWith('CONVOY_')
+    if (value !== undefined && known && !OWN.test(name)) handed[name] = value
+  }
+  return handed
+}

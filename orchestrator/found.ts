@@ -1,0 +1,34 @@
+/**
+ * Makes a cluster's `/state`, once, and only when told to. It is never made because
+ * it is missing: where workers have data, its absence means that ZooKeeper has lost
+ * its memory, and a new one could bring old data back as the truth.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Logger } from '../platform/log.ts'
+import { type ClusterState, STATE } from '../platform/wire/znodes.ts'
+import type { ZooKeeper } from '../platform/zookeeper.ts'
+import type { Runtime } from './runtimes/runtime.ts'
+
+export class ClusterHasDataError extends Error {
+  override readonly name = 'ClusterHasDataError'
+}
+
+/** @throws ClusterHasDataError when there is no `/state`, but workers with data */
+export async function foundCluster(means: {
+  readonly zookeeper: ZooKeeper
+  readonly runtime: Runtime
+  readonly log: Logger
+}): Promise<void> {
+  const { zookeeper, runtime, log } = means
+  if ((await zookeeper.read(STATE)) !== undefined) return
+  const withData = (await runtime.list()).filter(({ workerId }) => workerId !== null)
+  if (withData.length > 0) {
+    const names = withData.map(({ name }) => name).join(', ')
+    throw new ClusterHasDataError(
+      `ZooKeeper knows no cluster, but there are workers with data (${names}); a cluster is not made over them`
+    )
+  }
+  const state: ClusterState = { clusterId: randomUUID(), term: 0, master: null, inSync: [] }
+  const made = await zookeeper.create(STATE, JSON.stringify(state))
+  if (made) log.info({ clusterId: state.clusterId }, 'cluster made')
+}

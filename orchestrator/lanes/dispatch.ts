@@ -1,0 +1,296 @@
+/**
+ * Sends what the lanes decide to RabbitMQ, and brings the replies back to the
+ * callers. All waiting requests live here, in memory: whatever ends a link or a
+ * master, they are sent again until a reply or their deadline comes.
+ */
+import { setInterval } from 'node:timers'
+import type { ConfirmChannel } from 'amqplib'
+import { type Amqp, type AmqpLink, openAmqp } from '../../platform/amqp.ts'
+import { OverloadedError } from '../../platform/errors.ts'
+import type { Logger } from '../../platform/log.ts'
+import {
+  READ_QUEUE,
+  replyQueueOf,
+  SHARED_QUEUE,
+  STRONG_QUEUE,
+  WRITE_QUEUE
+} from '../../platform/wire/queues.ts'
+import { decodeReplies } from '../../platform/wire/requests.ts'
+import { type Batch, Lane, type LaneLimits, type Sendable } from './lane.ts'
+import { type PendingRead, PendingReads, type ReadLane, readText } from './pending-reads.ts'
+import {
+  type Answer,
+  type Caller,
+  commandText,
+  latestDeadlineMs,
+  type PendingWrite,
+  PendingWrites,
+  type WriteAsk
+} from './pending-writes.ts'
+
+/** Finds what is late and what place is free again. */
+const SWEEP_MS = 20
+
+export interface DispatchOptions {
+  readonly url: string
+  readonly orchestratorId: string
+  readonly log: Logger
+  readonly lanes: LaneLimits
+  readonly hedgeMs: number
+  readonly onBatch?: (queue: string, size: number) => void
+}
+
+/** Without the times, which are counted from the call. */
+export type AskedWrite = Omit<WriteAsk, 'deadlineMs'>
+
+export interface Dispatch extends AsyncDisposable {
+  readonly up: boolean
+  readonly depths: Readonly<Record<string, number>>
+  readonly unanswered: { readonly writes: number; readonly reads: number }
+  /** @throws ServiceError when the lane is full, refused by the broker, or the deadline has passed */
+  write(ask: AskedWrite, ttlMs: number): Promise<Answer>
+  /** @param fields of the wire's read, without its id and time */
+  read(lane: ReadLane, fields: object, ttlMs: number): Promise<Answer>
+  /** `/state` shows another term: what a former master may hold is sent again. */
+  newTerm(term: number): void
+}
+
+export function openDispatch(options: DispatchOptions): Dispatch {
+  return new AmqpDispatch(options)
+}
+
+/** One lane with what it needs to make messages. */
+interface Sender<T extends Sendable> {
+  readonly queue: string
+  readonly lane: Lane<T>
+  sending(item: T): void
+  encode(items: readonly T[], nowMs: number): string
+  ttlMs(item: T, nowMs: number): number
+  refused(item: T): boolean
+}
+
+class AmqpDispatch implements Dispatch {
+  readonly #options: DispatchOptions
+  readonly #amqp: Amqp
+  readonly #writes = new PendingWrites()
+  readonly #reads: PendingReads
+  readonly #writeLane: Sender<PendingWrite>
+  readonly #readLanes: Readonly<Record<ReadLane, Sender<PendingRead>>>
+  readonly #sweep: NodeJS.Timeout
+  #channel: ConfirmChannel | undefined
+  #replyTo = ''
+  #term = 0
+  #readCount = 0
+  #flushing = false
+
+  constructor(options: DispatchOptions) {
+    this.#options = options
+    this.#reads = new PendingReads(options.hedgeMs)
+    this.#writeLane = this.#writeSender()
+    this.#readLanes = { readQ: this.#readSender('readQ'), strongQ: this.#readSender('strongQ') }
+    this.#sweep = setInterval(() => this.#onSweep(performance.now()), SWEEP_MS)
+    this.#amqp = openAmqp({
+      url: options.url,
+      name: `orchestrator ${options.orchestratorId}`,
+      log: options.log,
+      setup: link => this.#connect(link),
+      down: () => this.#disconnect()
+    })
+  }
+
+  get up(): boolean {
+    return this.#amqp.up
+  }
+
+  get depths(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#senders.map(({ queue, lane }) => [queue, lane.depth]))
+  }
+
+  get unanswered() {
+    return { writes: this.#writes.size, reads: this.#reads.size }
+  }
+
+  async write(ask: AskedWrite, ttlMs: number): Promise<Answer> {
+    return new Promise((answer, refuse) => {
+      const deadlineMs = performance.now() + ttlMs
+      const { write, joined } = this.#writes.add({ ...ask, deadlineMs }, { answer, refuse })
+      if (joined) this.#writeLane.lane.again([write])
+      else if (!this.#writeLane.lane.offer(write)) {
+        this.#writes.refused(write, new OverloadedError('too many writes wait'))
+      }
+      this.#flushSoon()
+    })
+  }
+
+  async read(lane: ReadLane, fields: object, ttlMs: number): Promise<Answer> {
+    return new Promise((answer, refuse) => {
+      const caller: Caller = { answer, refuse }
+      const readId = (this.#readCount++).toString(36)
+      const text = JSON.stringify({ readId, ...fields }).slice(0, -1)
+      const askedAtMs = performance.now()
+      const deadlineMs = askedAtMs + ttlMs
+      const read: PendingRead = {
+        ...{ readId, text, deadlineMs, askedAtMs, lane, caller },
+        ...{ bytes: text.length + 20, sends: 0, hedged: false }
+      }
+      this.#reads.add(read)
+      if (!this.#readLanes[lane].lane.offer(read)) {
+        this.#reads.refused(read, new OverloadedError('too many reads wait'))
+      }
+      this.#flushSoon()
+    })
+  }
+
+  newTerm(term: number): void {
+    if (term <= this.#term) return
+    this.#term = term
+    const { again, givenUp } = this.#writes.newTerm(term)
+    for (const write of givenUp) this.#writeLane.lane.settle(write)
+    this.#writeLane.lane.again(again)
+    this.#readLanes.strongQ.lane.again(this.#reads.toMaster())
+    this.#options.log.info(
+      { term, again: again.length, givenUp: givenUp.length },
+      'term began; unanswered requests are sent again'
+    )
+    this.#flushSoon()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#sweep)
+    await this.#amqp[Symbol.asyncDispose]()
+    this.#writes.expire(Number.POSITIVE_INFINITY)
+    this.#reads.expire(Number.POSITIVE_INFINITY)
+  }
+
+  get #senders() {
+    return [this.#writeLane, this.#readLanes.readQ, this.#readLanes.strongQ]
+  }
+
+  #writeSender(): Sender<PendingWrite> {
+    return {
+      queue: WRITE_QUEUE,
+      lane: new Lane(this.#options.lanes),
+      sending: write => this.#writes.sent(write, this.#term),
+      encode: (items, nowMs) =>
+        `{"replyTo":"${this.#replyTo}","commands":[${items.map(write => commandText(write, nowMs))}]}`,
+      ttlMs: (write, nowMs) => latestDeadlineMs(write) - nowMs,
+      refused: write => this.#writes.refused(write, new OverloadedError('the write queue is full'))
+    }
+  }
+
+  #readSender(name: ReadLane): Sender<PendingRead> {
+    return {
+      queue: name === 'readQ' ? READ_QUEUE : STRONG_QUEUE,
+      lane: new Lane(this.#options.lanes),
+      sending: read => {
+        read.lane = name
+        read.sends += 1
+      },
+      encode: (items, nowMs) =>
+        `{"replyTo":"${this.#replyTo}","reads":[${items.map(read => readText(read, nowMs))}]}`,
+      ttlMs: (read, nowMs) => read.deadlineMs - nowMs,
+      refused: read => this.#reads.refused(read, new OverloadedError('the read queue is full'))
+    }
+  }
+
+  async #connect(link: AmqpLink): Promise<void> {
+    const channel = await link.publishConnection.createConfirmChannel()
+    channel.on('error', err => this.#options.log.warn({ err }, 'publishing channel failed'))
+    channel.on('close', () => {
+      if (channel === this.#channel) this.#amqp.drop()
+    })
+    for (const { queue } of this.#senders) await link.consuming.assertQueue(queue, SHARED_QUEUE)
+    // A name of its own: the broker may keep a frozen connection's exclusive names locked.
+    const replyTo = `${replyQueueOf(this.#options.orchestratorId)}.${link.n}`
+    await link.consuming.assertQueue(replyTo, { exclusive: true, durable: false })
+    const consume = (message: { content: Buffer } | null) => {
+      if (message === null)
+        this.#amqp.drop() // cancelled by the broker
+      else this.#onReplies(message.content)
+    }
+    await link.consuming.consume(replyTo, consume, { noAck: true })
+    this.#channel = channel
+    this.#replyTo = replyTo
+    // Replies to the last link's queue are lost: all that is unanswered goes out again.
+    this.#writeLane.lane.again([...this.#writes.all])
+    for (const lane of ['readQ', 'strongQ'] as const) {
+      this.#readLanes[lane].lane.again([...this.#reads.all].filter(read => read.lane === lane))
+    }
+    this.#flushSoon()
+  }
+
+  #disconnect(): void {
+    this.#channel = undefined
+    for (const { lane } of this.#senders) lane.disconnect()
+  }
+
+  /** After all sockets that are readable now were read, so that they share a batch. */
+  #flushSoon(): void {
+    if (this.#flushing) return
+    this.#flushing = true
+    setImmediate(() => {
+      this.#flushing = false
+      this.#flush(performance.now())
+    })
+  }
+
+  #flush(nowMs: number): void {
+    this.#send(this.#writeLane, nowMs)
+    this.#send(this.#readLanes.readQ, nowMs)
+    this.#send(this.#readLanes.strongQ, nowMs)
+  }
+
+  #send<T extends Sendable>(sender: Sender<T>, nowMs: number): void {
+    const channel = this.#channel
+    if (channel === undefined) return
+    for (;;) {
+      const batch = sender.lane.next(nowMs)
+      if (batch === undefined) return
+      for (const item of batch.items) sender.sending(item)
+      const ttls = batch.items.map(item => sender.ttlMs(item, nowMs))
+      const expiration = String(Math.max(1, Math.ceil(Math.max(...ttls))))
+      const content = Buffer.from(sender.encode(batch.items, nowMs))
+      this.#options.onBatch?.(sender.queue, batch.items.length)
+      channel.publish('', sender.queue, content, { expiration }, (err: unknown) => {
+        if (channel === this.#channel) this.#onConfirm(sender, batch, err !== null)
+      })
+    }
+  }
+
+  #onConfirm<T extends Sendable>(sender: Sender<T>, batch: Batch<T>, refused: boolean): void {
+    sender.lane.heard(batch)
+    if (refused) {
+      this.#options.log.warn({ queue: sender.queue }, 'RabbitMQ refused a batch: the queue is full')
+      for (const item of batch.items) if (sender.refused(item)) sender.lane.settle(item)
+    }
+    this.#flushSoon()
+  }
+
+  #onReplies(content: Buffer): void {
+    const nowMs = performance.now()
+    for (const { id, kind, status, body } of decodeReplies(content)) {
+      if (kind === 'write') {
+        const write = this.#writes.reply(id, { status, body })
+        if (write !== undefined) this.#writeLane.lane.settle(write)
+      } else {
+        const read = this.#reads.reply(id, { status, body }, nowMs)
+        if (read !== undefined) this.#settleRead(read)
+      }
+    }
+    this.#flushSoon()
+  }
+
+  #settleRead(read: PendingRead): void {
+    this.#readLanes.readQ.lane.settle(read)
+    this.#readLanes.strongQ.lane.settle(read)
+  }
+
+  #onSweep(nowMs: number): void {
+    for (const write of this.#writes.expire(nowMs)) this.#writeLane.lane.settle(write)
+    for (const read of this.#reads.expire(nowMs)) this.#settleRead(read)
+    if (this.#channel !== undefined) {
+      this.#readLanes.strongQ.lane.again(this.#reads.hedge(nowMs))
+    }
+    this.#flush(nowMs)
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * Decides what is sent when to one queue: an idle lane sends at once, a busy one
+ * sends what gathered meanwhile. Pure: the caller gives the time and does the sending.
+ * Invariants:
+ * - Bounded: `offer` refuses beyond the limits; nothing else lets requests in.
+ * - Moving: a batch holds its place until all of it is answered or `holdMs` has
+ *   passed, so that one slow request does not stop those behind it.
+ * - Heard: at most `unconfirmedMax` batches are on their way that the broker has not
+ *   confirmed, for what is published to a blocked broker piles up in memory.
+ */
+
+export interface LaneLimits {
+  readonly inFlightMax: number
+  readonly unconfirmedMax: number
+  readonly holdMs: number
+  readonly batchMax: number
+  readonly batchMaxBytes: number
+  readonly waitingMax: number
+  readonly waitingMaxBytes: number
+}
+
+export interface Sendable {
+  readonly bytes: number
+}
+
+export interface Batch<T> {
+  readonly items: readonly T[]
+  readonly sentAtMs: number
+}
+
+interface Place {
+  unanswered: number
+  readonly sentAtMs: number
+}
+
+export class Lane<T extends Sendable> {
+  readonly #limits: LaneLimits
+  /** In the order of sending. */
+  #waiting = new Set<T>()
+  #waitingBytes = 0
+  readonly #places = new Map<T, Place>()
+  #held: Place[] = []
+  #unconfirmed = new Set<Batch<T>>()
+
+  constructor(limits: LaneLimits) {
+    this.#limits = limits
+  }
+
+  /** Requests that wait to be sent. */
+  get depth(): number {
+    return this.#waiting.size
+  }
+
+  get unconfirmed(): number {
+    return this.#unconfirmed.size
+  }
+
+  /** @returns false when the lane is full (Bounded) */
+  offer(item: T): boolean {
+    const { waitingMax, waitingMaxBytes } = this.#limits
+    if (this.#waiting.size >= waitingMax) return false
+    if (this.#waiting.size > 0 && this.#waitingBytes + item.bytes > waitingMaxBytes) return false
+    this.#wait(item)
+    return true
+  }
+
+  /** Sends once more what had been let in before, ahead of what waits. */
+  again(items: readonly T[]): void {
+    const behind = this.#waiting
+    this.#waiting = new Set()
+    this.#waitingBytes = 0
+    for (const item of items) this.#wait(item)
+    for (const item of behind) this.#wait(item)
+  }
+
+  /** What to send now; undefined when nothing waits or every place is held. */
+  next(nowMs: number): Batch<T> | undefined {
+    const { batchMax, batchMaxBytes, holdMs, inFlightMax, unconfirmedMax } = this.#limits
+    if (this.#waiting.size === 0 || this.#unconfirmed.size >= unconfirmedMax) return undefined
+    // Moving: a place is free again when its time is up.
+    this.#held = this.#held.filter(p => p.unanswered > 0 && nowMs - p.sentAtMs < holdMs)
+    if (this.#held.length >= inFlightMax) return undefined
+    const items: T[] = []
+    let bytes = 0
+    for (const item of this.#waiting) {
+      bytes += item.bytes
+      if (items.length === batchMax || (items.length > 0 && bytes > batchMaxBytes)) break
+      items.push(item)
+    }
+    const place = { unanswered: items.length, sentAtMs: nowMs }
+    for (const item of items) {
+      this.#unwait(item)
+      this.#leave(item)
+      this.#places.set(item, place)
+    }
+    this.#held.push(place)
+    const batch = { items, sentAtMs: nowMs }
+    this.#unconfirmed.add(batch)
+    return batch
+  }
+
+  /** The broker has taken or refused the batch. */
+  heard(batch: Batch<T>): void {
+    this.#unconfirmed.delete(batch)
+  }
+
+  /** Answered, given up, or refused: not sent any more, and its place is free. */
+  settle(item: T): void {
+    this.#unwait(item)
+    this.#leave(item)
+  }
+
+  /** The link has ended: nothing is in flight. What waits goes on waiting. */
+  disconnect(): void {
+    this.#places.clear()
+    this.#held = []
+    this.#unconfirmed.clear()
+  }
+
+  #wait(item: T): void {
+    if (this.#waiting.has(item)) return
+    this.#waiting.add(item)
+    this.#waitingBytes += item.bytes
+  }
+
+  #unwait(item: T): void {
+    if (this.#waiting.delete(item)) this.#waitingBytes -= item.bytes
+  }
+
+  #leave(item: T): void {
+    const place = this.#places.get(item)
+    if (place === undefined) return
+    this.#places.delete(item)
+    place.unanswered -= 1
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * The writes that have no reply yet, and when each is sent again or given up.
+ * Pure: times, terms and replies come in, decisions go out.
+ * Invariants:
+ * - A write goes out in three terms at most: one that kills its masters is not
+ *   carried into a fourth.
+ * - Two callers of one id with the same command share the outcome; with another
+ *   command the second is refused, so that no reply reaches the wrong one.
+ * - What was never sent is told as not done; what was, as unknown.
+ */
+import { OverloadedError, type ServiceError } from '../../platform/errors.ts'
+import { RequestIdReusedError, UnknownOutcomeError } from '../errors.ts'
+
+const TERMS_MAX = 3
+/** Ids that got their 504: a late reply to one must not answer another command. */
+const UNSETTLED_MAX = 10_000
+
+export interface WriteAsk {
+  readonly requestId: string
+  readonly commandHash: string
+  /** JSON text of the statements. */
+  readonly statements: string
+  /** The caller chose the id, so another copy of the command may exist. */
+  readonly mayRepeat: boolean
+  readonly deadlineMs: number
+}
+
+/** A write on its way, with all that wait for it. */
+export interface PendingWrite extends WriteAsk {
+  readonly bytes: number
+  sends: number
+  readonly terms: Set<number>
+  readonly callers: { readonly deadlineMs: number; readonly caller: Caller }[]
+}
+
+export interface Answer {
+  readonly status: number
+  /** The whole HTTP body. */
+  readonly body: Buffer
+}
+
+export interface Caller {
+  answer(answer: Answer): void
+  refuse(error: ServiceError): void
+}
+
+export class PendingWrites {
+  readonly #pending = new Map<string, PendingWrite>()
+  readonly #unsettled = new Map<string, string>()
+
+  get size(): number {
+    return this.#pending.size
+  }
+
+  get all(): Iterable<PendingWrite> {
+    return this.#pending.values()
+  }
+
+  /** @throws RequestIdReusedError */
+  add(ask: WriteAsk, caller: Caller): { write: PendingWrite; joined: boolean } {
+    const present = this.#pending.get(ask.requestId)
+    const known = present?.commandHash ?? this.#unsettled.get(ask.requestId)
+    if (known !== undefined && known !== ask.commandHash) throw new RequestIdReusedError()
+    const waits = { deadlineMs: ask.deadlineMs, caller }
+    if (present !== undefined) {
+      present.callers.push(waits)
+      return { write: present, joined: true }
+    }
+    const write: PendingWrite = {
+      ...ask,
+      bytes: ask.statements.length + ask.requestId.length + 150,
+      sends: 0,
+      terms: new Set(),
+      callers: [waits]
+    }
+    this.#pending.set(ask.requestId, write)
+    return { write, joined: false }
+  }
+
+  /** Counted before the sending, for that may be the last thing known of it. */
+  sent(write: PendingWrite, term: number): void {
+    write.sends += 1
+    write.terms.add(term)
+  }
+
+  /** @returns the write, unless it had been settled already */
+  reply(requestId: string, answer: Answer): PendingWrite | undefined {
+    const write = this.#pending.get(requestId)
+    if (write === undefined) return undefined
+    this.#pending.delete(requestId)
+    this.#unsettled.delete(requestId)
+    for (const { caller } of write.callers) caller.answer(answer)
+    return write
+  }
+
+  /** The broker refused it. @returns whether it is settled by that: no other copy can exist */
+  refused(write: PendingWrite, error: ServiceError): boolean {
+    if (write.sends > 1 || this.#pending.get(write.requestId) !== write) return false
+    this.#pending.delete(write.requestId)
+    for (const { caller } of write.callers) caller.refuse(error)
+    return true
+  }
+
+  /** @returns what is to be sent again in the new term, and what must not be */
+  newTerm(term: number): { again: PendingWrite[]; givenUp: PendingWrite[] } {
+    const again: PendingWrite[] = []
+    const givenUp: PendingWrite[] = []
+    for (const write of this.#pending.values()) {
+      if (write.terms.size >= TERMS_MAX && !write.terms.has(term)) givenUp.push(write)
+      else if (write.sends > 0) again.push(write)
+    }
+    for (const write of givenUp) this.#giveUp(write, write.callers.splice(0))
+    return { again, givenUp }
+  }
+
+  /** @returns those that nobody waits for any more */
+  expire(nowMs: number): PendingWrite[] {
+    const gone: PendingWrite[] = []
+    for (const write of this.#pending.values()) {
+      const late = write.callers.filter(({ deadlineMs }) => deadlineMs <= nowMs)
+      if (late.length === 0) continue
+      for (const waits of late) write.callers.splice(write.callers.indexOf(waits), 1)
+      this.#giveUp(write, late)
+      if (write.callers.length === 0) gone.push(write)
+    }
+    return gone
+  }
+
+  #giveUp(write: PendingWrite, callers: readonly { caller: Caller }[]): void {
+    const { requestId, sends } = write
+    if (write.callers.length === 0) this.#pending.delete(requestId)
+    if (sends > 0) this.#remember(requestId, write.commandHash)
+    const error =
+      sends > 0 ? new UnknownOutcomeError(requestId) : new OverloadedError('the write was not sent')
+    for (const { caller } of callers) caller.refuse(error)
+  }
+
+  #remember(requestId: string, commandHash: string): void {
+    this.#unsettled.set(requestId, commandHash)
+    if (this.#unsettled.size <= UNSETTLED_MAX) return
+    const eldest = this.#unsettled.keys().next()
+    if (!eldest.done) this.#unsettled.delete(eldest.value)
+  }
+}
+
+/** The wire's `WriteCommand`, without making text of the statements a second time. */
+export function commandText(write: PendingWrite, nowMs: number): string {
+  const { requestId, commandHash, statements } = write
+  const ttlMs = Math.max(1, Math.ceil(latestDeadlineMs(write) - nowMs))
+  const mayRepeat = write.mayRepeat || write.sends > 1
+  return `{"requestId":${JSON.stringify(requestId)},"commandHash":"${commandHash}","statements":${statements},"ttlMs":${ttlMs},"mayRepeat":${mayRepeat}}`
+}
+
+export const latestDeadlineMs = (write: PendingWrite): number =>
+  write.callers.reduce((latest, { deadlineMs }) => Math.max(latest, deadlineMs), 0)

@@ -1,0 +1,86 @@
+/**
+ * The orchestrator process: opens things in order, and closes them in reverse.
+ */
+import { randomUUID } from 'node:crypto'
+import { Registry } from 'prom-client'
+import { openLog } from '../platform/log.ts'
+import { shutdownOnSignal } from '../platform/shutdown.ts'
+import { ORCHESTRATORS, type OrchestratorNode } from '../platform/wire/znodes.ts'
+import { openZooKeeper } from '../platform/zookeeper.ts'
+import { openAdmission } from './admission/admission.ts'
+import { openParser } from './admission/parser.ts'
+import { ClusterView } from './cluster-view.ts'
+import { laneLimits, loadOrchestratorConfig, workerEnvironment } from './config.ts'
+import { foundCluster } from './found.ts'
+import { openDispatch } from './lanes/dispatch.ts'
+import { observeBatches, observeLanes } from './metrics.ts'
+import { ProcessRuntime } from './runtimes/process.ts'
+import { openServer } from './server.ts'
+import { Supervising } from './supervising.ts'
+
+/** Stopping the workers takes up to 8 s of it. */
+const STOP_GRACE_MS = 9_500
+
+const config = loadOrchestratorConfig()
+const log = openLog({ service: 'orchestrator', level: config.CONVOY_LOG_LEVEL })
+const opened = new AsyncDisposableStack()
+shutdownOnSignal(opened, { log, graceMs: STOP_GRACE_MS })
+
+const orchestratorId = randomUUID().slice(0, 13)
+const metrics = new Registry()
+const admission = openAdmission(await openParser())
+const zookeeper = opened.use(
+  await openZooKeeper({
+    hosts: config.CONVOY_ZOOKEEPER,
+    auth: config.CONVOY_ZOOKEEPER_AUTH,
+    cluster: config.CONVOY_CLUSTER,
+    sessionTimeoutMs: config.CONVOY_SESSION_TIMEOUT_MS,
+    log
+  })
+)
+const runtime = opened.use(
+  new ProcessRuntime({ dir: config.CONVOY_WORKERS_DIR, environment: workerEnvironment(), log })
+)
+if (config.CONVOY_INIT) await foundCluster({ zookeeper, runtime, log })
+
+const view = opened.use(new ClusterView(zookeeper, log))
+const dispatch = opened.use(
+  openDispatch({
+    url: config.CONVOY_AMQP_URL,
+    orchestratorId,
+    log,
+    lanes: laneLimits(config),
+    hedgeMs: config.CONVOY_HEDGE_MS,
+    onBatch: observeBatches(metrics)
+  })
+)
+observeLanes(metrics, dispatch)
+view.on(({ state }) => dispatch.newTerm(state?.term ?? 0))
+
+opened.use(
+  new Supervising({
+    orchestratorId,
+    zookeeper,
+    view,
+    runtime,
+    log,
+    wanted: () => config.CONVOY_REPLICAS + 1,
+    brokerUp: () => dispatch.up,
+    stopWorkers: config.CONVOY_STOP_WORKERS
+  })
+)
+const app = await openServer({
+  config,
+  log,
+  metrics,
+  admission,
+  dispatch,
+  view,
+  runtime,
+  connected: () => zookeeper.connected
+})
+opened.defer(() => app.close())
+const http = await app.listen({ host: config.CONVOY_HTTP_HOST, port: config.CONVOY_HTTP_PORT })
+const node: OrchestratorNode = { http, pid: process.pid }
+opened.use(zookeeper.keep(`${ORCHESTRATORS}/${orchestratorId}`, JSON.stringify(node)))
+log.info({ orchestratorId, http }, 'orchestrator listens')

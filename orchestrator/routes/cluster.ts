@@ -1,0 +1,67 @@
+/**
+ * What the cluster is doing, and the knobs to come.
+ */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Cluster, ClusterView } from '../cluster-view.ts'
+import { NotImplementedYetError } from '../errors.ts'
+
+export interface ClusterRouteOptions {
+  readonly view: Pick<ClusterView, 'now'>
+  readonly minCopies: number
+  /** Replicas to run. */
+  readonly replicas: () => number
+}
+
+export const clusterRoute: FastifyPluginAsyncTypebox<ClusterRouteOptions> = async (
+  app,
+  options
+) => {
+  app.get('/api/v1/cluster', { schema: { tags: ['cluster'], summary: 'The cluster now' } }, () =>
+    describe(options.view.now, { minCopies: options.minCopies, wanted: options.replicas() })
+  )
+}
+
+export const clusterKnobRoutes: FastifyPluginAsyncTypebox = async app => {
+  for (const knob of ['replicas', 'policy']) {
+    const schema = { tags: ['cluster'], summary: `Sets the ${knob}` }
+    app.put(`/api/v1/cluster/${knob}`, { schema }, () => {
+      throw new NotImplementedYetError(`setting the ${knob} is not built yet`)
+    })
+  }
+}
+
+export function describe(cluster: Cluster, { minCopies, wanted }: Record<string, number>) {
+  const { state, workers, supervisor, orchestrators } = cluster
+  const named = new Set(state?.inSync)
+  const commitIndex = commitIndexOf(cluster)
+  const replicas = [...workers.values()].filter(({ role }) => role === 'replica').length
+  return {
+    clusterId: state?.clusterId ?? null,
+    term: state?.term ?? 0,
+    master: state?.master ?? null,
+    inSync: [...named].sort(),
+    minCopies,
+    commitIndex,
+    workers: [...workers].map(([id, node]) => ({
+      ...{ id, pid: node.pid, host: node.host, role: node.role, term: node.term },
+      inSync: named.has(id),
+      index: node.figures.applied,
+      lag: Math.max(0, commitIndex - node.figures.applied),
+      readsPerS: node.figures.readsPerS,
+      cpuPercent: node.figures.cpuPercent,
+      memoryMiB: node.figures.memoryMiB,
+      ...{ reachesAmqp: node.reachesAmqp, diverged: node.diverged, trouble: node.trouble },
+      since: node.since
+    })),
+    replicas: { wanted, actual: replicas },
+    policy: { kind: 'fixed', next: null },
+    supervisor,
+    orchestrators: [...orchestrators].map(([id, { http, pid }]) => ({ id, http, pid }))
+  }
+}
+
+/** What every in-sync worker has; about a second old, as the figures in ZooKeeper are. */
+function commitIndexOf({ state, workers }: Cluster): number {
+  const applied = (state?.inSync ?? []).flatMap(id => workers.get(id)?.figures.applied ?? [])
+  return applied.length === 0 ? 0 : Math.min(...applied)
+}

@@ -1,0 +1,47 @@
+/**
+ * POST /api/v1/db/read: one reading statement, at the consistency asked for.
+ */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
+import { InvalidRequestError } from '../../platform/errors.ts'
+import type { Admission } from '../admission/admission.ts'
+import type { Dispatch } from '../lanes/dispatch.ts'
+import { passOn } from './answer.ts'
+import { SqlParam } from './db-write.ts'
+
+export interface ReadRouteOptions {
+  readonly admission: Admission
+  readonly dispatch: Pick<Dispatch, 'read'>
+  readonly deadlineMs: number
+}
+
+const Read = Type.Object(
+  {
+    sql: Type.String(),
+    params: Type.Optional(Type.Array(SqlParam)),
+    consistency: Type.Optional(
+      Type.Union([Type.Literal('replica'), Type.Literal('session'), Type.Literal('strong')])
+    ),
+    minIndex: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
+  },
+  { additionalProperties: false, examples: [{ sql: 'select 1 as one', consistency: 'strong' }] }
+)
+
+export const readRoute: FastifyPluginAsyncTypebox<ReadRouteOptions> = async (app, options) => {
+  const { admission, dispatch, deadlineMs } = options
+
+  app.post(
+    '/api/v1/db/read',
+    { schema: { tags: ['database'], summary: 'One reading statement', body: Read } },
+    async (request, reply) => {
+      const { sql, params = [], consistency = 'replica', minIndex } = request.body
+      if (consistency === 'session' && minIndex === undefined) {
+        throw new InvalidRequestError('consistency "session" needs a minIndex')
+      }
+      admission.read(sql, params)
+      const read = minIndex === undefined ? { sql, params } : { sql, params, minIndex }
+      const lane = consistency === 'strong' ? 'strongQ' : 'readQ'
+      return passOn(reply, await dispatch.read(lane, read, deadlineMs))
+    }
+  )
+}

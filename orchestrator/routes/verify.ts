@@ -1,0 +1,72 @@
+/**
+ * POST /api/v1/cluster/verify: an entry at which every worker sums its tables; then
+ * waits until each in-sync worker has told whether its sums are the master's.
+ */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
+import { sealWrite } from '../admission/admission.ts'
+import type { Cluster, ClusterView } from '../cluster-view.ts'
+import type { Dispatch } from '../lanes/dispatch.ts'
+import { passOn } from './answer.ts'
+import { requestIdOf } from './request-id.ts'
+
+export interface VerifyOptions {
+  readonly dispatch: Pick<Dispatch, 'write'>
+  readonly view: ClusterView
+  readonly deadlineMs: number
+}
+
+const VERIFY = sealWrite([{ sql: '', params: [], kind: 'verify' }])
+/** Summing large tables takes its time. */
+const REPORTED_WITHIN_MS = 30_000
+
+const Verified = Type.Object({
+  index: Type.Integer(),
+  tables: Type.Array(
+    Type.Object({ table: Type.String(), rows: Type.String(), sum: Type.String() })
+  ),
+  workers: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      pid: Type.Integer(),
+      equal: Type.Boolean(),
+      differing: Type.Array(Type.String())
+    })
+  )
+})
+
+interface VerifyBody {
+  readonly index: number
+  readonly results: readonly { readonly rows: { table: string; rows: string; sum: string }[] }[]
+}
+
+export const verifyRoute: FastifyPluginAsyncTypebox<VerifyOptions> = async (app, options) => {
+  const { dispatch, view, deadlineMs } = options
+  const schema = {
+    tags: ['cluster'],
+    summary: 'Compares all tables on all workers',
+    response: { 200: Verified }
+  }
+  app.post('/api/v1/cluster/verify', { schema }, async (request, reply) => {
+    const answer = await dispatch.write({ ...VERIFY, ...requestIdOf(request.headers) }, deadlineMs)
+    if (answer.status !== 200) return passOn(reply, answer)
+    const { index, results } = JSON.parse(answer.body.toString()) as VerifyBody
+    const cluster = await view.until(now => unreported(now, index).length === 0, {
+      what: 'the sums of all in-sync workers',
+      ms: REPORTED_WITHIN_MS
+    })
+    return { index, tables: results[0]?.rows ?? [], workers: reports(cluster) }
+  })
+}
+
+/** In-sync workers that have not come to `index` yet. */
+const unreported = ({ state, workers }: Cluster, index: number): string[] =>
+  (state?.inSync ?? []).filter(id => (workers.get(id)?.verified?.index ?? 0) < index)
+
+const reports = ({ state, workers }: Cluster) =>
+  (state?.inSync ?? []).flatMap(id => {
+    const node = workers.get(id)
+    if (node === undefined) return []
+    const differing = [...(node.verified?.differing ?? [])]
+    return [{ id, pid: node.pid, equal: differing.length === 0, differing }]
+  })

@@ -1,0 +1,211 @@
+/**
+ * Workers as processes on this machine, each in a folder of its own. They are
+ * detached: they outlive an orchestrator that is killed, and the next one adopts them
+ * by connecting to the socket that each holds open.
+ * Invariants:
+ * - A process is known by pid and start time, never by its pid alone.
+ * - A death is told once: when a child exits, or an adopted worker's socket ends.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Logger } from '../../platform/log.ts'
+import { isAlive, type LiveProcess, startTimeOf } from './proc.ts'
+import type { Death, Place, Runtime } from './runtime.ts'
+
+const MAIN = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
+const NAME = /^[0-9a-f]{8}$/
+const POLL_MS = 25
+const KILLED_WITHIN_MS = 5_000
+
+export interface ProcessRuntimeOptions {
+  /** Has a folder for each worker. */
+  readonly dir: string
+  readonly environment: Readonly<Record<string, string>>
+  readonly log: Logger
+  /** Another program, in tests. */
+  readonly main?: string
+}
+
+interface Attended extends LiveProcess {
+  readonly child: ChildProcess | null
+  readonly socket: Socket | null
+}
+
+export class ProcessRuntime implements Runtime {
+  readonly #options: ProcessRuntimeOptions
+  readonly #attended = new Map<string, Attended>()
+  readonly #listeners = new Set<(death: Death) => void>()
+  #disposed = false
+
+  constructor(options: ProcessRuntimeOptions) {
+    this.#options = options
+  }
+
+  async list(): Promise<readonly Place[]> {
+    await mkdir(this.#options.dir, { recursive: true })
+    const names = (await readdir(this.#options.dir)).filter(name => NAME.test(name)).sort()
+    return Promise.all(names.map(name => this.#place(name)))
+  }
+
+  async attend(): Promise<void> {
+    for (const { name, pid } of await this.list()) {
+      if (pid !== null && !this.#attended.has(name)) await this.#adopt(name)
+    }
+  }
+
+  onDeath(listener: (death: Death) => void): Disposable {
+    this.#listeners.add(listener)
+    return { [Symbol.dispose]: () => this.#listeners.delete(listener) }
+  }
+
+  async create(): Promise<string> {
+    const name = randomBytes(4).toString('hex')
+    await mkdir(join(this.#options.dir, name), { recursive: true })
+    await this.start(name)
+    return name
+  }
+
+  async start(name: string): Promise<void> {
+    if ((await this.#running(name)) !== null || this.#disposed) return
+    const folder = join(this.#options.dir, name)
+    const output = await open(join(folder, 'worker.log'), 'a', 0o600)
+    try {
+      const child = spawn(process.execPath, [this.#options.main ?? MAIN], {
+        detached: true,
+        env: { ...this.#options.environment, CONVOY_WORKER_DIR: folder },
+        stdio: ['ignore', output.fd, output.fd]
+      })
+      this.#attendChild(name, child)
+    } finally {
+      await output.close()
+    }
+  }
+
+  async discard(name: string): Promise<void> {
+    const running = await this.#running(name)
+    if (running !== null) {
+      end(running, 'SIGKILL')
+      await untilDead(running, KILLED_WITHIN_MS)
+    }
+    const folder = join(this.#options.dir, name)
+    await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
+    this.#options.log.info({ name }, 'worker folder removed')
+  }
+
+  async kill(workerId: string): Promise<number | null> {
+    const place = (await this.list()).find(one => one.workerId === workerId)
+    const running = place === undefined ? null : await this.#running(place.name)
+    if (running === null) return null
+    end(running, 'SIGKILL')
+    return running.pid
+  }
+
+  async stop({ last, graceMs }: { last: string | null; graceMs: number }): Promise<void> {
+    const untilMs = performance.now() + graceMs
+    const places = (await this.list()).filter(({ name }) => this.#attended.has(name))
+    const stopAll = async (chosen: readonly Place[], withinMs: number) => {
+      const processes = chosen.flatMap(({ name }) => this.#attended.get(name) ?? [])
+      for (const one of processes) end(one, 'SIGTERM')
+      await Promise.all(processes.map(one => untilDead(one, withinMs)))
+    }
+    await stopAll(
+      places.filter(({ workerId }) => workerId !== last || last === null),
+      graceMs / 2
+    )
+    await stopAll(places, Math.max(POLL_MS, untilMs - performance.now()))
+    for (const one of this.#attended.values()) end(one, 'SIGKILL')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true
+    this.#listeners.clear()
+    for (const { socket } of this.#attended.values()) socket?.destroy()
+  }
+
+  async #place(name: string): Promise<Place> {
+    const running = await this.#running(name)
+    const identity = await this.#readJson<{ workerId: string }>(name, 'worker.json')
+    return { name, workerId: identity?.workerId ?? null, pid: running?.pid ?? null }
+  }
+
+  /** What runs there, by the memory of this process or by the worker's pid file. */
+  async #running(name: string): Promise<LiveProcess | null> {
+    const attended = this.#attended.get(name)
+    if (attended !== undefined && isAlive(attended)) return attended
+    const noted = await this.#readJson<LiveProcess>(name, 'worker.pid')
+    return noted !== null && isAlive(noted) ? noted : null
+  }
+
+  #attendChild(name: string, child: ChildProcess): void {
+    const { log } = this.#options
+    child.on('error', err => log.error({ err, name }, 'worker not started'))
+    if (child.pid === undefined) return
+    child.unref()
+    const attended = {
+      pid: child.pid,
+      startTime: startTimeOf(child.pid) ?? '',
+      child,
+      socket: null
+    }
+    this.#attended.set(name, attended)
+    log.info({ name, worker: child.pid }, 'worker process started')
+    child.on('exit', (code, signal) => {
+      log.warn({ name, worker: attended.pid, code, signal }, 'worker process ended')
+      void this.#buried(name, attended)
+    })
+  }
+
+  /** One that does not listen yet is tried again at the next call of `attend`. */
+  #adopt(name: string): Promise<void> {
+    const socket = connect(join(this.#options.dir, name, 'alive.sock'))
+    return new Promise(resolve => {
+      socket.on('error', () => socket.destroy())
+      socket.on('close', resolve)
+      socket.once('data', line => {
+        const { pid, startTime } = JSON.parse(String(line)) as LiveProcess
+        const attended = { pid, startTime, child: null, socket }
+        this.#attended.set(name, attended)
+        this.#options.log.info({ name, worker: pid }, 'worker process adopted')
+        socket.on('close', () => void this.#buried(name, attended))
+        resolve()
+      })
+    })
+  }
+
+  /** A socket can end a moment before its process does. */
+  async #buried(name: string, attended: Attended): Promise<void> {
+    while (!this.#disposed && attended.child === null && isAlive(attended)) await sleep(POLL_MS)
+    if (this.#disposed || this.#attended.get(name) !== attended) return
+    this.#attended.delete(name)
+    const identity = await this.#readJson<{ workerId: string }>(name, 'worker.json')
+    const death = { name, workerId: identity?.workerId ?? null, pid: attended.pid }
+    for (const listener of [...this.#listeners]) listener(death)
+  }
+
+  async #readJson<T>(name: string, file: string): Promise<T | null> {
+    try {
+      return JSON.parse(await readFile(join(this.#options.dir, name, file), 'utf8')) as T
+    } catch {
+      return null // not written yet, or half
+    }
+  }
+}
+
+function end(running: LiveProcess, signal: NodeJS.Signals): void {
+  if (!isAlive(running)) return
+  try {
+    process.kill(running.pid, signal)
+  } catch {
+    // It ended between the look and the signal.
+  }
+}
+
+async function untilDead(running: LiveProcess, withinMs: number): Promise<void> {
+  const untilMs = performance.now() + withinMs
+  while (isAlive(running) && performance.now() < untilMs) await sleep(POLL_MS)
+}

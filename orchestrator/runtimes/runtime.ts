@@ -1,0 +1,37 @@
+/**
+ * How workers are started, watched and ended: the one thing that differs between
+ * processes on this machine and containers. A place holds one worker and its data;
+ * it outlives the processes that run in it one after the other.
+ */
+
+export interface Place {
+  readonly name: string
+  /** Null until the worker there has whole data. */
+  readonly workerId: string | null
+  /** Of the process that runs there now. */
+  readonly pid: number | null
+}
+
+export interface Death {
+  readonly name: string
+  readonly workerId: string | null
+  readonly pid: number
+}
+
+export interface Runtime extends AsyncDisposable {
+  /** All places, by name. */
+  list(): Promise<readonly Place[]>
+  /** Begins to watch whatever runs, whoever started it, and to tell of deaths. */
+  attend(): Promise<void>
+  onDeath(listener: (death: Death) => void): Disposable
+  /** Makes an empty place and starts a worker in it. @returns its name */
+  create(): Promise<string>
+  /** Does nothing when a worker runs there. */
+  start(name: string): Promise<void>
+  /** Kills what runs there, and removes the place with its data. */
+  discard(name: string): Promise<void>
+  /** kill -9. @returns the pid; null when no such worker runs within this runtime's reach */
+  kill(workerId: string): Promise<number | null>
+  /** Asks what is attended to end, in this order of workers, and kills what has not within `graceMs`. */
+  stop(options: { readonly last: string | null; readonly graceMs: number }): Promise<void>
+}

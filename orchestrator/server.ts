@@ -1,0 +1,94 @@
+/**
+ * The orchestrator's HTTP server: all routes, and which of them need the token.
+ */
+import type { Registry } from 'prom-client'
+import { type Http, openHttp } from '../platform/http.ts'
+import type { Logger } from '../platform/log.ts'
+import type { Admission } from './admission/admission.ts'
+import { type Cluster, type ClusterView, masterOf } from './cluster-view.ts'
+import type { OrchestratorConfig } from './config.ts'
+import type { Dispatch } from './lanes/dispatch.ts'
+import { bearer } from './routes/bearer.ts'
+import { clusterKnobRoutes, clusterRoute } from './routes/cluster.ts'
+import { readRoute } from './routes/db-read.ts'
+import { writeRoutes } from './routes/db-write.ts'
+import { eventsRoute } from './routes/events.ts'
+import { verifyRoute } from './routes/verify.ts'
+import { crashRoutes, workerListRoute } from './routes/workers.ts'
+import type { Runtime } from './runtimes/runtime.ts'
+
+const BODY_MAX_BYTES = 16 * 1024 * 1024
+
+export interface ServerOptions {
+  readonly config: OrchestratorConfig
+  readonly log: Logger
+  readonly metrics: Registry
+  readonly admission: Admission
+  readonly dispatch: Dispatch
+  readonly view: ClusterView
+  readonly runtime: Runtime
+  /** Whether ZooKeeper is there. */
+  readonly connected: () => boolean
+}
+
+/** A server with all its routes; the caller listens. */
+export async function openServer(options: ServerOptions): Promise<Http> {
+  const { config, log, metrics, admission, dispatch, view, runtime, connected } = options
+  const minCopies = config.CONVOY_MIN_COPIES
+  const app = await openHttp({
+    service: 'orchestrator',
+    title: 'Convoy orchestrator',
+    log,
+    metrics,
+    bodyLimit: BODY_MAX_BYTES,
+    missing: () => [
+      ...(dispatch.up ? [] : ['RabbitMQ']),
+      ...(connected() ? [] : ['ZooKeeper']),
+      ...missingOf(view.now, minCopies)
+    ]
+  })
+  acceptEmptyBodies(app)
+  await app.register(workerListRoute, { view })
+  await app.register(clusterRoute, { view, minCopies, replicas: () => config.CONVOY_REPLICAS })
+  await app.register(eventsRoute, { view })
+  await app.register(async guarded => {
+    guarded.addHook('onRequest', bearer(config.CONVOY_TOKEN))
+    const deadlineMs = config.CONVOY_WRITE_DEADLINE_MS
+    await guarded.register(writeRoutes, { admission, dispatch, deadlineMs })
+    await guarded.register(readRoute, {
+      admission,
+      dispatch,
+      deadlineMs: config.CONVOY_READ_DEADLINE_MS
+    })
+    await guarded.register(verifyRoute, { dispatch, view, deadlineMs })
+    await guarded.register(crashRoutes, { view, runtime })
+    await guarded.register(clusterKnobRoutes)
+  })
+  return app
+}
+
+/** What the cluster lacks to take writes. */
+export function missingOf(cluster: Cluster, minCopies: number): string[] {
+  const missing: string[] = []
+  if (masterOf(cluster) === null) missing.push('a master')
+  const live = (cluster.state?.inSync ?? []).filter(id => {
+    const role = cluster.workers.get(id)?.role
+    return role === 'master' || role === 'replica'
+  })
+  if (live.length < minCopies) {
+    missing.push(`in-sync workers: ${live.length} of at least ${minCopies}`)
+  }
+  return missing
+}
+
+/**
+ * Some clients name JSON as the type of no body at all. A key called __proto__ is data
+ * like any other here: nothing merges what callers send.
+ */
+function acceptEmptyBodies(app: Http): void {
+  const parse = app.getDefaultJsonParser('ignore', 'ignore')
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined)
+    else parse(request, body as string, done)
+  })
+}

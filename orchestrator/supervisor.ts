@@ -1,0 +1,114 @@
+/**
+ * Decides which workers to start, start again, replace and remove. Pure: what runs,
+ * what ZooKeeper shows and what died when come in, actions go out; it is asked again
+ * and again, so an action that fails is simply decided anew.
+ * Invariants:
+ * - Data is thrown away only of a worker that `/state` does not name, and only while
+ *   `/state` can be seen.
+ * - A cluster that nobody has led is founded by one worker; copies follow when it leads.
+ */
+import { type BackoffPolicy, backoffMs } from '../platform/backoff.ts'
+import { type Cluster, masterOf } from './cluster-view.ts'
+import type { Death, Place } from './runtimes/runtime.ts'
+
+/** A worker that dies sooner after its start has died "at once". */
+const QUICK_MS = 5_000
+const QUICK_DEATHS_MAX = 5
+const RESTART: BackoffPolicy = { firstMs: 500, maxMs: 10_000 }
+
+export type Action =
+  | { readonly kind: 'create' }
+  | { readonly kind: 'start'; readonly name: string }
+  | { readonly kind: 'discard'; readonly name: string; readonly why: string }
+
+/** What is remembered of a place. */
+export interface Past {
+  readonly startedAtMs: number
+  readonly diedAtMs: number
+  /** How often, the last times in a row, its worker died at once. */
+  readonly quickDeaths: number
+}
+
+export interface Situation {
+  readonly nowMs: number
+  /** Workers to run, the master included. */
+  readonly wanted: number
+  readonly places: readonly Place[]
+  readonly past: ReadonlyMap<string, Past>
+  readonly cluster: Cluster
+  /** Whether RabbitMQ is there: without it a death says nothing against the worker. */
+  readonly brokerUp: boolean
+}
+
+export function decide(situation: Situation): Action[] {
+  const { cluster, places } = situation
+  if (!cluster.known || cluster.state === null) return []
+  if (cluster.state.term === 0) return found(situation)
+  const discards = places.flatMap(place => discard(situation, place))
+  const kept = places.filter(({ name }) => !discards.some(action => action.name === name))
+  const starts = kept.filter(place => isDue(situation, place))
+  return [
+    ...discards,
+    ...starts.map(({ name }) => ({ kind: 'start', name }) as const),
+    ...creations(situation, kept)
+  ]
+}
+
+/** @returns what is remembered of a place from this start on */
+export const started = (past: Past | undefined, nowMs: number): Past => ({
+  startedAtMs: nowMs,
+  diedAtMs: past?.diedAtMs ?? 0,
+  quickDeaths: past?.quickDeaths ?? 0
+})
+
+export function died(past: Past | undefined, nowMs: number): Past {
+  // Adopted: it was started longer ago than anybody here knows.
+  const startedAtMs = past?.startedAtMs ?? 0
+  const quick = nowMs - startedAtMs < QUICK_MS
+  return { startedAtMs, diedAtMs: nowMs, quickDeaths: quick ? (past?.quickDeaths ?? 0) + 1 : 0 }
+}
+
+/** Whether a znode is the dead worker's, and not that of a successor in the same place. */
+export const isOf = (node: { readonly pid: number }, death: Death): boolean =>
+  node.pid === death.pid
+
+function found(situation: Situation): Action[] {
+  const founder = situation.places.find(({ pid }) => pid !== null) ?? situation.places[0]
+  if (founder === undefined) return [{ kind: 'create' }]
+  const discards = discard(situation, founder)
+  if (discards.length > 0) return discards
+  return isDue(situation, founder) ? [{ kind: 'start', name: founder.name }] : []
+}
+
+function isDue({ past, nowMs }: Situation, { name, pid }: Place): boolean {
+  if (pid !== null) return false
+  const { quickDeaths = 0, diedAtMs = 0 } = past.get(name) ?? {}
+  return quickDeaths === 0 || nowMs - diedAtMs >= backoffMs(RESTART, quickDeaths - 1, () => 1)
+}
+
+type Discard = Extract<Action, { kind: 'discard' }>
+
+function discard(situation: Situation, { name, workerId, pid }: Place): Discard[] {
+  const { cluster, past, brokerUp, places, wanted } = situation
+  const { state, workers } = cluster
+  // Named: it has what was acknowledged, and its data is kept whatever becomes of it.
+  if (workerId !== null && (state?.inSync.includes(workerId) || state?.master === workerId))
+    return []
+  const giveUp = (why: string): Discard[] => [{ kind: 'discard', name, why }]
+  if (workerId !== null && workers.get(workerId)?.diverged) return giveUp('diverged')
+  if (pid !== null) return []
+  if (brokerUp && (past.get(name)?.quickDeaths ?? 0) >= QUICK_DEATHS_MAX) {
+    return giveUp('died at once, again and again')
+  }
+  return places.length > wanted ? giveUp('one too many') : []
+}
+
+function creations({ cluster, wanted }: Situation, kept: readonly Place[]): Action[] {
+  if (masterOf(cluster) === null) return []
+  // One that diverged and is still named keeps its data, and is replaced at once.
+  const sound = kept.filter(
+    ({ workerId }) => workerId === null || !cluster.workers.get(workerId)?.diverged
+  )
+  const missing = Math.max(0, wanted - sound.length)
+  return Array.from({ length: missing }, () => ({ kind: 'create' }) as const)
+}
