@@ -44,7 +44,7 @@ export class Relay implements AsyncDisposable {
   readonly #waiting = new Map<string, Set<() => void>>()
   /** Event ids that came back from RabbitMQ because no queue takes them. */
   readonly #returned = new Set<string>()
-  #confirmed: string[] = []
+  readonly #confirmed: string[] = []
   #removing = false
   #sweeping = false
   #channel: ConfirmChannel | undefined
@@ -170,9 +170,7 @@ export class Relay implements AsyncDisposable {
     this.#removing = true
     try {
       while (this.#confirmed.length > 0) {
-        const eventIds = this.#confirmed
-        this.#confirmed = []
-        await this.#options.outbox.remove(eventIds)
+        await this.#options.outbox.remove(this.#confirmed.splice(0, SWEEP_ROWS))
       }
     } catch (err) {
       this.#options.log.warn({ err }, 'confirmed events stay in the outbox until the next sweep')

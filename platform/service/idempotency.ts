@@ -57,17 +57,20 @@ export async function settle(
   build: () => Promise<WriteStatement | undefined>
 ): Promise<Row | undefined> {
   const requestId = steps.requestId(step)
-  const stored = steps.mayRepeat ? await db.outcome(requestId, context) : undefined
-  if (stored !== undefined) return firstRow(stored, intent)
+  // Looked up late, for that costs a strong read: almost every call is the first of its key.
+  const earlier = async () => {
+    const stored = steps.mayRepeat ? await db.outcome(requestId, context) : undefined
+    return stored === undefined ? undefined : firstRow(stored, intent)
+  }
   const statement = await build()
-  if (statement === undefined) return undefined
+  if (statement === undefined) return earlier()
   try {
     return firstRow(await db.write([statement], { ...context, requestId }), intent)
   } catch (err) {
-    // The same call came twice at once, and the other one was first.
-    const other = err instanceof RequestIdReusedError && (await db.outcome(requestId, context))
-    if (!other) throw err
-    return firstRow(other, intent)
+    if (!(err instanceof RequestIdReusedError)) throw err
+    const row = await earlier()
+    if (row === undefined) throw err
+    return row
   }
 }
 
