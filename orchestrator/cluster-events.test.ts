@@ -1,0 +1,77 @@
+import t from 'tap'
+import type { WorkerNode, WorkerRole } from '../platform/wire/znodes.ts'
+import { observe } from './cluster-events.ts'
+import { type Cluster, NOTHING_KNOWN } from './cluster-view.ts'
+
+interface Shown {
+  readonly term: number
+  readonly master: string | null
+  readonly inSync?: readonly string[]
+  /** Role and pid by worker. */
+  readonly workers: Readonly<Record<string, readonly [WorkerRole, number]>>
+}
+
+function view({ term, master, workers, inSync = Object.keys(workers) }: Shown): Cluster {
+  const nodes = Object.entries(workers).map(([id, [role, pid]]) => {
+    return [id, { role, pid, term } as WorkerNode] as const
+  })
+  return {
+    ...NOTHING_KNOWN,
+    known: true,
+    state: { clusterId: 'c', term, master, inSync },
+    workers: new Map(nodes)
+  }
+}
+
+const WELL = view({ term: 1, master: 'a', workers: { a: ['master', 1], b: ['replica', 2] } })
+
+function seen(before: Cluster, after: Cluster, leaderlessSinceMs: number | null = null) {
+  return observe(before, after, { nowMs: 500, leaderlessSinceMs })
+}
+
+t.test('the first view is no event', async t => {
+  t.strictSame(seen(NOTHING_KNOWN, WELL).events, [])
+  t.strictSame(seen(WELL, WELL).events, [])
+})
+
+t.test(
+  'a failover is told from the loss of the master to the election, with its duration',
+  async t => {
+    const lost = view({ term: 1, master: 'a', inSync: ['a', 'b'], workers: { b: ['replica', 2] } })
+    const first = seen(WELL, lost)
+    t.strictSame(first, {
+      events: [
+        { type: 'workerLost', workerId: 'a', pid: 1, role: 'master' },
+        { type: 'leaderless', term: 1 }
+      ],
+      leaderlessSinceMs: 500
+    })
+    const elected = view({ term: 2, master: 'b', workers: { b: ['master', 2] } })
+    t.strictSame(seen(lost, elected, 80), {
+      events: [
+        { type: 'role', workerId: 'b', from: 'replica', to: 'master', term: 2 },
+        { type: 'inSync', term: 2, added: [], removed: ['a'] },
+        { type: 'elected', term: 2, workerId: 'b', pid: 2, durationMs: 420 }
+      ],
+      leaderlessSinceMs: null
+    })
+  }
+)
+
+t.test('a worker that came back with another pid was lost and started', async t => {
+  const after = view({ term: 1, master: 'a', workers: { a: ['master', 1], b: ['replica', 9] } })
+  t.strictSame(
+    seen(WELL, after).events.map(({ type }) => type),
+    ['workerLost', 'workerStarted']
+  )
+})
+
+t.test('a worker that joins is told when it starts, and when it counts', async t => {
+  const workers = { a: ['master', 1], b: ['replica', 2], c: ['joining', 3] } as const
+  const joining = view({ term: 1, master: 'a', inSync: ['a', 'b'], workers })
+  t.strictSame(seen(WELL, joining).events, [{ type: 'workerStarted', workerId: 'c', pid: 3 }])
+  const joined = view({ term: 1, master: 'a', inSync: ['a', 'b', 'c'], workers })
+  t.strictSame(seen(joining, joined).events, [
+    { type: 'inSync', term: 1, added: ['c'], removed: [] }
+  ])
+})

@@ -1,0 +1,119 @@
+import t from 'tap'
+import { Lane, type LaneLimits } from './lane.ts'
+
+const LIMITS: LaneLimits = {
+  inFlightMax: 2,
+  unconfirmedMax: 4,
+  holdMs: 20,
+  batchMax: 3,
+  batchMaxBytes: 100,
+  waitingMax: 5,
+  waitingMaxBytes: 1_000
+}
+
+interface Item {
+  readonly name: string
+  readonly bytes: number
+}
+
+const item = (name: string, bytes = 1): Item => ({ name, bytes })
+const items = (...names: string[]) => names.map(name => item(name))
+const names = (batch: { items: readonly Item[] } | undefined) => batch?.items.map(one => one.name)
+
+function laneWith(waiting: readonly Item[], limits: Partial<LaneLimits> = {}) {
+  const lane = new Lane<Item>({ ...LIMITS, ...limits })
+  for (const one of waiting) lane.offer(one)
+  return lane
+}
+
+t.test('an idle lane sends at once', async t => {
+  t.strictSame(names(laneWith(items('a')).next(0)), ['a'])
+  t.equal(laneWith([]).next(0), undefined)
+})
+
+t.test('a busy lane gathers, and sends what gathered when a batch is answered', async t => {
+  const [a, b, c, d] = items('a', 'b', 'c', 'd')
+  const lane = laneWith([a!])
+  lane.next(0)
+  lane.offer(b!)
+  lane.next(0)
+  lane.offer(c!)
+  lane.offer(d!)
+  t.equal(lane.next(1), undefined, 'both places are held')
+  lane.settle(a!)
+  t.strictSame(names(lane.next(2)), ['c', 'd'])
+})
+
+t.test('a batch keeps its place until all of it is answered', async t => {
+  const [a, b, c] = items('a', 'b', 'c')
+  const lane = laneWith([a!, b!], { inFlightMax: 1 })
+  lane.next(0)
+  lane.offer(c!)
+  lane.settle(a!)
+  t.equal(lane.next(1), undefined)
+  lane.settle(b!)
+  t.strictSame(names(lane.next(2)), ['c'])
+})
+
+t.test('a slow request stops those behind it no longer than holdMs', async t => {
+  const lane = laneWith(items('slow'), { inFlightMax: 1 })
+  lane.next(0)
+  lane.offer(item('quick'))
+  t.equal(lane.next(19), undefined)
+  t.strictSame(names(lane.next(20)), ['quick'])
+})
+
+t.test('batches are bounded in number and bytes, and one large request goes alone', async t => {
+  const lane = laneWith(items('a', 'b', 'c', 'd'))
+  t.strictSame(names(lane.next(0)), ['a', 'b', 'c'])
+  const large = laneWith([item('a', 60), item('b', 60), item('huge', 500)], { inFlightMax: 9 })
+  t.strictSame(names(large.next(0)), ['a'])
+  t.strictSame(names(large.next(0)), ['b'])
+  t.strictSame(names(large.next(0)), ['huge'])
+})
+
+t.test('a full lane refuses, by number and by bytes', async t => {
+  const lane = laneWith(items('1', '2', '3', '4', '5'))
+  t.equal(lane.offer(item('6')), false)
+  lane.next(0)
+  t.equal(lane.offer(item('6')), true)
+  const heavy = laneWith([item('a', 900)])
+  t.equal(heavy.offer(item('b', 101)), false)
+  t.equal(heavy.offer(item('c', 100)), true)
+  t.equal(laneWith([]).offer(item('huge', 5_000)), true, 'an empty lane takes any one')
+})
+
+t.test('nothing more is sent while the broker confirms nothing', async t => {
+  const lane = laneWith(items('a'), { unconfirmedMax: 1 })
+  const batch = lane.next(0)
+  lane.offer(item('b'))
+  t.equal(lane.next(1_000), undefined)
+  lane.heard(batch!)
+  t.strictSame(names(lane.next(1_000)), ['b'])
+})
+
+t.test('what is sent again goes ahead of what waits, once, and in its order', async t => {
+  const [a, b, c] = items('a', 'b', 'c')
+  const lane = laneWith([a!, b!])
+  lane.next(0)
+  lane.offer(c!)
+  lane.disconnect()
+  lane.again([a!, b!, c!])
+  t.equal(lane.depth, 3)
+  t.strictSame(names(lane.next(1)), ['a', 'b', 'c'])
+})
+
+t.test('what is settled while it waits is not sent', async t => {
+  const [a, b] = items('a', 'b')
+  const lane = laneWith([a!, b!])
+  lane.settle(a!)
+  t.strictSame(names(lane.next(0)), ['b'])
+})
+
+t.test('after a disconnect no place is held', async t => {
+  const lane = laneWith(items('a'), { inFlightMax: 1, unconfirmedMax: 1 })
+  lane.next(0)
+  lane.offer(item('b'))
+  lane.disconnect()
+  t.strictSame(names(lane.next(0)), ['b'])
+})

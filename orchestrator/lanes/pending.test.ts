@@ -1,0 +1,190 @@
+import t from 'tap'
+import { OverloadedError, type ServiceError } from '../../platform/errors.ts'
+import { type PendingRead, PendingReads, readText } from './pending-reads.ts'
+import { type Answer, commandText, PendingWrites, type WriteAsk } from './pending-writes.ts'
+
+const ANSWER: Answer = { status: 200, body: Buffer.from('{}') }
+
+/** A caller that remembers what it was told. */
+function caller() {
+  const told: string[] = []
+  return {
+    told,
+    answer: (answer: Answer) => told.push(String(answer.status)),
+    refuse: (error: ServiceError) => told.push(error.code)
+  }
+}
+
+const ask = (fields: Partial<WriteAsk> = {}): WriteAsk => ({
+  requestId: 'id',
+  commandHash: 'hash',
+  statements: '[]',
+  mayRepeat: false,
+  deadlineMs: 1_000,
+  ...fields
+})
+
+t.test('the first reply wins, and a late one is dropped', async t => {
+  const writes = new PendingWrites()
+  const one = caller()
+  const { write } = writes.add(ask(), one)
+  t.equal(writes.reply('id', ANSWER), write)
+  t.equal(writes.reply('id', ANSWER), undefined)
+  t.strictSame(one.told, ['200'])
+})
+
+t.test('two callers of one id and command share the outcome', async t => {
+  const writes = new PendingWrites()
+  const callers = [caller(), caller()]
+  t.equal(writes.add(ask(), callers[0]!).joined, false)
+  t.equal(writes.add(ask({ deadlineMs: 2_000 }), callers[1]!).joined, true)
+  writes.reply('id', ANSWER)
+  t.strictSame(
+    callers.map(one => one.told),
+    [['200'], ['200']]
+  )
+})
+
+t.test('one id for two commands is refused, also after the first got its 504', async t => {
+  const writes = new PendingWrites()
+  const { write } = writes.add(ask(), caller())
+  const other = () => writes.add(ask({ commandHash: 'other' }), caller())
+  t.throws(other, { code: 'CONVOY_REQUEST_ID_REUSED' })
+  writes.sent(write, 1)
+  writes.expire(1_000)
+  t.throws(other, { code: 'CONVOY_REQUEST_ID_REUSED' })
+  t.equal(writes.add(ask(), caller()).joined, false, 'the same command may ask again')
+})
+
+t.test(
+  'at its deadline a write that was sent is unknown, and one that was not is not done',
+  async t => {
+    const writes = new PendingWrites()
+    const [sent, waiting] = [caller(), caller()]
+    writes.sent(writes.add(ask({ requestId: 'sent' }), sent).write, 1)
+    writes.add(ask({ requestId: 'waiting' }), waiting)
+    t.equal(writes.expire(999).length, 0)
+    t.equal(writes.expire(1_000).length, 2)
+    t.strictSame(sent.told, ['CONVOY_UNKNOWN_OUTCOME'])
+    t.strictSame(waiting.told, ['CONVOY_OVERLOADED'])
+    t.equal(writes.size, 0)
+  }
+)
+
+t.test('each caller has its own deadline', async t => {
+  const writes = new PendingWrites()
+  const [early, late] = [caller(), caller()]
+  writes.sent(writes.add(ask({ deadlineMs: 1_000 }), early).write, 1)
+  writes.add(ask({ deadlineMs: 2_000 }), late)
+  t.strictSame(writes.expire(1_500), [])
+  t.strictSame([early.told, late.told], [['CONVOY_UNKNOWN_OUTCOME'], []])
+  writes.reply('id', ANSWER)
+  t.strictSame(late.told, ['200'])
+})
+
+t.test('a new term sends again what was sent, but nothing into a fourth term', async t => {
+  const writes = new PendingWrites()
+  const one = caller()
+  const { write } = writes.add(ask(), one)
+  t.strictSame(writes.newTerm(4), { again: [], givenUp: [] }, 'it still waits in the lane')
+  for (const term of [4, 4, 5, 6]) {
+    writes.sent(write, term)
+    t.strictSame(one.told, [])
+  }
+  t.strictSame(writes.newTerm(6), { again: [write], givenUp: [] })
+  t.strictSame(writes.newTerm(7), { again: [], givenUp: [write] })
+  t.strictSame(one.told, ['CONVOY_UNKNOWN_OUTCOME'])
+  t.equal(writes.size, 0)
+})
+
+t.test('a copy sent again says that it may be a repeat', async t => {
+  const writes = new PendingWrites()
+  const { write } = writes.add(ask({ statements: '[{"sql":"x"}]' }), caller())
+  writes.sent(write, 1)
+  t.strictSame(JSON.parse(commandText(write, 400)), {
+    requestId: 'id',
+    commandHash: 'hash',
+    statements: [{ sql: 'x' }],
+    ttlMs: 600,
+    mayRepeat: false
+  })
+  writes.sent(write, 1)
+  t.equal(JSON.parse(commandText(write, 400)).mayRepeat, true)
+  const { write: keyed } = writes.add(ask({ requestId: 'key', mayRepeat: true }), caller())
+  writes.sent(keyed, 1)
+  t.equal(JSON.parse(commandText(keyed, 400)).mayRepeat, true)
+})
+
+t.test(
+  'what the broker refuses is told as not done, unless an earlier copy is under way',
+  async t => {
+    const writes = new PendingWrites()
+    const [once, twice] = [caller(), caller()]
+    const { write: first } = writes.add(ask({ requestId: 'once' }), once)
+    const { write: second } = writes.add(ask({ requestId: 'twice' }), twice)
+    writes.sent(first, 1)
+    writes.sent(second, 1)
+    writes.sent(second, 1)
+    t.equal(writes.refused(first, new OverloadedError('full')), true)
+    t.equal(writes.refused(second, new OverloadedError('full')), false)
+    t.strictSame([once.told, twice.told], [['CONVOY_OVERLOADED'], []])
+  }
+)
+
+function read(fields: Partial<PendingRead> = {}): PendingRead {
+  return {
+    readId: 'r',
+    text: '{"readId":"r"',
+    bytes: 1,
+    deadlineMs: 10_000,
+    askedAtMs: 0,
+    lane: 'readQ',
+    sends: 1,
+    hedged: false,
+    caller: caller(),
+    ...fields
+  }
+}
+
+t.test('a read that stays unanswered is sent once more', async t => {
+  const reads = new PendingReads(300)
+  const late = read()
+  reads.add(late)
+  reads.add(read({ readId: 'waiting', sends: 0 }))
+  t.strictSame(reads.hedge(299), [])
+  t.strictSame(reads.hedge(300), [late])
+  t.strictSame(reads.hedge(1_000), [])
+})
+
+t.test('when all reads are slow, none counts as late for being so', async t => {
+  const reads = new PendingReads(300)
+  for (let i = 0; i < 200; i++) {
+    reads.add(read({ readId: String(i) }))
+    reads.reply(String(i), ANSWER, 200)
+  }
+  const late = read()
+  reads.add(late)
+  t.strictSame(reads.hedge(700), [])
+  t.strictSame(reads.hedge(801), [late])
+})
+
+t.test('a read that the master may hold is sent again to the next one', async t => {
+  const reads = new PendingReads(300)
+  const strong = read({ readId: 's', lane: 'strongQ' })
+  reads.add(read())
+  reads.add(strong)
+  t.strictSame(reads.toMaster(), [strong])
+})
+
+t.test('a read at its deadline is told so', async t => {
+  const reads = new PendingReads(300)
+  const [sent, waiting] = [caller(), caller()]
+  reads.add(read({ readId: 'sent', caller: sent }))
+  reads.add(read({ readId: 'waiting', sends: 0, caller: waiting }))
+  t.equal(reads.expire(10_000).length, 2)
+  t.strictSame([sent.told, waiting.told], [['CONVOY_TIMEOUT'], ['CONVOY_OVERLOADED']])
+})
+
+t.test('the wire gets the time that is left', async t => {
+  t.strictSame(JSON.parse(readText(read(), 4_000)), { readId: 'r', ttlMs: 6_000 })
+})

@@ -1,0 +1,146 @@
+import t from 'tap'
+import type { WorkerNode } from '../platform/wire/znodes.ts'
+import type { Cluster } from './cluster-view.ts'
+import type { Place } from './runtimes/runtime.ts'
+import { decide, died, type Past, type Situation, started } from './supervisor.ts'
+
+const node = (fields: Partial<WorkerNode> = {}): WorkerNode => ({
+  pid: 1,
+  host: 'h',
+  container: null,
+  role: 'replica',
+  term: 1,
+  last: { index: 1, term: 1 },
+  clone: null,
+  reachesAmqp: true,
+  trouble: null,
+  diverged: false,
+  needsFrom: null,
+  since: '',
+  verified: null,
+  figures: { applied: 1, readsPerS: 0, cpuPercent: 0, memoryMiB: 0 },
+  ...fields
+})
+
+function cluster(workers: Record<string, WorkerNode>, inSync = Object.keys(workers)): Cluster {
+  const master = Object.keys(workers).find(id => workers[id]?.role === 'master') ?? null
+  return {
+    state: { clusterId: 'c', term: inSync.length === 0 ? 0 : 1, master, inSync },
+    workers: new Map(Object.entries(workers)),
+    orchestrators: new Map(),
+    supervisor: 'me',
+    known: true
+  }
+}
+
+/** Workers a (master), b and c in places of the same names, all running. */
+const THREE = cluster({ a: node({ role: 'master' }), b: node(), c: node() })
+const place = (name: string, fields: Partial<Place> = {}): Place => ({
+  name,
+  workerId: name,
+  pid: 7,
+  ...fields
+})
+const RUNNING = ['a', 'b', 'c'].map(name => place(name))
+
+function actions(situation: Partial<Situation>): string[] {
+  const decided = decide({
+    nowMs: 100_000,
+    wanted: 3,
+    places: RUNNING,
+    past: new Map(),
+    cluster: THREE,
+    brokerUp: true,
+    ...situation
+  })
+  return decided.map(action => ('name' in action ? `${action.kind} ${action.name}` : action.kind))
+}
+
+const diedOften = (name: string, quickDeaths: number, diedAtMs: number): Map<string, Past> =>
+  new Map([[name, { startedAtMs: 0, diedAtMs, quickDeaths }]])
+
+t.test('nothing is done while ZooKeeper has not told anything, or there is no cluster', async t => {
+  t.strictSame(actions({ cluster: { ...THREE, known: false }, places: [] }), [])
+  t.strictSame(actions({ cluster: { ...THREE, state: null }, places: [] }), [])
+})
+
+t.test('a new cluster is founded by one worker', async t => {
+  const fresh = cluster({})
+  t.strictSame(actions({ cluster: fresh, places: [] }), ['create'])
+  const founder = place('f', { workerId: null })
+  t.strictSame(actions({ cluster: fresh, places: [founder] }), [])
+  t.strictSame(actions({ cluster: fresh, places: [{ ...founder, pid: null }] }), ['start f'])
+})
+
+t.test('the others follow when the founder leads', async t => {
+  const one = [place('a')]
+  t.strictSame(actions({ cluster: cluster({ a: node() }), places: one }), [])
+  const led = cluster({ a: node({ role: 'master' }) })
+  t.strictSame(actions({ cluster: led, places: one }), ['create', 'create'])
+  t.strictSame(
+    actions({ cluster: led, places: [...one, place('b', { workerId: null })] }),
+    ['create'],
+    'one that still copies counts'
+  )
+})
+
+t.test('a restart starts every place at once, whoever leads or does not', async t => {
+  const places = RUNNING.map(one => ({ ...one, pid: null }))
+  const asleep = { ...THREE, workers: new Map() }
+  t.strictSame(actions({ cluster: asleep, places }), ['start a', 'start b', 'start c'])
+})
+
+t.test('a worker that died is started again at once, on its data', async t => {
+  const places = [place('a'), place('b'), place('c', { pid: null })]
+  t.strictSame(actions({ places }), ['start c'])
+})
+
+t.test('one that dies at once waits twice as long each time', async t => {
+  const places = [place('a'), place('b'), place('c', { pid: null })]
+  const waits = (quickDeaths: number, sinceMs: number) =>
+    actions({ places, past: diedOften('c', quickDeaths, 100_000 - sinceMs) }).length === 0
+  t.strictSame(
+    [waits(1, 499), waits(1, 500), waits(2, 999), waits(2, 1_000), waits(4, 3_999)],
+    [true, false, true, false, true]
+  )
+})
+
+t.test('one that dies at once again and again is replaced, if nothing rests on it', async t => {
+  const places = [place('a'), place('b'), place('c', { pid: null })]
+  const past = diedOften('c', 5, 99_999)
+  const two = cluster({ a: node({ role: 'master' }), b: node() })
+  t.strictSame(actions({ places, past, cluster: two }), ['discard c', 'create'])
+  t.strictSame(actions({ places, past }), [], '/state names it: its data is kept')
+  t.strictSame(actions({ places, past, cluster: two, brokerUp: false }), [])
+})
+
+t.test(
+  'a diverged worker is replaced at once, and its data kept while /state names it',
+  async t => {
+    const diverged = node({ diverged: true })
+    const named = cluster({ a: node({ role: 'master' }), b: node(), c: diverged })
+    t.strictSame(actions({ cluster: named }), ['create'])
+    t.strictSame(actions({ cluster: named, places: [...RUNNING, place('d')] }), [])
+    const removed = cluster({ a: node({ role: 'master' }), b: node(), c: diverged }, ['a', 'b'])
+    t.strictSame(actions({ cluster: removed, places: [...RUNNING, place('d')] }), ['discard c'])
+  }
+)
+
+t.test('a place too many is removed only when it is idle and unnamed', async t => {
+  const extra = place('d', { pid: null })
+  t.strictSame(actions({ places: [...RUNNING, extra] }), ['discard d'])
+  t.strictSame(actions({ places: [...RUNNING, place('d')] }), [])
+  t.strictSame(
+    actions({ wanted: 2, places: [...RUNNING.slice(0, 2), place('c', { pid: null })] }),
+    ['start c']
+  )
+})
+
+t.test('only deaths soon after the start count as at once', async t => {
+  const first = died(started(undefined, 1_000), 2_000)
+  t.equal(first.quickDeaths, 1)
+  const second = died(started(first, 3_000), 4_000)
+  t.equal(second.quickDeaths, 2)
+  t.equal(died(started(second, 5_000), 60_000).quickDeaths, 0)
+  t.equal(died(undefined, 60_000).quickDeaths, 0, 'adopted')
+})
