@@ -79,7 +79,7 @@ export class Node implements Inhabitant {
     this.paused = true
     this.#world.after(forMs, () => {
       this.paused = false
-      for (const run of this.#missed.splice(0)) run()
+      for (const run of this.#missed.splice(0)) if (this.alive) run()
     })
   }
 
@@ -336,7 +336,9 @@ function initial(options: {
     last: newest === undefined ? ORIGIN : positionOf(newest),
     commitIndex: 0,
     known: null,
+    termSeenMs: Number.NEGATIVE_INFINITY,
     peers: null,
+    peersSeenMs: Number.NEGATIVE_INFINITY,
     amqp: false,
     queue: '',
     ackQueue: '',

@@ -20,14 +20,20 @@ export function masterGone(cluster: ClusterState, peers: ReadonlyMap<string, Pee
   return !leads || master.term !== cluster.term
 }
 
-export function mustStand(state: State): boolean {
+export function mustStand(state: State, nowMs: number): boolean {
   const { known, peers, role } = state
   if (known === null || peers === null || !state.session || !state.amqp) return false
   if (role.kind !== 'follower' && role.kind !== 'waiting') return false
   if (state.diverged !== null && state.diverged.kind !== 'log') return false
   if (known.state.term < state.term) return false // a newer master exists
   if (isUnled(known.state)) return state.last.index === 0
-  return isNamed(state) && masterGone(known.state, peers)
+  return isNamed(state) && masterGone(known.state, peers) && peersAreFresh(state, nowMs)
+}
+
+/** What is known of the znodes may be older than the election that `/state` tells of. */
+function peersAreFresh(state: State, nowMs: number): boolean {
+  const { peersSeenMs, termSeenMs, settings } = state
+  return peersSeenMs > termSeenMs || nowMs - termSeenMs >= settings.electionStepMs
 }
 
 export function stand(state: State, nowMs: number): Step {

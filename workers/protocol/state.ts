@@ -119,8 +119,11 @@ export interface State {
   /** Known to be committed; may lie beyond `last` on a replica. Never lowered. */
   readonly commitIndex: number
   readonly known: Known | null
+  /** When the term of `known` was first seen. */
+  readonly termSeenMs: number
   /** Null until they were seen. */
   readonly peers: ReadonlyMap<string, Peer> | null
+  readonly peersSeenMs: number
   readonly amqp: boolean
   /** Queue at which this worker receives; new at each connection. */
   readonly queue: string

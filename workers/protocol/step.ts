@@ -27,7 +27,7 @@ function advance(state: State, nowMs: number): Step {
   switch (state.role.kind) {
     case 'follower':
     case 'waiting':
-      return mustStand(state)
+      return mustStand(state, nowMs)
         ? stand(state, nowMs)
         : then(resume(state, nowMs), next => advanceFollower(next, nowMs))
     case 'candidate':
@@ -45,11 +45,11 @@ function note(state: State, event: Event, nowMs: number): Step {
       return stay(state)
     case 'stateRead':
     case 'casSettled':
-      return onState(state, event)
+      return onState(state, event, nowMs)
     case 'stateChanged':
       return step(state, { do: 'readState' })
     case 'peers':
-      return onPeers(state, event.peers)
+      return onPeers({ ...state, peersSeenMs: nowMs }, event.peers)
     case 'sessionLost':
       return step({ ...state, session: false, sessionLostMs: nowMs }, { do: 'readState' })
     case 'amqpUp':
@@ -166,7 +166,11 @@ function askState(state: State, nowMs: number): Step {
 }
 
 /** `/state` decides; an older version than the known one, or a missing one, needs care. */
-function onState(state: State, event: Extract<Event, { kind: 'stateRead' | 'casSettled' }>): Step {
+function onState(
+  state: State,
+  event: Extract<Event, { kind: 'stateRead' | 'casSettled' }>,
+  nowMs: number
+): Step {
   const settled = event.kind === 'casSettled' ? { ...state, casPending: false } : state
   const { node } = event
   if (state.role.kind === 'fenced') return stay(settled)
@@ -179,7 +183,9 @@ function onState(state: State, event: Extract<Event, { kind: 'stateRead' | 'casS
   const beganMs = Math.max(event.beganMs, settled.known?.beganMs ?? event.beganMs)
   const known: Known = { ...node, beganMs }
   const session = settled.session || event.beganMs > settled.sessionLostMs
-  const next: State = { ...settled, known, session, forgotten: 0 }
+  const isNewTerm = settled.known?.state.term !== node.state.term
+  const termSeenMs = isNewTerm ? nowMs : settled.termSeenMs
+  const next: State = { ...settled, known, termSeenMs, session, forgotten: 0 }
   return onKnown(next, known)
 }
 

@@ -1,0 +1,117 @@
+import t from 'tap'
+import { ORIGIN } from '../entry.ts'
+import { done, endOf, entriesAfter, peer, run, stateRead, worker } from './fixtures.ts'
+import type { Confirm, Message } from './messages.ts'
+import type { Event, State } from './state.ts'
+import { viewOf } from './view.ts'
+
+const [first] = entriesAfter(ORIGIN, { count: 1, term: 1, tag: 'begin' })
+const begun = endOf(first === undefined ? [] : [first])
+const peers = new Map([
+  ['a', peer({ pid: 100, role: 'master' })],
+  ['b', peer({ pid: 200 })],
+  ['c', peer({ pid: 300 })]
+])
+const three = { term: 1, master: 'a', inSync: ['a', 'b', 'c'] }
+
+/** A master of term 1 whose empty first entry is in its log. */
+function master(): State {
+  const candidate = worker({
+    peers,
+    role: { kind: 'candidate', term: 1, sinceMs: 0, published: true }
+  })
+  const elected = run(candidate, [stateRead(three, { version: 5, beganMs: 0 })])
+  if (first === undefined) throw new Error('no first entry')
+  return run(elected.state, [{ kind: 'termBegun', term: 1, entry: first }]).state
+}
+
+const confirm = (from: string, changes: Partial<Confirm> = {}): Event => {
+  const { index, checksum } = begun
+  const said = { kind: 'confirm', term: 1, from, index, checksum, barrier: 0, joining: false }
+  return { kind: 'message', message: { ...said, ...changes } as Message }
+}
+
+t.test('an entry is committed when every in-sync worker has confirmed it', async t => {
+  const one = run(master(), [confirm('b')])
+  t.equal(one.state.commitIndex, 0)
+  t.equal(viewOf(one.state, 1).leads, false, 'and nothing is consumed before')
+  const all = run(one.state, [confirm('c')])
+  t.equal(all.state.commitIndex, 1)
+  t.equal(viewOf(all.state, 1).leads, true)
+})
+
+t.test('a confirmation counts only in the own term and with the own checksum', async t => {
+  const wrong = [confirm('c', { term: 2 }), confirm('c', { checksum: 'other' })]
+  const { state } = run(master(), [confirm('b'), ...wrong])
+  t.equal(state.commitIndex, 0)
+})
+
+t.test(
+  'a replica whose znode is gone leaves the set first, then the entry is committed',
+  async t => {
+    const alive = new Map([...peers].filter(([id]) => id !== 'c'))
+    const removing = run(master(), [confirm('b'), { kind: 'peers', peers: alive }])
+    t.match(done(removing.effects, 'cas'), [{ version: 5, to: { inSync: ['a', 'b'] } }])
+    t.equal(removing.state.commitIndex, 0)
+
+    const settled = { kind: 'casSettled', beganMs: 1 } as const
+    const node = { state: { ...three, clusterId: 'test', inSync: ['a', 'b'] }, version: 6 }
+    t.equal(run(removing.state, [{ ...settled, node }]).state.commitIndex, 1)
+  }
+)
+
+t.test('a removal never leaves fewer than minCopies', async t => {
+  const alone = new Map([...peers].filter(([id]) => id === 'a'))
+  const { effects, state } = run(master(), [{ kind: 'peers', peers: alone }])
+  t.match(done(effects, 'cas'), [{ to: { inSync: { length: 2 } } }])
+  t.equal(state.commitIndex, 0)
+})
+
+t.test('who is being added has to confirm from the moment that is asked for', async t => {
+  const withD = new Map(peers).set('d', peer({ pid: 400 }))
+  const level = [confirm('b'), confirm('c'), confirm('d', { joining: true })]
+  const adding = run(master(), [{ kind: 'peers', peers: withD }, ...level])
+  t.match(done(adding.effects, 'cas'), [{ to: { inSync: ['a', 'b', 'c', 'd'] } }])
+
+  const entries = entriesAfter(begun, { count: 1, term: 1 })
+  const { index, checksum } = endOf(entries)
+  const others = [confirm('b', { index, checksum }), confirm('c', { index, checksum })]
+  const wrote = run(adding.state, [{ kind: 'executed', term: 1, entries }, ...others])
+  t.equal(wrote.state.commitIndex, 1)
+  t.equal(run(wrote.state, [confirm('d', { index, checksum })]).state.commitIndex, 2)
+})
+
+t.test('a replica that owes a confirmation for too long is removed', async t => {
+  const late = run(master(), [confirm('b'), { kind: 'tick' }], 1)
+  t.strictSame(done(late.effects, 'cas'), [])
+  const timedOut = run(late.state, [{ kind: 'tick' }], 1_100)
+  t.match(done(timedOut.effects, 'cas'), [{ to: { inSync: { length: 2 } } }])
+})
+
+t.test('a master that is told of a higher term answers nothing more', async t => {
+  const refusal = { kind: 'message', message: { kind: 'refuse', term: 2, from: 'b' } } as const
+  const { state, effects } = run(master(), [confirm('b'), confirm('c'), refusal])
+  t.equal(viewOf(state, 1).leads, false)
+  t.strictSame(done(effects, 'readState').length > 0, true)
+})
+
+t.test('a master that lost its session goes on when /state still has its term', async t => {
+  const lost = run(master(), [confirm('b'), confirm('c'), { kind: 'sessionLost' }], 10)
+  t.equal(viewOf(lost.state, 10).leads, false)
+  const back = run(lost.state, [stateRead(three, { version: 5, beganMs: 20 })], 21)
+  t.equal(viewOf(back.state, 21).leads, true)
+  t.equal(back.state.role.kind, 'leader')
+})
+
+t.test('what was executed in an older term is not sent as part of this one', async t => {
+  const entries = entriesAfter(begun, { count: 1, term: 0 })
+  const { effects, state } = run(master(), [{ kind: 'executed', term: 0, entries }])
+  t.strictSame(
+    done(effects, 'send').filter(
+      effect =>
+        'message' in effect && 'entries' in effect.message && effect.message.entries.length > 0
+    ),
+    []
+  )
+  t.equal(state.last.index, 2)
+})
