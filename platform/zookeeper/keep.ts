@@ -126,7 +126,9 @@ export class KeptNode implements Kept, Watching {
       return await link.create(this.#path, this.#data, true)
     } catch (err) {
       if (!(err instanceof ZooKeeperRefusedError && err.code === NO_NODE)) throw err
-      await link.create(this.#path.slice(0, this.#path.lastIndexOf('/')), '', false)
+      const names = this.#path.split('/').slice(1, -1)
+      const parents = names.map((_name, i) => `/${names.slice(0, i + 1).join('/')}`)
+      await Promise.all(parents.map(parent => link.create(parent, '', false)))
       return false
     }
   }
