@@ -1,0 +1,40 @@
+/**
+ * A new replica's database: a physical copy of a running worker's. The copy starts
+ * as a primary of its own (there is no standby.signal) and holds the source's rows,
+ * log, roles and passwords as of one moment. It counts only when it is complete and
+ * on disk; half a copy is thrown away.
+ */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { accountFor, makeFolder, runAs } from './account.ts'
+import { type DatabaseOptions, dataDirOf, markComplete } from './server.ts'
+
+/** Login for copies, over TCP and with a password. */
+export const CLONE_ROLE = 'convoy_clone'
+
+export interface CloneOptions extends DatabaseOptions {
+  readonly host: string
+  readonly port: number
+  readonly password: string
+  /** Bounds what a copy takes from a running cluster, in kB/s (32 or more). */
+  readonly maxRateKBps?: number
+}
+
+/** Copies the database at `host:port` into the worker's folder `dir`. */
+export async function clonePostgres(options: CloneOptions): Promise<void> {
+  const account = await accountFor(options.runAs ?? 'postgres')
+  const data = dataDirOf(options.dir)
+  await makeFolder(options.dir, account)
+  await rm(data, { recursive: true, force: true })
+  const source = ['--host', options.host, '--port', String(options.port)]
+  const rate = options.maxRateKBps === undefined ? [] : ['--max-rate', `${options.maxRateKBps}k`]
+  const how = ['--wal-method', 'stream', '--checkpoint', 'fast', '--no-password', ...rate]
+  // pg_basebackup syncs all it wrote before it ends, and removes what it wrote when it fails.
+  await runAs(account, {
+    program: join(options.binDir, 'pg_basebackup'),
+    args: ['--pgdata', data, '--username', CLONE_ROLE, ...source, ...how],
+    env: { PGPASSWORD: options.password, PGCONNECT_TIMEOUT: '10' },
+    cwd: options.dir
+  })
+  await markComplete(options.dir)
+}

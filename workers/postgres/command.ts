@@ -1,0 +1,149 @@
+/**
+ * One command within a batch: what is sent for it, and its outcome.
+ *
+ * A failure is undone without waiting for it: before each command stands a
+ * `savepoint s`; behind it another is set, and rolled back to. Where the command
+ * went well that undoes nothing; where it failed the second savepoint fails too, and
+ * the rollback finds the older one.
+ */
+import type { Statement, WriteCommand } from '../../platform/wire/requests.ts'
+import { type Catalog, publicName } from './catalog.ts'
+import { isStale, type Outcome, type Step } from './connection.ts'
+import { type Bounds, JsonRows } from './encode.ts'
+import { expectationFailed, notAllowed, type Refusal, refusalOf, tooLarge } from './refusals.ts'
+import type { Session } from './session.ts'
+import { sumsText } from './sums.ts'
+import { paramText } from './text.ts'
+
+export const SAVEPOINT = 'savepoint s'
+export const ROLLBACK_TO = 'rollback to savepoint s'
+export const TAG = 'select convoy.tag($1, $2)'
+/** Set before a command that may turn out wrong after it went well. */
+const markOf = (index: number) => `savepoint e${index}`
+const rollbackToMark = (index: number) => `rollback to savepoint e${index}`
+
+/** Summing all tables takes its time, and runs once in a while. */
+const VERIFY_TIMEOUT = "set local statement_timeout = '10min'"
+/** Batch still open, at a COMMIT that a command smuggled in. */
+const BATCH_OPEN = 'CV101'
+const ALLOWED_TAG =
+  /^((INSERT|UPDATE|DELETE|MERGE|SELECT|TRUNCATE)\b.*|(CREATE|ALTER|DROP) (TABLE|INDEX|VIEW|TYPE|DOMAIN|SEQUENCE))$/
+
+export type CommandOutcome =
+  | { readonly kind: 'done'; readonly result: string }
+  /** Undone already. */
+  | { readonly kind: 'failed'; readonly refusal: Refusal }
+  /** It went well, but not as it was told to: to be undone by its own savepoint. */
+  | { readonly kind: 'unmet'; readonly refusal: Refusal }
+  /** Found too late, or it broke the batch's transaction: all is to be run again, without it. */
+  | { readonly kind: 'void'; readonly refusal: Refusal }
+  /** A prepared statement was out of date: all is to be run again. */
+  | { readonly kind: 'stale' }
+
+export interface CommandContext {
+  readonly session: Session
+  readonly secret: string
+  readonly catalog: Catalog
+  readonly bounds: Bounds
+}
+
+export const isExpecting = (command: WriteCommand): boolean =>
+  command.statements.some(statement => statement.expectRows !== undefined)
+
+/** Schema changes and the like run in a transaction of their own. */
+export const runsAlone = (command: WriteCommand): boolean =>
+  command.statements.some(({ kind }) => kind !== 'dml' && kind !== 'read')
+
+export const changesSchema = (command: WriteCommand): boolean =>
+  command.statements.some(({ kind }) => kind === 'ddl')
+
+/** Sends a command that becomes the entry `index`. */
+export function sendCommand(
+  command: WriteCommand,
+  index: number,
+  context: CommandContext
+): Promise<CommandOutcome> {
+  const { connection, statements } = context.session
+  const parts = command.statements.map(statement => partOf(statement, context))
+  const steps = [
+    statements.step(TAG, [context.secret, String(index)]),
+    ...parts.flatMap(part => part.steps),
+    statements.step(SAVEPOINT)
+  ]
+  if (isExpecting(command)) void connection.run([{ sql: markOf(index) }])
+  const sent = connection.run(steps)
+  void connection.run([statements.step(ROLLBACK_TO)])
+  return sent.then(outcome => outcomeOf(command, parts, outcome))
+}
+
+/** Undoes a command that was expected to come out otherwise, and all that ran behind it. */
+export const undoCommand = (session: Session, index: number): Promise<void> =>
+  session.connection.must([{ sql: rollbackToMark(index) }])
+
+interface Part {
+  readonly steps: readonly Step[]
+  readonly rows: JsonRows
+}
+
+function partOf(statement: Statement, { session, catalog, bounds }: CommandContext): Part {
+  const rows = new JsonRows(bounds)
+  if (statement.kind === 'clear') {
+    const sql = clearText(catalog)
+    return { rows, steps: sql === undefined ? [] : [{ sql }] }
+  }
+  if (statement.kind === 'verify') {
+    const sql = sumsText(catalog)
+    return { rows, steps: sql === undefined ? [] : [{ sql: VERIFY_TIMEOUT }, { sql, sink: rows }] }
+  }
+  const values = statement.params.map(paramText)
+  return { rows, steps: [session.statements.step(statement.sql, values, rows)] }
+}
+
+/** Tables of the services' migrations keep what they know: their names begin with `convoy_`. */
+function clearText({ tables }: Catalog): string | undefined {
+  const names = [...tables.keys()].filter(name => !name.startsWith('convoy_')).map(publicName)
+  return names.length === 0 ? undefined : `truncate ${names.join(', ')} restart identity cascade`
+}
+
+function outcomeOf(
+  command: WriteCommand,
+  parts: readonly Part[],
+  outcome: Outcome
+): CommandOutcome {
+  const tags = outcome.tags.slice(1)
+  const results: string[] = []
+  for (const [i, { expectRows: expected }] of command.statements.entries()) {
+    const { steps, rows } = parts[i] as Part
+    const own = tags.splice(0, steps.length)
+    if (own.length < steps.length) return failureOf(outcome, { statement: i, steps })
+    const tag = own.at(-1) ?? ''
+    if (steps.length > 0 && !ALLOWED_TAG.test(tag)) return smuggled(tag, i)
+    if (rows.overflown) {
+      const refusal = tooLarge('the command returns more than an entry may hold')
+      return { kind: 'void', refusal }
+    }
+    const rowCount = Number(/\d+$/.exec(tag)?.[0] ?? 0)
+    if (expected !== undefined && rowCount !== expected) {
+      return { kind: 'unmet', refusal: expectationFailed({ statement: i, expected, rowCount }) }
+    }
+    results.push(`{"rowCount":${rowCount},"rows":${rows.json}}`)
+  }
+  // The savepoint behind the statements failed: the command ended its transaction.
+  if (outcome.error !== undefined) return smuggled('transaction control', 0)
+  return { kind: 'done', result: `[${results.join(',')}]` }
+}
+
+const smuggled = (tag: string, statement: number): CommandOutcome => ({
+  kind: 'void',
+  refusal: notAllowed(tag, statement)
+})
+
+function failureOf(
+  { error }: Outcome,
+  at: { statement: number; steps: readonly Step[] }
+): CommandOutcome {
+  if (error === undefined) throw new Error('a statement neither ended nor failed')
+  if (error.sqlstate === BATCH_OPEN) return smuggled('COMMIT', at.statement)
+  if (isStale(error) && at.steps.some(step => step.name !== undefined)) return { kind: 'stale' }
+  return { kind: 'failed', refusal: refusalOf(error, at.statement) }
+}

@@ -1,0 +1,84 @@
+/**
+ * What PostgreSQL is told: small, durable, the same text form of every value on
+ * every worker, reachable by nobody but its worker (the socket's folder is closed
+ * to others) and, over TCP, by those who clone it.
+ */
+
+export interface ServerSettings {
+  readonly socketDir: string
+  readonly host: string
+  readonly port: number
+}
+
+/** Rows travel as text (CAPTURE.md): two workers must print and read them alike. */
+const TEXT_FORM = {
+  datestyle: 'ISO, MDY',
+  intervalstyle: 'postgres',
+  timezone: 'UTC',
+  extra_float_digits: '1',
+  bytea_output: 'hex',
+  xmlbinary: 'base64',
+  xmloption: 'content',
+  lc_messages: 'C.UTF-8',
+  lc_monetary: 'C.UTF-8',
+  lc_numeric: 'C.UTF-8',
+  lc_time: 'C.UTF-8',
+  default_text_search_config: 'pg_catalog.simple',
+  search_path: 'public'
+}
+
+const SIZES = {
+  max_connections: '16',
+  shared_buffers: '32MB',
+  work_mem: '4MB',
+  maintenance_work_mem: '32MB',
+  temp_file_limit: '1GB',
+  wal_buffers: '1MB',
+  min_wal_size: '64MB',
+  max_wal_size: '256MB',
+  max_wal_senders: '4',
+  max_replication_slots: '4',
+  max_worker_processes: '0',
+  max_parallel_workers_per_gather: '0',
+  max_parallel_maintenance_workers: '0',
+  autovacuum_max_workers: '1',
+  autovacuum_naptime: '15s'
+}
+
+const BEHAVIOUR = {
+  fsync: 'on',
+  synchronous_commit: 'on',
+  full_page_writes: 'on',
+  wal_level: 'replica',
+  jit: 'off',
+  password_encryption: 'scram-sha-256',
+  // LOG ranks above ERROR here: the errors of users' statements fill no disk.
+  log_min_messages: 'log',
+  log_min_error_statement: 'panic',
+  log_line_prefix: '%m [%p] ',
+  log_checkpoints: 'off',
+  log_autovacuum_min_duration: '-1',
+  logging_collector: 'off'
+}
+
+export function serverConfiguration(settings: ServerSettings): string {
+  const values = {
+    ...TEXT_FORM,
+    ...SIZES,
+    ...BEHAVIOUR,
+    listen_addresses: settings.host,
+    port: String(settings.port),
+    unix_socket_directories: settings.socketDir,
+    unix_socket_permissions: '0700'
+  }
+  const lines = Object.entries(values).map(
+    ([name, value]) => `${name} = '${value.replaceAll("'", "''")}'`
+  )
+  return ['# Written by the worker at each start.', ...lines, ''].join('\n')
+}
+
+/** Trust on the socket: who can enter its folder is the worker or root. */
+export const ACCESS_RULES = `# Written by the worker at each start.
+local   all           all                         trust
+host    replication   convoy_clone   all          scram-sha-256
+`

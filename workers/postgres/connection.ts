@@ -1,0 +1,262 @@
+/**
+ * A pipelined connection to the worker's PostgreSQL. An exchange is a number of
+ * steps that end with one Sync: the first that fails ends it, and exchanges behind
+ * it are not held up. Texts of steps go to PostgreSQL one statement at a time (the
+ * extended protocol refuses more), values as text beside them.
+ *
+ * Invariant: a SQL error is an answer, a lost connection a rejection (StoreLostError).
+ */
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import pg from 'pg'
+import { StoreLostError } from '../store.ts'
+
+export interface Field {
+  readonly name: string
+  readonly dataTypeID: number
+}
+
+/** Takes what one step returns, row by row; `rows` are PostgreSQL's own texts. */
+export interface Sink {
+  fields(fields: readonly Field[]): void
+  row(values: readonly (string | null)[]): void
+}
+
+export interface Step {
+  /** A statement that `prepare` has made known by this name, or a text. */
+  readonly name?: string
+  readonly sql: string
+  readonly values?: readonly (string | null)[]
+  readonly sink?: Sink
+}
+
+export interface SqlError {
+  readonly sqlstate: string
+  readonly message: string
+  /** 1-based, in characters of the statement. */
+  readonly position: number | undefined
+  readonly constraint: string | undefined
+  readonly hint: string | undefined
+  readonly severity: string
+}
+
+/** The tags (`INSERT 0 5`) of the steps that ended well, and the error of the one that did not. */
+export interface Outcome {
+  readonly tags: readonly string[]
+  readonly error?: SqlError
+}
+
+export interface ConnectOptions {
+  readonly socketDir: string
+  readonly port: number
+  readonly user: string
+  readonly statementTimeoutMs?: number
+  readonly lockTimeoutMs?: number
+}
+
+const DATABASE = 'postgres'
+const CANCEL_REQUEST = 80_877_102
+
+/** The part of pg's connection that an exchange writes to. */
+interface Wire {
+  readonly stream: { cork(): void; uncork(): void }
+  parse(message: { name: string; text: string }): void
+  bind(message: { statement: string; values: readonly (string | null)[] }): void
+  describe(message: { type: 'P' }): void
+  execute(message: object): void
+  close(message: { type: 'S'; name: string }): void
+  sync(): void
+}
+
+type Message =
+  | { readonly kind: 'steps'; readonly steps: readonly Step[] }
+  | { readonly kind: 'prepare' | 'forget'; readonly name: string; readonly sql: string }
+
+/** One exchange; pg calls it back with what the server answers. */
+class Exchange extends pg.Query {
+  readonly outcome: Promise<Outcome>
+  readonly #message: Message
+  readonly #tags: string[] = []
+  readonly #settle: PromiseWithResolvers<Outcome>
+
+  constructor(message: Message) {
+    super('')
+    this.#message = message
+    this.#settle = Promise.withResolvers()
+    this.outcome = this.#settle.promise
+  }
+
+  // A property, because pg's types declare one.
+  override submit = (connection: pg.Connection): void => {
+    const wire = connection as unknown as Wire
+    const message = this.#message
+    if (message.kind === 'steps') for (const step of message.steps) sendStep(wire, step)
+    else if (message.kind === 'prepare') wire.parse({ name: message.name, text: message.sql })
+    else wire.close({ type: 'S', name: message.name })
+    wire.sync()
+  }
+
+  get #sink(): Sink | undefined {
+    if (this.#message.kind !== 'steps') return undefined
+    return this.#message.steps[this.#tags.length]?.sink
+  }
+
+  handleRowDescription(message: { fields: Field[] }): void {
+    this.#sink?.fields(message.fields)
+  }
+
+  handleDataRow(message: { fields: (string | null)[] }): void {
+    this.#sink?.row(message.fields)
+  }
+
+  handleCommandComplete(message: { text: string }): void {
+    this.#tags.push(message.text)
+  }
+
+  handleEmptyQuery(): void {
+    this.#tags.push('')
+  }
+
+  /** The step behind it, or the Sync, ends a COPY FROM STDIN with an error. */
+  handleCopyInResponse(): void {}
+
+  handleError(error: Error): void {
+    if (error instanceof pg.DatabaseError) {
+      this.#settle.resolve({ tags: this.#tags, error: sqlError(error) })
+    } else {
+      this.#settle.reject(new StoreLostError('the connection to PostgreSQL is lost', error))
+    }
+  }
+
+  handleReadyForQuery(): void {
+    this.#settle.resolve({ tags: this.#tags })
+  }
+}
+
+function sendStep(wire: Wire, step: Step): void {
+  if (step.name === undefined) wire.parse({ name: '', text: step.sql })
+  wire.bind({ statement: step.name ?? '', values: step.values ?? [] })
+  if (step.sink !== undefined) wire.describe({ type: 'P' })
+  wire.execute({})
+}
+
+function sqlError(error: pg.DatabaseError): SqlError {
+  return {
+    sqlstate: error.code ?? 'XX000',
+    message: error.message,
+    position: error.position === undefined ? undefined : Number(error.position),
+    constraint: error.constraint,
+    hint: error.hint,
+    severity: error.severity ?? 'ERROR'
+  }
+}
+
+export class Connection implements AsyncDisposable {
+  readonly #client: pg.Client
+  readonly #options: ConnectOptions
+  /** Aborted, with the reason, when the connection ends without being asked to. */
+  readonly lost: AbortSignal
+
+  private constructor(client: pg.Client, options: ConnectOptions, lost: AbortSignal) {
+    this.#client = client
+    this.#options = options
+    this.lost = lost
+  }
+
+  static async open(options: ConnectOptions): Promise<Connection> {
+    const client = new pg.Client({
+      host: options.socketDir,
+      port: options.port,
+      user: options.user,
+      // Trusted by the socket; without a value pg would look for a password file.
+      password: '',
+      database: DATABASE,
+      pipeline: true,
+      connectionTimeoutMillis: 10_000,
+      statement_timeout: options.statementTimeoutMs ?? 0,
+      lock_timeout: options.lockTimeoutMs ?? 0
+    })
+    const lost = new AbortController()
+    client.on('error', err => lost.abort(err))
+    try {
+      await client.connect()
+    } catch (cause) {
+      throw new StoreLostError('no connection to PostgreSQL', cause)
+    }
+    return new Connection(client, options, lost.signal)
+  }
+
+  /** Sends the steps at once; see Outcome for how they may end. */
+  run(steps: readonly Step[]): Promise<Outcome> {
+    return this.#send({ kind: 'steps', steps })
+  }
+
+  /** Like `run`, for what must work: @throws StoreLostError on any error */
+  async must(steps: readonly Step[]): Promise<void> {
+    const { error } = await this.run(steps)
+    if (error !== undefined) throw lostTo(error)
+  }
+
+  /** Like `must`, and collects the rows of a single step. */
+  async rows(sql: string, values: readonly (string | null)[] = []): Promise<(string | null)[][]> {
+    const rows: (string | null)[][] = []
+    const sink = { fields: () => undefined, row: (row: (string | null)[]) => rows.push(row) }
+    await this.must([{ sql, values, sink: sink as Sink }])
+    return rows
+  }
+
+  /** An error shows when the statement is run, as one that is not known. */
+  prepare(name: string, sql: string): void {
+    void this.#send({ kind: 'prepare', name, sql })
+  }
+
+  forget(name: string): void {
+    void this.#send({ kind: 'forget', name, sql: '' })
+  }
+
+  /** What `send` hands over leaves in one write. */
+  together<T>(send: () => T): T {
+    const { stream } = this.#client.connection as unknown as Wire
+    stream.cork()
+    try {
+      return send()
+    } finally {
+      stream.uncork()
+    }
+  }
+
+  /** Asks PostgreSQL to end what runs now; the request may come too late, or hit what comes next. */
+  async cancel(): Promise<void> {
+    const { processID, secretKey } = this.#client as unknown as Record<string, number>
+    const request = Buffer.alloc(16)
+    for (const [i, value] of [16, CANCEL_REQUEST, processID ?? 0].entries()) {
+      request.writeInt32BE(value, 4 * i)
+    }
+    request.writeInt32BE((secretKey ?? 0) | 0, 12)
+    const path = join(this.#options.socketDir, `.s.PGSQL.${this.#options.port}`)
+    const closed = Promise.withResolvers<void>()
+    const socket = connect(path, () => socket.write(request))
+    socket.resume().once('close', closed.resolve).once('error', closed.resolve)
+    await closed.promise
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client.end().catch(() => undefined)
+  }
+
+  #send(message: Message): Promise<Outcome> {
+    const exchange = new Exchange(message)
+    this.#client.query(exchange)
+    // Whoever sends many awaits them in turn; a later one's rejection is not unhandled.
+    exchange.outcome.catch(() => undefined)
+    return exchange.outcome
+  }
+}
+
+/** An error of PostgreSQL that is not a command's own. */
+export const lostTo = (error: SqlError): StoreLostError =>
+  new StoreLostError(`PostgreSQL failed: ${error.sqlstate} ${error.message}`)
+
+/** A prepared statement that a schema change has made useless, or that could not be prepared. */
+export const isStale = ({ sqlstate, message }: SqlError): boolean =>
+  sqlstate === '26000' || (sqlstate === '0A000' && message.startsWith('cached plan'))

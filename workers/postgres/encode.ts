@@ -1,0 +1,96 @@
+/**
+ * The JSON form of rows, spliced from PostgreSQL's own text of each value without
+ * making objects of them. docs/values.md has the table by type.
+ */
+import type { Field, Sink } from './connection.ts'
+
+type Encode = (text: string) => string
+
+const number: Encode = text => text
+/** `NaN` and the infinities are no JSON numbers. */
+const float: Encode = text => (/^-?\d/.test(text) ? text : JSON.stringify(text))
+const boolean: Encode = text => (text === 't' ? 'true' : 'false')
+/** Already JSON, whatever its spacing. */
+const json: Encode = text => text
+const string: Encode = text => JSON.stringify(text)
+
+/** Types of pg_catalog by their ids, which never change; all others are strings. */
+const ENCODERS: ReadonlyMap<number, Encode> = new Map([
+  [16, boolean],
+  [21, number],
+  [23, number],
+  [26, number],
+  [700, float],
+  [701, float],
+  [114, json],
+  [3802, json]
+])
+
+/** A result that outgrew its bounds: nothing more of it is kept. */
+export interface Bounds {
+  readonly maxBytes: number
+  readonly maxRows: number
+}
+
+/** Collects the rows of one statement as the text of a JSON array. */
+export class JsonRows implements Sink {
+  readonly #bounds: Bounds
+  readonly #onOverflow: () => void
+  #keys: string[] = []
+  #encoders: Encode[] = []
+  #fields: readonly Field[] = []
+  #rows: string[] = []
+  #count = 0
+  #length = 0
+  overflown = false
+
+  constructor(bounds: Bounds, onOverflow: () => void = () => undefined) {
+    this.#bounds = bounds
+    this.#onOverflow = onOverflow
+  }
+
+  fields(fields: readonly Field[]): void {
+    const names = distinctNames(fields.map(field => field.name))
+    this.#fields = fields.map((field, i) => ({ ...field, name: names[i] ?? field.name }))
+    this.#keys = names.map((name, i) => `${i === 0 ? '{' : ','}${JSON.stringify(name)}:`)
+    this.#encoders = fields.map(field => ENCODERS.get(field.dataTypeID) ?? string)
+  }
+
+  row(values: readonly (string | null)[]): void {
+    if (this.overflown) return
+    let text = values.length === 0 ? '{' : ''
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i] ?? null
+      text += (this.#keys[i] as string) + (value === null ? 'null' : this.#encoders[i]?.(value))
+    }
+    this.#count += 1
+    this.#length += text.length + 2
+    if (this.#count > this.#bounds.maxRows || this.#length > this.#bounds.maxBytes) {
+      this.overflown = true
+      this.#rows = []
+      this.#onOverflow()
+    } else {
+      this.#rows.push(`${text}}`)
+    }
+  }
+
+  get columns(): readonly Field[] {
+    return this.#fields
+  }
+
+  /** JSON text of an array of objects. */
+  get json(): string {
+    return `[${this.#rows.join(',')}]`
+  }
+}
+
+/** A name that stands twice among the columns gets `_2`, `_3`, ... so that no value is lost. */
+export function distinctNames(names: readonly string[]): string[] {
+  const taken = new Set<string>()
+  return names.map(name => {
+    let free = name
+    for (let n = 2; taken.has(free); n++) free = `${name}_${n}`
+    taken.add(free)
+    return free
+  })
+}

@@ -1,0 +1,34 @@
+/**
+ * What bounds a worker's database, by default.
+ */
+
+export interface Limits {
+  /** Of one entry's changes and result together. */
+  readonly maxEntryBytes: number
+  readonly writeTimeoutMs: number
+  /** Above `readTimeoutMs`, so that a read never makes a schema change fail. */
+  readonly lockTimeoutMs: number
+  readonly readTimeoutMs: number
+  readonly maxReadBytes: number
+  readonly maxReadRows: number
+  /** Connections that reads share. */
+  readonly readers: number
+  /** Entries and their age above which the log lets go of the oldest. */
+  readonly logEntriesMax: number
+  readonly logKeepMs: number
+  /** So long is a request id remembered. */
+  readonly resultsKeepMs: number
+}
+
+export const LIMITS: Limits = {
+  maxEntryBytes: 8 * 1024 * 1024,
+  writeTimeoutMs: 5_000,
+  lockTimeoutMs: 6_000,
+  readTimeoutMs: 5_000,
+  maxReadBytes: 8 * 1024 * 1024,
+  maxReadRows: 100_000,
+  readers: 3,
+  logEntriesMax: 200_000,
+  logKeepMs: 60 * 60 * 1000,
+  resultsKeepMs: 10 * 60 * 1000
+}

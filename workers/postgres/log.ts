@@ -1,0 +1,176 @@
+/**
+ * The log and the memory of a worker, as its own role reads and writes them. Entries
+ * and the outcomes of requests are one table: an entry is forgotten only when its
+ * request id may be.
+ */
+import { type Entry, ORIGIN, type Position } from '../entry.ts'
+import { type Answer, type Memory, StoreLostError, writeBody } from '../store.ts'
+import type { Connection, Step } from './connection.ts'
+import type { Limits } from './limits.ts'
+import { keyOf } from './request-key.ts'
+import { textArray } from './text.ts'
+
+/** What is known without asking: kept in step with the database by those who write. */
+export interface LogEnd {
+  last: Position
+  memory: Memory
+}
+
+const LAST = `
+  (select index, term, checksum from convoy.log order by index desc limit 1)
+  union all select index, term, checksum from convoy.pruned limit 1`
+const MEMORY = 'select cluster_id, term, state_version from convoy.memory'
+const REMEMBER = `
+  update convoy.memory set cluster_id = $1, term = $2, state_version = $3
+  where (term, state_version) < ($2::int8, $3::int8) or cluster_id = ''
+  returning cluster_id`
+const APPEND = `
+  insert into convoy.log
+    (index, term, request_id, request_key, command_hash, status, changes, result, checksum)
+  select * from unnest($1::int8[], $2::int8[], $3::text[], $4::text[], $5::text[], $6::int4[],
+    $7::text[], $8::text[], $9::text[])`
+const ENTRY = 'index, term, request_id, command_hash, status, changes, result, checksum'
+/** Sizes without reading the values: long ones are stored apart. */
+const AFTER = `
+  select ${ENTRY} from (
+    select *, sum(octet_length(changes) + octet_length(result) + 200) over (order by index) as upto
+    from (select * from convoy.log where index > $1 order by index limit 5000) l
+  ) l where upto <= $2 or index = $1::int8 + 1 order by index`
+const AT = 'select index, term, checksum from convoy.log where index = $1'
+const PRUNED = 'select index, term, checksum from convoy.pruned'
+const OUTCOME = `
+  select request_id, index, term, status, result from convoy.log where request_key = $1`
+
+const BITE = 2_000
+/** Oldest first; how far the log was let go is told by the same statement. */
+const PRUNE = `
+  with oldest as (select index, at from convoy.log order by index limit ${BITE}),
+  gone as (
+    delete from convoy.log l using oldest o
+    where l.index = o.index and o.index <= $1 and o.at < now() - $2 * interval '1 ms'
+      and (o.index <= $3 or o.at < now() - $4 * interval '1 ms')
+    returning l.index, l.term, l.checksum),
+  newest as (select * from gone order by index desc limit 1)
+  update convoy.pruned p set index = n.index, term = n.term, checksum = n.checksum
+  from newest n returning (select count(*) from gone)`
+
+export const positionFrom = ([index, term, checksum]: readonly (string | null)[]): Position => ({
+  index: Number(index),
+  term: Number(term),
+  checksum: checksum ?? ''
+})
+
+/** Reads where the log ends and what is remembered. */
+export async function readEnd(connection: Connection): Promise<LogEnd> {
+  const [[last], [memory]] = await Promise.all([connection.rows(LAST), connection.rows(MEMORY)])
+  if (last === undefined || memory === undefined) throw new StoreLostError('the log has no end')
+  const [clusterId, term, stateVersion] = memory
+  return {
+    last: positionFrom(last),
+    memory: {
+      clusterId: clusterId ?? '',
+      term: Number(term),
+      stateVersion: Number(stateVersion)
+    }
+  }
+}
+
+/** Writes entries as they are: a replica's part, and a term's first entry. */
+export function appendStep(entries: readonly Entry[]): Step {
+  const column = (text: (entry: Entry) => string | null) => textArray(entries.map(text))
+  return {
+    sql: APPEND,
+    values: [
+      ...[column(e => String(e.index)), column(e => String(e.term)), column(e => e.requestId)],
+      column(e => (e.requestId === '' ? null : keyOf(e.requestId))),
+      ...[column(e => e.commandHash), column(e => String(e.status)), column(e => e.changes)],
+      ...[column(e => e.result), column(e => e.checksum)]
+    ]
+  }
+}
+
+/** What is asked of the log beside the writing, on a connection of its own. */
+export class Log {
+  readonly #connection: Connection
+  readonly #limits: Limits
+  readonly #end: LogEnd
+
+  constructor(connection: Connection, options: { limits: Limits; end: LogEnd }) {
+    this.#connection = connection
+    this.#limits = options.limits
+    this.#end = options.end
+  }
+
+  async remember(memory: Memory): Promise<void> {
+    const { clusterId, term, stateVersion } = memory
+    const values = [clusterId, String(term), String(stateVersion)]
+    const raised = await this.#connection.rows(REMEMBER, values)
+    if (raised.length > 0) this.#end.memory = memory
+  }
+
+  async entriesAfter(
+    index: number,
+    maxBytes: number
+  ): Promise<{ prev: Position; entries: Entry[] } | 'pruned'> {
+    const [[at], [pruned], rows] = await Promise.all([
+      this.#connection.rows(AT, [String(index)]),
+      this.#connection.rows(PRUNED),
+      this.#connection.rows(AFTER, [String(index), String(maxBytes)])
+    ])
+    const oldest = pruned === undefined ? ORIGIN : positionFrom(pruned)
+    if (index < oldest.index) return 'pruned'
+    if (at !== undefined) return { prev: positionFrom(at), entries: rows.map(entryFrom) }
+    if (index === oldest.index) return { prev: oldest, entries: rows.map(entryFrom) }
+    return { prev: this.#end.last, entries: [] }
+  }
+
+  async checksumAt(index: number): Promise<string | undefined> {
+    const [[at], [pruned]] = await Promise.all([
+      this.#connection.rows(AT, [String(index)]),
+      this.#connection.rows(PRUNED)
+    ])
+    if (at !== undefined) return positionFrom(at).checksum
+    const oldest = pruned === undefined ? ORIGIN : positionFrom(pruned)
+    return index === oldest.index ? oldest.checksum : undefined
+  }
+
+  async outcome(requestId: string): Promise<{ index: number; answer: Answer } | undefined> {
+    const [row] = await this.#connection.rows(OUTCOME, [keyOf(requestId)])
+    if (row === undefined) return undefined
+    const [id, index, term, status, result] = row
+    const outcome = {
+      requestId: id ?? '',
+      index: Number(index),
+      term: Number(term),
+      status: Number(status),
+      result: result ?? ''
+    }
+    return {
+      index: outcome.index,
+      answer: { status: outcome.status, body: writeBody(outcome) }
+    }
+  }
+
+  async prune(keepAfter: number): Promise<void> {
+    const { logEntriesMax, logKeepMs, resultsKeepMs } = this.#limits
+    const values = [keepAfter, resultsKeepMs, this.#end.last.index - logEntriesMax, logKeepMs]
+    for (;;) {
+      const [gone] = await this.#connection.rows(PRUNE, values.map(String))
+      if (Number(gone?.[0] ?? 0) < BITE) return
+    }
+  }
+}
+
+function entryFrom(row: readonly (string | null)[]): Entry {
+  const [index, term, requestId, commandHash, status, changes, result, checksum] = row as string[]
+  return {
+    index: Number(index),
+    term: Number(term),
+    requestId: requestId ?? '',
+    commandHash: commandHash ?? '',
+    status: Number(status),
+    changes: changes ?? '[]',
+    result: result ?? '',
+    checksum: checksum ?? ''
+  }
+}

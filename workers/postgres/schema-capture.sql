@@ -1,0 +1,163 @@
+-- Event triggers: every schema change gives the tables of `public` their capture
+-- triggers, checks that each of them can be replicated, and is itself written down.
+-- They are ALWAYS on, on a replica too: tables made there must be captured after a
+-- promotion. Owned by the set-up role; they run nothing but catalog look-ups and
+-- statements of their own with quoted names.
+
+-- Columns seen so far: what a schema change added is what is not yet here.
+create table convoy.known_column (
+  tbl oid,
+  col int2,
+  primary key (tbl, col)
+);
+
+create view convoy.user_table as
+  select c.oid, c.relname as name, c.relkind as kind, c.relpersistence as persistence,
+    c.relispartition as is_partition, p.conname as key_name, p.conkey as key
+  from pg_catalog.pg_class c
+  left join pg_catalog.pg_constraint p on p.conrelid = c.oid and p.contype = 'p'
+  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'f', 'm');
+
+-- Old keys of deleted rows, and of updated ones where the key changed. Written anew when
+-- the key's columns are named otherwise.
+create function convoy.attach(tbl oid) returns void
+  language plpgsql set search_path = pg_catalog as $$
+declare
+  t convoy.user_table;
+  keys_function text := format('keys_%s', tbl);
+  old_key text;
+  key_changed text;
+  rows_of text;
+begin
+  select * into strict t from convoy.user_table u where u.oid = attach.tbl;
+  select string_agg('%1$s.' || replace(quote_ident(a.attname), '%', '%%'), ', ' order by k.i),
+      string_agg(format('old.%1$I is distinct from new.%1$I', a.attname), ' or ' order by k.i)
+    into strict old_key, key_changed
+    from unnest(t.key) with ordinality k (col, i)
+    join pg_attribute a on a.attrelid = t.oid and a.attnum = k.col;
+  execute format('create or replace function convoy.%I() returns trigger
+    language plpgsql security definer set search_path = pg_catalog as %L', keys_function, format($f$
+    begin
+      if tg_level = 'ROW' then
+        insert into convoy.change (index, op, tbl, rows)
+          values (current_setting('convoy.index')::int8, 'k', tg_table_name, array[row(%s)::text]);
+      else
+        insert into convoy.change (index, op, tbl, rows)
+          select current_setting('convoy.index')::int8, case tg_op when 'DELETE' then 'd' else 'k' end,
+            tg_table_name, convoy.bounded(x.keys)
+          from (select array_agg(row(%s)::text) as keys from old_rows r) x where x.keys is not null;
+      end if;
+      return null;
+    end $f$, format(old_key, 'old'), format(old_key, 'r')));
+  execute format('alter function convoy.%I() owner to convoy_owner', keys_function);
+  execute format('revoke execute on function convoy.%I() from public', keys_function);
+  rows_of := format('on public.%I referencing', t.name);
+  execute format('create or replace trigger convoy_insert after insert %s new table as new_rows
+    for each statement execute function convoy.capture_insert()', rows_of);
+  execute format('create or replace trigger convoy_update after update %s new table as new_rows
+    for each statement execute function convoy.capture_update()', rows_of);
+  execute format('create or replace trigger convoy_delete after delete %s old table as old_rows
+    for each statement execute function convoy.%I()', rows_of, keys_function);
+  execute format('create or replace trigger convoy_truncate after truncate on public.%I
+    for each statement execute function convoy.capture_truncate()', t.name);
+  -- A row that moves between partitions is no UPDATE to a row trigger: there, all old keys.
+  -- Fires before convoy_update, by its name.
+  if t.kind = 'p' or t.is_partition then
+    execute format('create or replace trigger convoy_keys after update %s old table as old_rows
+      for each statement execute function convoy.%I()', rows_of, keys_function);
+  else
+    execute format('create or replace trigger convoy_keys after update on public.%I for each row
+      when (%s) execute function convoy.%I()', t.name, key_changed, keys_function);
+  end if;
+end $$;
+
+create function convoy.check_table(t convoy.user_table) returns void
+  language plpgsql set search_path = pg_catalog as $$
+begin
+  if t.kind in ('f', 'm') then
+    raise 'table "%" is foreign or materialized: its rows cannot be replicated', t.name using errcode = 'CV002';
+  elsif t.persistence <> 'p' then
+    raise 'table "%" is unlogged: its rows would be lost in a crash', t.name using errcode = 'CV002';
+  elsif t.key is null then
+    raise 'table "%" needs a primary key: rows are replicated by it', t.name using errcode = 'CV001';
+  elsif not t.is_partition and exists (select from pg_inherits i where i.inhrelid = t.oid) then
+    raise 'table "%" inherits from another: columns of its own would be lost', t.name using errcode = 'CV002';
+  elsif exists (select from pg_constraint c where c.conrelid = t.oid and c.condeferrable) then
+    raise 'table "%" has a deferrable constraint: it would be checked only when other commands commit', t.name
+      using errcode = 'CV002';
+  elsif exists (select from pg_trigger g where g.tgrelid = t.oid and not g.tgisinternal
+      and g.tgenabled <> 'O') then
+    raise 'table "%" must be captured: its triggers stay enabled', t.name using errcode = 'CV002';
+  elsif exists (select from pg_rewrite r where r.ev_class = t.oid) then
+    raise 'table "%" has a rule', t.name using errcode = 'CV002';
+  end if;
+end $$;
+
+-- A column added to rows that exist gets its default in each of them, there and then: one that
+-- is not the same everywhere would make workers differ.
+create function convoy.check_new_columns(t convoy.user_table) returns void
+  language plpgsql set search_path = pg_catalog as $$
+declare
+  col name;
+  filled boolean;
+begin
+  if not exists (select from convoy.known_column k where k.tbl = t.oid) then return; end if;
+  select a.attname into col
+    from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+      and not exists (select from convoy.known_column k where k.tbl = t.oid and k.col = a.attnum)
+      and (a.attidentity <> '' or d.adbin::text ~ 'SQLVALUEFUNCTION|NEXTVALUEEXPR' or exists (
+        select from regexp_matches(d.adbin::text, ':(?:func|opfunc)id (\d+)', 'g') m
+        join pg_proc p on p.oid = m[1]::oid where p.provolatile <> 'i'))
+    limit 1;
+  if col is null then return; end if;
+  execute format('select exists (select from public.%I)', t.name) into filled;
+  if filled then
+    raise 'column "%" of table "%" cannot be added to rows that exist with a default that varies', col, t.name
+      using errcode = 'CV003', hint = 'add it without a default, then update the rows';
+  end if;
+end $$;
+
+create function convoy.after_schema_change() returns event_trigger
+  language plpgsql security definer set search_path = pg_catalog as $$
+declare
+  t convoy.user_table;
+  orphan regprocedure;
+begin
+  for t in select * from convoy.user_table loop
+    perform convoy.check_table(t);
+    perform convoy.check_new_columns(t);
+    perform convoy.attach(t.oid);
+  end loop;
+  insert into convoy.known_column
+    select a.attrelid, a.attnum from convoy.user_table u
+    join pg_attribute a on a.attrelid = u.oid and a.attnum > 0 on conflict do nothing;
+  delete from convoy.known_column k where not exists (select from pg_class c where c.oid = k.tbl);
+  for orphan in select p.oid from pg_proc p where p.pronamespace = 'convoy'::regnamespace
+    and p.proname ~ '^keys_\d+$' and not exists (
+      select from convoy.user_table u where p.proname = format('keys_%s', u.oid))
+  loop
+    execute format('drop function %s', orphan);
+  end loop;
+end $$;
+
+-- The statement itself goes into the entry: what the user sent, as he sent it.
+create function convoy.write_schema_change() returns event_trigger
+  language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  -- A replica has it from its master's entry.
+  if session_user <> 'convoy_app' then return; end if;
+  insert into convoy.change (index, op, tbl, rows)
+    values (current_setting('convoy.index')::int8, 's', '', array[current_query()]);
+end $$;
+
+create function convoy.check_new_trigger() returns event_trigger
+  language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  if exists (select from pg_event_trigger_ddl_commands() d join pg_trigger g on g.oid = d.objid
+      join pg_proc p on p.oid = g.tgfoid where p.pronamespace <> 'convoy'::regnamespace) then
+    raise 'triggers are not replicated' using errcode = 'CV002';
+  end if;
+end $$;
+
+revoke execute on all functions in schema convoy from public;

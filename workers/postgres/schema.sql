@@ -1,0 +1,241 @@
+-- Convoy's own schema, roles and walls in a worker's database. Run once, by the
+-- set-up role, on a new database; copies bring it along.
+--
+-- convoy_app    runs users' writes; owns what they create in `public`; cannot see into `convoy`
+-- convoy_read   runs users' reads
+-- convoy_apply  applies entries and keeps the log; no superuser
+-- convoy_owner  owns the functions through which convoy_app's transactions reach the log
+-- convoy_clone  copies the whole database
+--
+-- SQLSTATEs of class CV are Convoy's own; errors.ts tells what becomes of them.
+
+create role convoy_owner nologin;
+create role convoy_app login;
+create role convoy_read login;
+create role convoy_apply login;
+create role convoy_clone login replication;
+grant convoy_app to convoy_apply;
+grant set on parameter session_replication_role to convoy_apply;
+
+-- The walls ---------------------------------------------------------------------
+
+revoke all on database postgres from public;
+grant connect on database postgres to convoy_app, convoy_read, convoy_apply;
+revoke all on schema public from public;
+grant usage, create on schema public to convoy_app;
+grant usage on schema public to convoy_read;
+alter default privileges for role convoy_app in schema public grant select on tables to convoy_read;
+alter default privileges for role convoy_app in schema public grant select on sequences to convoy_read;
+
+-- Without a language there is no CREATE FUNCTION and no DO.
+revoke usage on language sql, plpgsql from public;
+grant usage on language sql, plpgsql to convoy_owner;
+
+-- What would reach beyond the transaction, stall it, or run text that nobody has parsed.
+do $$
+declare f regprocedure;
+begin
+  for f in select oid from pg_catalog.pg_proc where pronamespace = 'pg_catalog'::regnamespace
+    and (proname ~ '^(pg_sleep|pg_advisory|pg_try_advisory|lo_|lowrite$|loread$|pg_ls_|pg_read_|pg_stat_file|pg_stat_reset)'
+      or proname ~ '^(query|table|cursor|schema|database)_to_xml'
+      or proname ~ '^pg_(replication_origin|logical|create_|drop_|copy_|backup|wal_replay|switch|promote|get_wal)'
+      or proname in ('set_config', 'pg_terminate_backend', 'pg_cancel_backend', 'pg_notify',
+        'pg_export_snapshot', 'pg_reload_conf', 'pg_rotate_logfile', 'pg_current_logfile',
+        'pg_listening_channels', 'ts_stat', 'pg_import_system_collations'))
+  loop
+    execute format('revoke execute on function %s from public', f);
+  end loop;
+  for f in select oid from pg_catalog.pg_proc
+    where pronamespace = 'pg_catalog'::regnamespace and proname = 'ts_rewrite' and pronargs = 2
+  loop
+    execute format('revoke execute on function %s from public', f);
+  end loop;
+end $$;
+grant execute on function pg_catalog.set_config(text, text, boolean) to convoy_owner;
+
+-- What a worker keeps -----------------------------------------------------------
+
+create schema convoy authorization convoy_owner;
+set role convoy_owner;
+
+-- The log, results included. One index finds an entry, another the outcome of a request.
+create table convoy.log (
+  index int8 primary key,
+  term int8 not null,
+  request_id text not null,
+  -- The id itself, or its digest where that is shorter (log.ts); null for a term's first entry.
+  request_key text unique,
+  command_hash text not null,
+  status int4 not null,
+  changes text not null,
+  result text not null,
+  checksum text not null,
+  at timestamptz not null default clock_timestamp()
+);
+alter table convoy.log alter column changes set storage extended, alter column result set storage extended;
+
+-- One row. `first_index` is the backstop: see convoy.batch_is_closed.
+create table convoy.memory (
+  one boolean primary key default true check (one),
+  cluster_id text not null default '',
+  term int8 not null default 0,
+  state_version int8 not null default 0,
+  first_index int8 not null default 0
+);
+insert into convoy.memory default values;
+
+-- The log before the oldest entry that is kept; (0, 0, '') while all are.
+create table convoy.pruned (
+  one boolean primary key default true check (one),
+  index int8 not null default 0,
+  term int8 not null default 0,
+  checksum text not null default ''
+);
+insert into convoy.pruned default values;
+
+-- What the commands of the running batch changed, in order. Unlogged: nothing here
+-- outlives its transaction in use. Emptied now and then, not after each batch.
+create unlogged table convoy.change (
+  index int8 not null,
+  seq int8 not null generated always as identity (cache 1),
+  op "char" not null,
+  tbl text not null,
+  rows text[]
+);
+create index on convoy.change (index, seq);
+
+-- Replaced at each start of the worker by one that knows its secret's digest.
+create function convoy.trusted(secret text) returns boolean
+  language sql immutable as 'select false';
+
+-- Likewise replaced, by the limit in force.
+create function convoy.entry_bytes_max() returns int4
+  language sql immutable as 'select 8388608';
+
+-- A batch of writes -------------------------------------------------------------
+
+-- Locks the stored term for the transaction, and aborts it when that is above `term`.
+create function convoy.open_batch(secret text, batch_term int8, batch_index int8) returns void
+  language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  if not convoy.trusted(secret) then raise insufficient_privilege; end if;
+  update convoy.memory set first_index = batch_index where memory.term <= batch_term;
+  if not found then raise 'a later term is known here' using errcode = 'CV100'; end if;
+end $$;
+
+-- From here on, changes belong to the entry `index`.
+create function convoy.tag(secret text, index int8) returns void
+  language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  if not convoy.trusted(secret) then raise insufficient_privilege; end if;
+  perform set_config('convoy.index', index::text, true);
+end $$;
+
+create function convoy.changes_since(secret text, first int8)
+  returns table (index int8, op "char", tbl text, rows json)
+  language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  if not convoy.trusted(secret) then raise insufficient_privilege; end if;
+  return query select c.index, c.op, c.tbl, array_to_json(c.rows)
+    from convoy.change c where c.index >= first order by c.index, c.seq;
+end $$;
+
+-- Appends the batch's entries: entry `i` has the index `first + i - 1`.
+create function convoy.append(secret text, batch_term int8, first int8, ids text[], keys text[],
+    hashes text[], statuses int4[], changes text[], results text[], checksums text[]) returns void
+  language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  if not convoy.trusted(secret) then raise insufficient_privilege; end if;
+  if not exists (select from convoy.memory where first_index = first) then
+    raise 'the batch is not open' using errcode = 'CV101';
+  end if;
+  insert into convoy.log (index, term, request_id, request_key, command_hash, status, changes, result, checksum)
+    select first + e.i - 1, batch_term, e.id, e.key, e.hash, e.status, e.changes, e.result, e.checksum
+    from unnest(ids, keys, hashes, statuses, changes, results, checksums)
+      with ordinality e (id, key, hash, status, changes, result, checksum, i);
+end $$;
+
+create function convoy.outcomes(secret text, keys text[])
+  returns table (index int8, term int8, request_key text, command_hash text, status int4, result text)
+  language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  if not convoy.trusted(secret) then raise insufficient_privilege; end if;
+  return query select l.index, l.term, l.request_key, l.command_hash, l.status, l.result
+    from convoy.log l where l.request_key = any (keys);
+end $$;
+
+create function convoy.empty_changes(secret text) returns void
+  language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  if not convoy.trusted(secret) then raise insufficient_privilege; end if;
+  truncate convoy.change;
+end $$;
+
+-- The backstop: a transaction that opened a batch commits with that batch's entries or
+-- not at all, so a COMMIT smuggled into a command takes nothing with it.
+create function convoy.batch_is_closed() returns trigger
+  language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  if not exists (select from convoy.log where index = new.first_index) then
+    raise 'the batch is still open' using errcode = 'CV101';
+  end if;
+  return null;
+end $$;
+create constraint trigger batch_is_closed after update of first_index on convoy.memory
+  deferrable initially deferred for each row execute function convoy.batch_is_closed();
+
+-- The index up to which this worker has applied: for reads, in their own snapshot.
+create function convoy.applied() returns int8
+  language sql stable security definer set search_path = pg_catalog as $$
+  select coalesce((select l.index from convoy.log l order by l.index desc limit 1),
+    (select p.index from convoy.pruned p))
+$$;
+
+-- Capture -----------------------------------------------------------------------
+-- Statement triggers write row text. A write outside of a tagged command fails here,
+-- for its index is not a number.
+
+-- Both of these are inlined: they cost a command nothing.
+create function convoy.too_large() returns text[] language plpgsql as $$
+begin
+  raise 'the command changes more than an entry may hold' using errcode = 'CV004';
+end $$;
+create function convoy.bounded(images text[]) returns text[] language sql as $$
+  select case when pg_catalog.pg_column_size(images) <= convoy.entry_bytes_max() then images
+    else convoy.too_large() end
+$$;
+
+create function convoy.capture_insert() returns trigger
+  language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  insert into convoy.change (index, op, tbl, rows)
+    select current_setting('convoy.index')::int8, 'i', tg_table_name, convoy.bounded(x.images)
+    from (select array_agg((r.*)::text) as images from new_rows r) x where x.images is not null;
+  return null;
+end $$;
+
+create function convoy.capture_update() returns trigger
+  language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  insert into convoy.change (index, op, tbl, rows)
+    select current_setting('convoy.index')::int8, 'u', tg_table_name, convoy.bounded(x.images)
+    from (select array_agg((r.*)::text) as images from new_rows r) x where x.images is not null;
+  return null;
+end $$;
+
+create function convoy.capture_truncate() returns trigger
+  language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  insert into convoy.change (index, op, tbl)
+    values (current_setting('convoy.index')::int8, 't', tg_table_name);
+  return null;
+end $$;
+
+revoke execute on all functions in schema convoy from public;
+grant usage on schema convoy to convoy_app, convoy_read, convoy_apply;
+grant execute on function convoy.trusted, convoy.open_batch, convoy.tag, convoy.changes_since,
+  convoy.append, convoy.outcomes, convoy.empty_changes to convoy_app;
+grant execute on function convoy.applied to convoy_read;
+grant select, insert, update, delete on all tables in schema convoy to convoy_apply;
+
+reset role;

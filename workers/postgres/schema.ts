@@ -1,0 +1,69 @@
+/**
+ * Sees to it that a worker's database has Convoy's schema, and gives it what holds
+ * for this run of the worker alone: the secret that opens the log, the limit of an
+ * entry, the password for copies. The only user of the set-up role.
+ */
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import pg from 'pg'
+import { StoreLostError } from '../store.ts'
+import { SETUP_ROLE } from './server.ts'
+
+export interface SchemaSettings {
+  readonly socketDir: string
+  readonly port: number
+  readonly secret: string
+  readonly clonePassword: string
+  readonly maxEntryBytes: number
+}
+
+const FILES = ['schema.sql', 'schema-capture.sql', 'schema-events.sql']
+
+export async function prepareSchema(settings: SchemaSettings): Promise<void> {
+  const client = new pg.Client({
+    host: settings.socketDir,
+    port: settings.port,
+    user: SETUP_ROLE,
+    password: '',
+    database: 'postgres',
+    connectionTimeoutMillis: 10_000
+  })
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    if (!(await isInstalled(client))) await install(client)
+    await client.query(await settingsOf(client, settings))
+  } catch (cause) {
+    throw new StoreLostError('the database could not be prepared', cause)
+  } finally {
+    await client.end()
+  }
+}
+
+async function isInstalled(client: pg.Client): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `select from pg_catalog.pg_event_trigger where evtname = 'convoy_3_trigger'`
+  )
+  return rowCount === 1
+}
+
+async function install(client: pg.Client): Promise<void> {
+  const texts = await Promise.all(
+    FILES.map(file => readFile(new URL(file, import.meta.url), 'utf8'))
+  )
+  // One string is one transaction: half a schema is never seen.
+  await client.query(texts.join('\n'))
+}
+
+async function settingsOf(client: pg.Client, settings: SchemaSettings): Promise<string> {
+  // Only the digest is stored: functions' texts can be read by anybody who logs in.
+  const digest = createHash('sha256').update(settings.secret).digest('hex')
+  const body = `select encode(sha256(convert_to(secret, 'UTF8')), 'hex') = '${digest}'`
+  const password = client.escapeLiteral(settings.clonePassword)
+  return `
+    create or replace function convoy.trusted(secret text) returns boolean
+      language sql immutable as ${client.escapeLiteral(body)};
+    create or replace function convoy.entry_bytes_max() returns int4
+      language sql immutable as 'select ${Math.trunc(settings.maxEntryBytes)}';
+    alter role convoy_clone password ${password};`
+}

@@ -1,0 +1,58 @@
+/**
+ * Follows the positions of the application's sequences, which are in no row. They
+ * move outside of transactions, so every position that differs from what the log
+ * says goes into the next entry. After a start nothing is known, and the first
+ * transaction names them all.
+ */
+import type { Change } from '../entry.ts'
+import { publicName } from './catalog.ts'
+import type { Sink } from './connection.ts'
+
+export type SequenceChange = Extract<Change, { op: 'sequence' }>
+
+const literal = (name: string) => `'${name.replaceAll("'", "''")}'`
+
+/** One statement that tells the position of each; undefined when there are none. */
+export function positionsText(sequences: readonly string[]): string | undefined {
+  if (sequences.length === 0) return undefined
+  return sequences
+    .map(name => `select ${literal(name)}, last_value::text, is_called from ${publicName(name)}`)
+    .join(' union all ')
+}
+
+export class SequencePositions implements Sink {
+  readonly #logged = new Map<string, string>()
+  #moved: SequenceChange[] = []
+
+  /** To be called before each reading of positions. */
+  fields(): void {
+    this.#moved = []
+  }
+
+  row([sequence, last, called]: readonly (string | null)[]): void {
+    const change: SequenceChange = {
+      op: 'sequence',
+      sequence: sequence ?? '',
+      last: last ?? '',
+      called: called === 't'
+    }
+    if (this.#logged.get(change.sequence) !== positionOf(change)) this.#moved.push(change)
+  }
+
+  get moved(): readonly SequenceChange[] {
+    return this.#moved
+  }
+
+  /** What moved stands in the log now. */
+  logged(): void {
+    for (const change of this.#moved) this.#logged.set(change.sequence, positionOf(change))
+    this.#moved = []
+  }
+
+  /** Nothing is known any more: another worker was master meanwhile, or schemas changed. */
+  forget(): void {
+    this.#logged.clear()
+  }
+}
+
+const positionOf = (change: SequenceChange) => `${change.last} ${change.called}`

@@ -1,0 +1,188 @@
+/**
+ * A worker's own PostgreSQL: made, started, watched and stopped by the worker, and
+ * ended by the kernel when the worker is killed. Layout of a worker's folder:
+ * `data` (PostgreSQL's), `socket` (closed to others), `postgres.log`.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { access, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Account, accountFor, asAccount, makeFolder, runAs } from './account.ts'
+import { ACCESS_RULES, serverConfiguration } from './configuration.ts'
+import { endProcessesIn } from './processes.ts'
+import { ServerLog } from './server-log.ts'
+
+/** Login for the set-up of schema and roles, and for nothing else. */
+export const SETUP_ROLE = 'convoy_setup'
+/** `sockaddr_un` holds 107 bytes; `/.s.PGSQL.65535` is what PostgreSQL appends. */
+const SOCKET_DIR_BYTES_MAX = 107 - 16
+const END_GRACE_MS = 5_000
+const READY_POLL_MS = 10
+
+export interface DatabaseOptions {
+  /** The worker's folder. */
+  readonly dir: string
+  /** Where PostgreSQL's programs lie. */
+  readonly binDir: string
+  /** Account that runs PostgreSQL when the worker is root. */
+  readonly runAs?: string
+}
+
+export interface StartOptions extends DatabaseOptions {
+  /** Address on which the database can be cloned. */
+  readonly host?: string
+  /** 0 takes a free one. */
+  readonly port?: number
+  readonly startTimeoutMs?: number
+}
+
+export interface PostgresServer extends AsyncDisposable {
+  readonly pid: number
+  readonly socketDir: string
+  readonly host: string
+  readonly port: number
+  /** Resolves when PostgreSQL has ended, for whatever reason. */
+  readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>
+  /** Ends PostgreSQL in order, and by force after `graceMs`. */
+  stop(graceMs?: number): Promise<void>
+}
+
+export const dataDirOf = (dir: string) => join(dir, 'data')
+const accountOf = (options: DatabaseOptions) => accountFor(options.runAs ?? 'postgres')
+
+/** Whether `dir` holds a database that was made (or copied) to its end. */
+export async function hasDatabase(dir: string): Promise<boolean> {
+  return access(join(dir, 'complete')).then(
+    () => true,
+    () => false
+  )
+}
+
+/** Written last, so that a folder without it is a half-made database. */
+export async function markComplete(dir: string): Promise<void> {
+  await writeFile(join(dir, 'complete'), '')
+}
+
+/** Makes a new, empty database in `dir`, in place of a half-made one. */
+export async function initDatabase(options: DatabaseOptions): Promise<void> {
+  const account = await accountOf(options)
+  const data = dataDirOf(options.dir)
+  await makeFolder(options.dir, account)
+  await rm(data, { recursive: true, force: true })
+  const place = ['--pgdata', data, '--username', SETUP_ROLE, '--auth', 'trust']
+  const form = ['--data-checksums', '--locale', 'C.UTF-8', '--encoding', 'UTF8']
+  await runAs(account, {
+    program: join(options.binDir, 'initdb'),
+    args: [...place, ...form],
+    cwd: options.dir
+  })
+  await markComplete(options.dir)
+}
+
+/** Starts PostgreSQL on `dir`, after ending what a dead predecessor left running there. */
+export async function startPostgres(options: StartOptions): Promise<PostgresServer> {
+  const account = await accountOf(options)
+  const data = dataDirOf(options.dir)
+  const socketDir = join(options.dir, 'socket')
+  if (Buffer.byteLength(socketDir) > SOCKET_DIR_BYTES_MAX) {
+    throw new Error(`${socketDir} is too long for a socket: ${SOCKET_DIR_BYTES_MAX} bytes at most`)
+  }
+  await endProcessesIn(data, END_GRACE_MS)
+  await makeFolder(socketDir, account)
+  const host = options.host ?? '127.0.0.1'
+  const port = options.port || (await freePort(host))
+  await writeFile(join(data, 'postgresql.conf'), serverConfiguration({ socketDir, host, port }))
+  await writeFile(join(data, 'pg_hba.conf'), ACCESS_RULES)
+  const log = new ServerLog(join(options.dir, 'postgres.log'))
+  const child = launch(account, { options, data, log })
+  const server = handle(child, { socketDir, host, port })
+  await ready(data, { child, log, timeoutMs: options.startTimeoutMs ?? 60_000 })
+  return server
+}
+
+function launch(
+  account: Account | undefined,
+  start: { options: DatabaseOptions; data: string; log: ServerLog }
+): ChildProcess {
+  const { program, args } = asAccount(account, {
+    program: join(start.options.binDir, 'postgres'),
+    args: ['-D', start.data],
+    signal: 'QUIT'
+  })
+  // Its own process group: a Ctrl-C at the terminal must not reach it before the worker decides.
+  const child = spawn(program, args, {
+    cwd: start.options.dir,
+    env: { LC_ALL: 'C.UTF-8', TZ: 'UTC' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true
+  })
+  start.log.follow(child.stderr)
+  return child
+}
+
+function handle(
+  child: ChildProcess,
+  address: { socketDir: string; host: string; port: number }
+): PostgresServer {
+  const exited = once(child, 'exit').then(([code, signal]) => ({
+    code: code as number | null,
+    signal: signal as string | null
+  }))
+  // Whoever cares reads `exited`; a program that cannot be started is told by `ready`.
+  exited.catch(() => undefined)
+  const stop = async (graceMs = 5_000) => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGINT')
+    const orderly = new AbortController()
+    const forced = sleep(graceMs, undefined, { signal: orderly.signal })
+      .then(() => child.kill('SIGQUIT'))
+      .catch(() => undefined)
+    await exited
+    orderly.abort()
+    await forced
+  }
+  return {
+    ...address,
+    pid: child.pid ?? -1,
+    exited,
+    stop,
+    [Symbol.asyncDispose]: () => stop()
+  }
+}
+
+/** PostgreSQL itself writes into this file when it takes connections. */
+async function ready(
+  data: string,
+  start: { child: ChildProcess; log: ServerLog; timeoutMs: number }
+): Promise<void> {
+  const { child, log, timeoutMs } = start
+  let failed: Error | undefined
+  child.once('error', err => {
+    failed = err
+  })
+  const deadline = performance.now() + timeoutMs
+  for (;;) {
+    const lines = (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
+    if (lines[0] === String(child.pid) && lines[7]?.trim() === 'ready') return
+    if (failed !== undefined || child.exitCode !== null || child.signalCode !== null) {
+      throw new Error(`PostgreSQL did not start: ${log.tail}`, { cause: failed })
+    }
+    if (performance.now() > deadline) {
+      child.kill('SIGQUIT')
+      throw new Error(`PostgreSQL was not ready within ${timeoutMs} ms: ${log.tail}`)
+    }
+    await sleep(READY_POLL_MS)
+  }
+}
+
+async function freePort(host: string): Promise<number> {
+  const probe = createServer().listen(0, host)
+  await once(probe, 'listening')
+  const address = probe.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  probe.close()
+  await once(probe, 'close')
+  return port
+}

@@ -1,0 +1,196 @@
+/**
+ * A worker's database, as the protocol sees it (../store.ts). One connection executes
+ * as the application's role, one applies, one keeps the log, a few read; each is
+ * opened when it is first needed.
+ */
+import type { ReadCommand, WriteCommand } from '../../platform/wire/requests.ts'
+import { checksumOf, type Entry, type Position, positionOf } from '../entry.ts'
+import {
+  type Answer,
+  type Executed,
+  type Memory,
+  type Store,
+  TermRaisedError,
+  type Verified
+} from '../store.ts'
+import { Applier } from './apply.ts'
+import { Connection, type ConnectOptions } from './connection.ts'
+import { Executor } from './execute.ts'
+import { LIMITS, type Limits } from './limits.ts'
+import { appendStep, Log, type LogEnd, readEnd } from './log.ts'
+import { type ReadAnswer, Readers } from './reads.ts'
+import { prepareSchema } from './schema.ts'
+import { Session } from './session.ts'
+
+export interface StoreOptions {
+  readonly socketDir: string
+  readonly port: number
+  /** Stands in the answers to reads. */
+  readonly workerId: string
+  /** Opens the log to this worker's transactions; anything that nobody can guess. */
+  readonly secret: string
+  /** With which others may copy this database. */
+  readonly clonePassword: string
+  readonly limits?: Partial<Limits>
+}
+
+/** Opens the database of a running PostgreSQL; makes Convoy's schema in a new one. */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const limits = { ...LIMITS, ...options.limits }
+  await prepareSchema({ ...options, maxEntryBytes: limits.maxEntryBytes })
+  const opened = new AsyncDisposableStack()
+  try {
+    const keeper = opened.use(await Connection.open({ ...options, user: 'convoy_apply' }))
+    const end = await readEnd(keeper)
+    return new PostgresStore({ options, limits, end, keeper, opened })
+  } catch (err) {
+    await opened.disposeAsync()
+    throw err
+  }
+}
+
+const BEGIN_TERM = `
+  update convoy.memory set term = $1, state_version = 0 where term < $1::int8 returning term`
+
+class PostgresStore implements Store {
+  verified: Verified | null = null
+  readonly #options: StoreOptions
+  readonly #limits: Limits
+  readonly #end: LogEnd
+  readonly #log: Log
+  readonly #readers: Readers
+  readonly #opened: AsyncDisposableStack
+  readonly #sessions = new Map<string, Promise<Session>>()
+  /** Both know the schema; either may change it, so the other is forgotten then. */
+  #executor: Executor | undefined
+  #applier: Applier | undefined
+
+  constructor(parts: {
+    options: StoreOptions
+    limits: Limits
+    end: LogEnd
+    keeper: Connection
+    opened: AsyncDisposableStack
+  }) {
+    const { options, limits, end } = parts
+    this.#options = options
+    this.#limits = limits
+    this.#end = end
+    this.#opened = parts.opened
+    this.#log = new Log(parts.keeper, { limits, end })
+    const connect = this.#connect('convoy_read', { statementTimeoutMs: limits.readTimeoutMs })
+    this.#readers = parts.opened.use(new Readers({ connect, limits, workerId: options.workerId }))
+  }
+
+  get memory(): Memory {
+    return this.#end.memory
+  }
+
+  get last(): Position {
+    return this.#end.last
+  }
+
+  remember(memory: Memory): Promise<void> {
+    return this.#log.remember(memory)
+  }
+
+  async execute(batch: readonly WriteCommand[], term: number): Promise<Executed[]> {
+    this.#applier = undefined
+    this.#executor ??= await this.#openExecutor()
+    return this.#executor.execute(batch, term)
+  }
+
+  async beginTerm(term: number): Promise<Entry> {
+    this.#executor = undefined
+    const session = await this.#applySession()
+    const { last } = this.#end
+    const outcome = { status: 200, changes: '[]', result: '[]' }
+    const entry = { index: last.index + 1, term, requestId: '', commandHash: '', ...outcome }
+    const first = { ...entry, checksum: checksumOf(last.checksum, entry) }
+    await session.transaction(async () => {
+      const { connection } = session
+      const begun = connection.must([{ sql: 'begin' }])
+      const [raised] = await Promise.all([connection.rows(BEGIN_TERM, [String(term)]), begun])
+      if (raised.length === 0) throw new TermRaisedError('this term is known here already')
+      session.checkCancelled()
+      await connection.must([appendStep([first]), { sql: 'commit' }])
+    })
+    this.#end.last = positionOf(first)
+    this.#end.memory = { ...this.#end.memory, term, stateVersion: 0 }
+    return first
+  }
+
+  async apply(entries: readonly Entry[], term: number): Promise<void> {
+    this.#executor = undefined
+    this.#applier ??= await Applier.open(await this.#applySession(), this.#end)
+    await this.#applier.apply(entries, term)
+    this.verified = this.#applier.verified ?? this.verified
+  }
+
+  entriesAfter(
+    index: number,
+    maxBytes: number
+  ): Promise<{ readonly prev: Position; readonly entries: readonly Entry[] } | 'pruned'> {
+    return this.#log.entriesAfter(index, maxBytes)
+  }
+
+  checksumAt(index: number): Promise<string | undefined> {
+    return this.#log.checksumAt(index)
+  }
+
+  read(reads: readonly ReadCommand[]): Promise<ReadAnswer[]> {
+    return this.#readers.read(reads)
+  }
+
+  outcome(requestId: string): Promise<{ index: number; answer: Answer } | undefined> {
+    return this.#log.outcome(requestId)
+  }
+
+  prune(keepAfter: number): Promise<void> {
+    return this.#log.prune(keepAfter)
+  }
+
+  async cancel(): Promise<void> {
+    const sessions = await Promise.all(this.#sessions.values())
+    await Promise.all(sessions.map(session => session.cancel()))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#opened.disposeAsync()
+  }
+
+  async #openExecutor(): Promise<Executor> {
+    const { writeTimeoutMs, lockTimeoutMs } = this.#limits
+    const timeouts = { statementTimeoutMs: writeTimeoutMs, lockTimeoutMs }
+    const session = await this.#session('convoy_app', timeouts)
+    const { secret } = this.#options
+    return Executor.open(session, { secret, limits: this.#limits, log: this.#end })
+  }
+
+  async #applySession(): Promise<Session> {
+    return this.#session('convoy_apply', {})
+  }
+
+  #session(user: string, timeouts: Partial<ConnectOptions>): Promise<Session> {
+    const known = this.#sessions.get(user)
+    if (known !== undefined) return known
+    const session = this.#openSession(user, timeouts)
+    this.#sessions.set(user, session)
+    return session
+  }
+
+  async #openSession(user: string, timeouts: Partial<ConnectOptions>): Promise<Session> {
+    const connection = await Connection.open(this.#connect(user, timeouts))
+    const session = this.#opened.use(new Session(connection))
+    if (user === 'convoy_apply') {
+      // Triggers and foreign keys have done their part on the master.
+      await connection.must([{ sql: 'set session_replication_role = replica' }])
+    }
+    return session
+  }
+
+  #connect(user: string, timeouts: Partial<ConnectOptions>): ConnectOptions {
+    const { socketDir, port } = this.#options
+    return { socketDir, port, user, ...timeouts }
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * PostgreSQL's text form of arrays and of rows, written and read.
+ */
+import type { Param } from '../../platform/wire/requests.ts'
+
+const quoted = (text: string) => `"${text.replace(/["\\]/g, '\\$&')}"`
+
+/** An array literal of texts. */
+export function textArray(values: readonly (string | null)[]): string {
+  return `{${values.map(value => (value === null ? 'NULL' : quoted(value))).join(',')}}`
+}
+
+/** A parameter as text: arrays become array literals, other objects JSON. */
+export function paramText(param: Param): string | null {
+  if (param === null) return null
+  if (Array.isArray(param)) return arrayText(param)
+  return typeof param === 'object' ? JSON.stringify(param) : String(param)
+}
+
+function arrayText(values: readonly unknown[]): string {
+  const items = values.map(value => {
+    if (Array.isArray(value)) return arrayText(value)
+    const text = paramText(value as Param)
+    return text === null ? 'NULL' : quoted(text)
+  })
+  return `{${items.join(',')}}`
+}
+
+/**
+ * The fields of a row's text, `(1,"a ""b""",)`: null where nothing stands between
+ * the commas.
+ */
+export function rowFields(row: string): (string | null)[] {
+  if (!row.includes('"')) {
+    return row
+      .slice(1, -1)
+      .split(',')
+      .map(field => (field === '' ? null : field))
+  }
+  const fields: (string | null)[] = []
+  let at = 1
+  while (at <= row.length - 1) {
+    const { value, end } = rowField(row, at)
+    fields.push(value)
+    at = end + 1
+  }
+  return fields
+}
+
+/** One field from `at` on, and where its comma or the closing parenthesis stands. */
+function rowField(row: string, at: number): { value: string | null; end: number } {
+  let value = ''
+  let inQuotes = false
+  let end = at
+  for (; end < row.length; end++) {
+    const char = row[end]
+    if (char === '\\') value += row[++end] ?? ''
+    else if (char === '"' && inQuotes && row[end + 1] === '"') value += row[++end]
+    else if (char === '"') inQuotes = !inQuotes
+    else if (!inQuotes && (char === ',' || char === ')')) break
+    else value += char
+  }
+  return { value: end === at ? null : value, end }
+}
