@@ -3,6 +3,7 @@
  */
 import Type from 'typebox'
 import { COMMON, ConfigError, loadConfig } from '../platform/config.ts'
+import type { Limits } from './postgres/limits.ts'
 
 const WORKER = {
   ...COMMON,
@@ -37,6 +38,19 @@ export function loadWorkerConfig() {
     throw new ConfigError(`bad environment:\n  ${problem}`)
   }
   return config
+}
+
+/** What bounds the worker's database; the rest is as `workers/postgres/limits.ts` has it. */
+export function limitsOf(config: WorkerConfig): Partial<Limits> {
+  const timeoutMs = config.CONVOY_STATEMENT_TIMEOUT_MS
+  return {
+    maxEntryBytes: config.CONVOY_MAX_ENTRY_BYTES,
+    writeTimeoutMs: timeoutMs,
+    readTimeoutMs: timeoutMs,
+    lockTimeoutMs: timeoutMs + 1_000,
+    readers: config.CONVOY_READERS,
+    resultsKeepMs: config.CONVOY_RESULTS_KEEP_MS
+  }
 }
 
 export type WorkerConfig = ReturnType<typeof loadWorkerConfig>

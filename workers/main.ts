@@ -7,7 +7,7 @@ import { openLog } from '../platform/log.ts'
 import { shutdownOnSignal } from '../platform/shutdown.ts'
 import { openZooKeeper } from '../platform/zookeeper.ts'
 import { prepareData } from './bootstrap.ts'
-import { loadWorkerConfig } from './config.ts'
+import { limitsOf, loadWorkerConfig } from './config.ts'
 import { openHome, showLife } from './home.ts'
 import { startPostgres } from './postgres/server.ts'
 import { openStore } from './postgres/store.ts'
@@ -52,10 +52,7 @@ const store = opened.use(
     workerId,
     secret: config.CONVOY_STORE_SECRET,
     clonePassword: config.CONVOY_CLONE_PASSWORD,
-    readers: config.CONVOY_READERS,
-    statementTimeoutMs: config.CONVOY_STATEMENT_TIMEOUT_MS,
-    maxEntryBytes: config.CONVOY_MAX_ENTRY_BYTES,
-    resultsKeepMs: config.CONVOY_RESULTS_KEEP_MS
+    limits: limitsOf(config)
   })
 )
 await store.remember({ clusterId, term: 0, stateVersion: 0 })
