@@ -19,7 +19,7 @@ const TAIL_LINES = 10
 export class LogFile implements Disposable {
   readonly path: string
   readonly #limitBytes: number
-  #fd: number
+  #fd: number | undefined
   #bytes: number
 
   constructor(path: string, limitBytes = LIMIT_BYTES) {
@@ -32,6 +32,7 @@ export class LogFile implements Disposable {
 
   /** At once, not in a stream's buffer: what a dying system said must be there. */
   write(chunk: Buffer | string): void {
+    if (this.#fd === undefined) return // Output can arrive after the end of the process.
     if (this.#bytes > 0 && this.#bytes + chunk.length > this.#limitBytes) this.#rotate()
     this.#bytes += writeSync(this.#fd, typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
   }
@@ -42,13 +43,14 @@ export class LogFile implements Disposable {
   }
 
   #rotate(): void {
-    closeSync(this.#fd)
+    this[Symbol.dispose]()
     renameSync(this.path, `${this.path}.1`)
     this.#fd = openSync(this.path, 'a', 0o600)
     this.#bytes = 0
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.#fd)
+    if (this.#fd !== undefined) closeSync(this.#fd)
+    this.#fd = undefined
   }
 }

@@ -49,6 +49,7 @@ export class WatchedProcess {
   readonly #log: LogFile
   #child: ChildProcess | undefined
   #identity: Identity | undefined
+  readonly #listeners: (() => void)[] = []
   #deaths = 0
   #restart: NodeJS.Timeout | undefined
   #stopping = false
@@ -79,6 +80,11 @@ export class WatchedProcess {
     }
   }
 
+  /** Calls after each further start, with its new pid. */
+  onStart(listener: () => void): void {
+    this.#listeners.push(listener)
+  }
+
   /** As an accident would; the watcher starts it again. */
   kill(name: NodeJS.Signals): void {
     if (this.#identity) signal(this.#identity, name)
@@ -90,7 +96,7 @@ export class WatchedProcess {
     clearTimeout(this.#restart)
     const child = this.#child
     if (child) {
-      const ended = new Promise(resolve => child.once('close', resolve))
+      const ended = new Promise(resolve => child.once('exit', resolve))
       child.kill('SIGTERM')
       const killer = setTimeout(() => child.kill('SIGKILL'), this.spec.graceMs)
       await ended
@@ -117,15 +123,19 @@ export class WatchedProcess {
     this.#log.write(`--- ${new Date().toISOString()} ${name} started, pid ${child.pid}\n`)
     child.stdout.on('data', (chunk: Buffer) => this.#log.write(chunk))
     child.stderr.on('data', (chunk: Buffer) => this.#log.write(chunk))
-    child.once('error', err => this.#log.write(`--- could not be started: ${err.message}\n`))
-    child.once('close', (code, name) => {
-      this.#forget()
-      this.#log.write(`--- ended: ${name ?? `exit ${code}`}\n`)
-      if (this.#stopping) return
-      if (performance.now() - startedAt > SETTLED_MS) this.#deaths = 0
-      this.#startAgain(name ?? `exit code ${code}`)
-    })
+    // `exit`, not `close`: a child of it may hold its output open for a while.
+    child.once('exit', (code, name) => this.#ended(name ?? `exit code ${code}`, startedAt))
+    child.once('error', err => this.#ended(err.message, startedAt))
     if (child.pid !== undefined) this.#remember(child.pid)
+    for (const listener of this.#listeners) listener()
+  }
+
+  #ended(cause: string, startedAt: number): void {
+    this.#forget()
+    this.#log.write(`--- ${new Date().toISOString()} ended: ${cause}\n`)
+    if (this.#stopping) return
+    if (performance.now() - startedAt > SETTLED_MS) this.#deaths = 0
+    this.#startAgain(cause)
   }
 
   #startAgain(cause: string): void {

@@ -6,7 +6,6 @@
 import { createHash } from 'node:crypto'
 import {
   chmodSync,
-  existsSync,
   lchownSync,
   mkdirSync,
   readdirSync,
@@ -25,9 +24,13 @@ export interface Folder {
   readonly workers: string
   readonly secretsFile: string
   readonly runFile: string
+  /** Throws away data, secrets and logs. Nothing of the system may run. */
+  empty(): void
   /** Removes all of it. Nothing of the system may run. */
   remove(): void
 }
+
+const DATA = ['rabbitmq', 'zookeeper', 'workers'] as const
 
 const isRoot = () => process.getuid?.() === 0
 
@@ -41,36 +44,41 @@ export function dataFolderOf(checkout: string): string | undefined {
 
 /** @param data where the servers' data lies, when not in `root` itself */
 export function openFolder(root: string, data: string | undefined): Folder {
-  // Passing through is allowed, reading is not.
-  for (const dir of [root, ...(data === undefined ? [] : [data])]) {
-    mkdirSync(dir, { recursive: true })
-    chmodSync(dir, 0o711)
-  }
-  const place = (name: string) => {
-    const dir = join(data ?? root, name)
-    mkdirSync(dir, { recursive: true })
-    const link = join(root, name)
-    if (dir !== link && !existsSync(link)) {
-      rmSync(link, { force: true }) // A link that leads nowhere.
-      symlinkSync(dir, link)
+  const home = data ?? root
+  const make = () => {
+    for (const dir of new Set([root, home])) {
+      mkdirSync(dir, { recursive: true })
+      chmodSync(dir, 0o711) // Passing through is allowed, reading is not.
     }
-    return dir
+    for (const name of DATA) {
+      mkdirSync(join(home, name), { recursive: true })
+      if (home !== root) linkTo(join(home, name), join(root, name))
+    }
   }
+  const remove = () => {
+    for (const dir of new Set([root, home])) rmSync(dir, { recursive: true, force: true })
+  }
+  make()
   return {
     root,
     logs: join(root, 'logs'),
     pids: join(root, 'pids'),
-    rabbitMq: place('rabbitmq'),
-    zooKeeper: place('zookeeper'),
-    workers: place('workers'),
+    rabbitMq: join(home, 'rabbitmq'),
+    zooKeeper: join(home, 'zookeeper'),
+    workers: join(home, 'workers'),
     secretsFile: join(root, 'secrets.json'),
     runFile: join(root, 'run.json'),
-    remove() {
-      for (const dir of [root, ...(data === undefined ? [] : [data])]) {
-        rmSync(dir, { recursive: true, force: true })
-      }
-    }
+    empty() {
+      remove()
+      make()
+    },
+    remove
   }
+}
+
+function linkTo(target: string, link: string): void {
+  rmSync(link, { force: true }) // Fails on a folder: that would be somebody's data.
+  symlinkSync(target, link)
 }
 
 /** Gives a folder and all in it to the system user that a server runs as. */

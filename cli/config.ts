@@ -1,0 +1,22 @@
+/**
+ * Settings of the starter. Whatever else is called CONVOY_ in its environment is
+ * handed to the processes that it starts, so that any of their settings can be tried.
+ */
+import Type from 'typebox'
+import { COMMON, loadConfig } from '../platform/config.ts'
+
+const STARTER = {
+  CONVOY_CLUSTER: COMMON.CONVOY_CLUSTER,
+  CONVOY_LOG_LEVEL: COMMON.CONVOY_LOG_LEVEL,
+  /** Asked for by the orchestrator's database and admin calls, when given. */
+  CONVOY_TOKEN: Type.Optional(Type.String({ minLength: 1 })),
+  /** The system user that PostgreSQL runs as, when the starter is root. */
+  CONVOY_POSTGRES_USER: Type.String({ default: 'postgres' })
+}
+
+export const loadStarterConfig = () => loadConfig(STARTER)
+
+export function convoySettings(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const given = Object.entries(env).filter(([name]) => name.startsWith('CONVOY_'))
+  return Object.fromEntries(given.flatMap(([name, value]) => (value ? [[name, value]] : [])))
+}

@@ -1,0 +1,261 @@
+/**
+ * A whole Convoy on this machine, for `npm start` and for tests alike: starts all
+ * processes at once (each waits for those it needs), and stops them in reverse.
+ * Invariants:
+ * - One system per folder: the folder's lock is the first thing taken, the last let go.
+ * - What an earlier run left behind is ended before anything starts.
+ * - `run.json` is there only while the system is ready.
+ */
+import { existsSync, readdirSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Software } from '../machine/software.ts'
+import { endLeftovers, endWorkers } from '../processes/leftovers.ts'
+import { claim, Ports } from '../processes/ports.ts'
+import { type Surroundings, WatchedProcess } from '../processes/watched.ts'
+import type { Folder } from './folder.ts'
+import { type Addresses, PROGRAMS, type Program, programSpec } from './programs.ts'
+import { keptSecrets, type Secrets } from './secrets.ts'
+import { type ServiceAddresses, startServices } from './services.ts'
+
+export interface ConvoyOptions {
+  readonly folder: Folder
+  readonly software: Software
+  readonly cluster: string
+  /** Wished for; a free one is taken where it is in use, or none is given. */
+  readonly ports: Readonly<Partial<Record<Program, number>>>
+  readonly replicas: number
+  /** Throws away all data first. */
+  readonly fresh: boolean
+  readonly token: string | undefined
+  /** Further settings for every process; those that are decided here win. */
+  readonly settings: Readonly<Record<string, string>>
+  readonly postgresUser: string
+  readonly readyMs: number
+  readonly say: (line: string) => void
+}
+
+/** `run.json`: all that a script needs to use the running system. */
+export interface Run {
+  readonly cluster: string
+  readonly addresses: Addresses
+  /** Bearer token for the orchestrator's guarded calls. */
+  readonly tokenFile: string | null
+  /** Settings (CONVOY_AMQP_URL, CONVOY_ZOOKEEPER_AUTH, ...) of a process that joins in; mode 600. */
+  readonly settingsFile: string
+  readonly zookeeper: string
+  readonly workersDir: string
+  readonly logsDir: string
+  readonly starterPid: number
+  readonly pids: Readonly<Record<string, number>>
+}
+
+export interface Convoy {
+  readonly run: Run
+  readonly services: ServiceAddresses
+  /** As an accident would; the process is started again. */
+  kill(name: string, signal: NodeJS.Signals): void
+  ready(): Promise<void>
+  /** Within 10 s; then nothing of it runs. Data stays. */
+  stop(): Promise<void>
+}
+
+export class AlreadyRunningError extends Error {
+  override readonly name = 'AlreadyRunningError'
+}
+
+/**
+ * @returns when all is ready
+ * @throws AlreadyRunningError when a system runs in this folder
+ * @throws Error when it is not ready in time; everything is stopped then
+ */
+export async function startConvoy(options: ConvoyOptions, stopped?: AbortSignal): Promise<Convoy> {
+  await using opened = new AsyncDisposableStack()
+  const { folder, say } = options
+  opened.use(await lock(folder))
+  const ended = await endLeftovers(folder)
+  if (ended > 0) say(`ended ${ended} processes that an earlier run had left`)
+  if (options.fresh) folder.empty()
+
+  const parts = await startAll(options, opened)
+  const ready = async () => {
+    await Promise.all(parts.processes.map(watched => watched.untilReady(options.readyMs)))
+  }
+  await Promise.race([shown(parts.processes, options), whenStopped(stopped)])
+  const showRun = () => writeRun(folder, parts)
+  showRun()
+  for (const watched of parts.processes) watched.onStart(showRun)
+  opened.defer(() => rmSync(folder.runFile, { force: true }))
+
+  const owned = opened.move()
+  return {
+    run: runOf(folder, parts),
+    services: parts.services,
+    ready,
+    kill(name, signal) {
+      for (const watched of parts.processes) if (watched.spec.name === name) watched.kill(signal)
+    },
+    stop: () => owned.disposeAsync()
+  }
+}
+
+interface Parts {
+  readonly services: ServiceAddresses
+  readonly addresses: Addresses
+  readonly tokenFile: string | null
+  readonly processes: readonly WatchedProcess[]
+}
+
+async function startAll(options: ConvoyOptions, opened: AsyncDisposableStack): Promise<Parts> {
+  const { folder, cluster, software, token, say } = options
+  const ports = opened.use(new Ports())
+  const secrets = keptSecrets(folder.secretsFile)
+  const around: Surroundings = {
+    logsDir: folder.logs,
+    pidsDir: folder.pids,
+    cwd: folder.root,
+    say
+  }
+  const services = await startServices({ cluster, software, folder, secrets, ports, around })
+  opened.defer(() => stopAll(services.processes))
+  const taken = await takePorts(ports, options)
+  const addresses = mapPrograms(program => `http://127.0.0.1:${taken[program]}`)
+  const programs = new Map(
+    PROGRAMS.map(program => {
+      const settings = settingsOf(program, {
+        options,
+        secrets,
+        addresses,
+        services: services.addresses
+      })
+      const spec = programSpec({ program, port: taken[program], settings })
+      return [program, new WatchedProcess(spec, around)] as const
+    })
+  )
+  const stop = (...names: Program[]) => stopAll(names.flatMap(name => programs.get(name) ?? []))
+  opened.defer(async () => {
+    await stop('orchestrator')
+    await endWorkers(folder.workers, 0) // Those that it did not stop in its time, or could not.
+  })
+  opened.defer(() => stop('users-api', 'rides-api'))
+  opened.defer(() => stop('lb'))
+  writeSecretly(join(folder.root, 'settings.json'), JSON.stringify(services.addresses, null, 2))
+  const tokenFile = token === undefined ? null : join(folder.root, 'token')
+  if (tokenFile !== null) writeSecretly(tokenFile, token ?? '')
+  const processes = [...services.processes, ...programs.values()]
+  return { services: services.addresses, addresses, tokenFile, processes }
+}
+
+/** Two starters in one folder would share data. The kernel ends a claim with its holder. */
+async function lock(folder: Folder): Promise<AsyncDisposable> {
+  const claimed = await claim(`folder${realpathSync(folder.root)}`)
+  if (claimed) return claimed
+  throw new AlreadyRunningError(`Convoy runs already in ${folder.root}`)
+}
+
+async function takePorts(ports: Ports, options: ConvoyOptions): Promise<Record<Program, number>> {
+  const taken: Partial<Record<Program, number>> = {}
+  for (const program of PROGRAMS) {
+    const wished = options.ports[program]
+    const port = await ports.take(wished)
+    if (wished !== undefined && port !== wished) {
+      options.say(`port ${wished} is in use: ${program} listens on ${port}`)
+    }
+    taken[program] = port
+  }
+  return taken as Record<Program, number>
+}
+
+function settingsOf(
+  program: Program,
+  known: {
+    options: ConvoyOptions
+    secrets: Secrets
+    addresses: Addresses
+    services: ServiceAddresses
+  }
+): Record<string, string> {
+  const { options, secrets, addresses, services } = known
+  const { CONVOY_TOKEN: _shared, ...given } = options.settings
+  const common = { ...given, ...services }
+  if (program === 'lb') return common
+  const token = options.token === undefined ? {} : { CONVOY_TOKEN: options.token }
+  if (program !== 'orchestrator') {
+    return {
+      ...common,
+      ...token,
+      CONVOY_ALLOW_CLEAR: 'true',
+      CONVOY_ORCHESTRATOR_URL: addresses.orchestrator,
+      CONVOY_LB_URL: addresses.lb
+    }
+  }
+  return {
+    ...common,
+    ...token,
+    CONVOY_WORKERS_DIR: options.folder.workers,
+    CONVOY_REPLICAS: String(options.replicas),
+    CONVOY_INIT: String(!hasData(options.folder.workers)),
+    CONVOY_STOP_WORKERS: 'true',
+    CONVOY_POSTGRES_BIN: options.software.postgresBin,
+    CONVOY_POSTGRES_USER: options.postgresUser,
+    CONVOY_CLONE_PASSWORD: secrets.clonePassword,
+    CONVOY_STORE_SECRET: secrets.storeSecret
+  }
+}
+
+/** A cluster is made once: never over workers that have data. */
+const hasData = (workersDir: string): boolean =>
+  readdirSync(workersDir).some(name => existsSync(join(workersDir, name, 'worker.json')))
+
+/** Resolves when all are ready, telling of each. */
+async function shown(processes: readonly WatchedProcess[], options: ConvoyOptions): Promise<void> {
+  const startedAt = performance.now()
+  await Promise.all(
+    processes.map(async watched => {
+      await watched.untilReady(options.readyMs)
+      const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
+      options.say(`${watched.spec.name} is ready (${seconds} s)`)
+    })
+  )
+}
+
+function whenStopped(stopped: AbortSignal | undefined): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const stop = () => reject(stopped?.reason)
+    if (stopped?.aborted) stop()
+    else stopped?.addEventListener('abort', stop, { once: true })
+  })
+}
+
+async function stopAll(processes: readonly WatchedProcess[]): Promise<void> {
+  await Promise.all(processes.map(watched => watched.stop()))
+}
+
+function runOf(folder: Folder, parts: Parts): Run {
+  return {
+    cluster: parts.services.CONVOY_CLUSTER,
+    addresses: parts.addresses,
+    tokenFile: parts.tokenFile,
+    settingsFile: join(folder.root, 'settings.json'),
+    zookeeper: parts.services.CONVOY_ZOOKEEPER,
+    workersDir: folder.workers,
+    logsDir: folder.logs,
+    starterPid: process.pid,
+    pids: Object.fromEntries(
+      parts.processes.flatMap(({ spec, pid }) => (pid === undefined ? [] : [[spec.name, pid]]))
+    )
+  }
+}
+
+/** Renamed into place: a script that polls for it never reads half of it. */
+function writeRun(folder: Folder, parts: Parts): void {
+  writeFileSync(`${folder.runFile}.new`, `${JSON.stringify(runOf(folder, parts), null, 2)}\n`)
+  renameSync(`${folder.runFile}.new`, folder.runFile)
+}
+
+function writeSecretly(file: string, text: string): void {
+  rmSync(file, { force: true }) // The mode below is that of a new file only.
+  writeFileSync(file, `${text}\n`, { mode: 0o600 })
+}
+
+const mapPrograms = <T>(of: (program: Program) => T): Record<Program, T> =>
+  Object.fromEntries(PROGRAMS.map(program => [program, of(program)])) as Record<Program, T>

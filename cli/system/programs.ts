@@ -1,0 +1,54 @@
+/**
+ * Convoy's own processes as the watcher starts them: each with nothing in its
+ * environment but what it needs, ready when its `/readyz` says so.
+ */
+import { fileURLToPath } from 'node:url'
+import { SYSTEM_PATH } from '../machine/software.ts'
+import type { ProcessSpec } from '../processes/watched.ts'
+
+export const PROGRAMS = ['orchestrator', 'users-api', 'rides-api', 'lb'] as const
+export type Program = (typeof PROGRAMS)[number]
+
+export type Addresses = Readonly<Record<Program, string>>
+
+/** Together with RabbitMQ's and ZooKeeper's, less than the 10 s that a stop may take. */
+const GRACE_MS: Readonly<Record<Program, number>> = {
+  orchestrator: 6_500, // It stops the workers, the master last.
+  'users-api': 1_000,
+  'rides-api': 1_000,
+  lb: 1_000
+}
+const PROBE_TIMEOUT_MS = 1_000
+
+export function programSpec(options: {
+  readonly program: Program
+  readonly port: number
+  readonly settings: Readonly<Record<string, string>>
+}): ProcessSpec {
+  const { program, port, settings } = options
+  return {
+    name: program,
+    command: process.execPath,
+    args: [fileURLToPath(new URL(`../../${program}/main.ts`, import.meta.url))],
+    env: {
+      PATH: SYSTEM_PATH,
+      LANG: 'C.UTF-8',
+      ...settings,
+      CONVOY_HTTP_HOST: '127.0.0.1',
+      CONVOY_HTTP_PORT: String(port)
+    },
+    deathSignal: 'TERM',
+    graceMs: GRACE_MS[program],
+    ready: () => isReady(`http://127.0.0.1:${port}/readyz`)
+  }
+}
+
+async function isReady(url: string): Promise<boolean> {
+  try {
+    const reply = await fetch(url, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) })
+    await reply.body?.cancel()
+    return reply.status === 200
+  } catch {
+    return false
+  }
+}
