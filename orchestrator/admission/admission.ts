@@ -68,7 +68,7 @@ export function openAdmission(parser: Parser): Admission {
   return {
     write: asked => {
       const statements = asked.map(({ sql, params = [], expectRows }, at) => {
-        const { kind } = admitOne(verdictOf, { sql, params, at: asked.length === 1 ? null : at })
+        const { kind } = admitOne(verdictOf, { sql, params, at })
         return expectRows === undefined ? { sql, params, kind } : { sql, params, kind, expectRows }
       })
       return sealWrite(statements)
@@ -92,7 +92,7 @@ export function sealWrite(statements: readonly object[]): AdmittedWrite {
 interface Asked {
   readonly sql: string
   readonly params: readonly Param[]
-  /** Position in a list of several. */
+  /** Position in a list; null for a read, which is alone. */
   readonly at: number | null
 }
 

@@ -1,0 +1,233 @@
+/**
+ * Lanes against a real RabbitMQ. The test consumes the queues in the worker's place,
+ * so that it decides who answers what, and when.
+ */
+import { connect } from 'amqplib'
+import t, { type Test } from 'tap'
+import { openLog } from '../../platform/log.ts'
+import { READ_QUEUE, SHARED_QUEUE, STRONG_QUEUE, WRITE_QUEUE } from '../../platform/wire/queues.ts'
+import {
+  decodeReads,
+  decodeWrites,
+  encodeReplies,
+  type ReadCommand,
+  type WriteCommand
+} from '../../platform/wire/requests.ts'
+import { startServices, type TestServices } from '../../test/environment.ts'
+import { type Dispatch, type DispatchOptions, openDispatch } from './dispatch.ts'
+import type { LaneLimits } from './lane.ts'
+
+const log = openLog({ service: 'test', level: 'silent' })
+const services = await startServices()
+t.teardown(() => services[Symbol.asyncDispose]())
+
+const LANES: LaneLimits = {
+  inFlightMax: 2,
+  unconfirmedMax: 16,
+  holdMs: 20,
+  batchMax: 64,
+  batchMaxBytes: 1_000_000,
+  waitingMax: 100,
+  waitingMaxBytes: 10_000_000
+}
+
+async function dispatchFor(t: Test, options: Partial<DispatchOptions> = {}): Promise<Dispatch> {
+  const dispatch = openDispatch({
+    url: services.CONVOY_AMQP_URL,
+    orchestratorId: Math.random().toString(36).slice(2),
+    log,
+    lanes: LANES,
+    hedgeMs: 300,
+    ...options
+  })
+  t.teardown(() => dispatch[Symbol.asyncDispose]())
+  await until(() => dispatch.up, 'the link to be up')
+  return dispatch
+}
+
+async function until(is: () => boolean, what: string, ms = 15_000): Promise<void> {
+  const endMs = performance.now() + ms
+  while (!is()) {
+    if (performance.now() > endMs) throw new Error(`waited ${ms} ms for ${what}`)
+    await new Promise(resolve => setTimeout(resolve, 10))
+  }
+}
+
+interface Delivery<C> {
+  readonly commands: readonly C[]
+  /** Answers all of them with their ids as the body. */
+  answer(): void
+  ack(): void
+}
+
+/** Stands where a worker stands: `deliver` decides about each message of `queue`. */
+async function consume<C extends WriteCommand | ReadCommand>(
+  t: Test,
+  queue: string,
+  deliver: (delivery: Delivery<C>) => void
+): Promise<void> {
+  const connection = await connect(services.CONVOY_AMQP_URL, { noDelay: true })
+  connection.on('error', () => {})
+  t.teardown(() => connection.close().catch(() => {}))
+  const channel = await connection.createChannel()
+  await channel.assertQueue(queue, SHARED_QUEUE)
+  await channel.purgeQueue(queue)
+  await channel.consume(queue, message => {
+    if (message === null) return
+    const { replyTo } = decodeWrites(message.content)
+    const isWrite = queue === WRITE_QUEUE
+    const commands = isWrite
+      ? decodeWrites(message.content).commands
+      : decodeReads(message.content).reads
+    const idOf = (one: object) => String((one as never)[isWrite ? 'requestId' : 'readId'])
+    const kind = isWrite ? 'write' : 'read'
+    deliver({
+      commands: commands as readonly C[],
+      ack: () => channel.ack(message),
+      answer: () => {
+        const replies = commands.map(one => {
+          return { id: idOf(one), kind, status: 200, body: `"${idOf(one)}"` } as const
+        })
+        channel.sendToQueue(replyTo, encodeReplies(replies))
+      }
+    })
+  })
+}
+
+const write = (requestId: string) => ({
+  requestId,
+  commandHash: 'hash',
+  statements: '[]',
+  mayRepeat: false
+})
+const bodyOf = async (answer: Promise<{ body: Buffer }>) => String((await answer).body)
+
+t.test('writes are answered, those asked at once in few messages', async t => {
+  const sizes: number[] = []
+  await consume<WriteCommand>(t, WRITE_QUEUE, delivery => {
+    sizes.push(delivery.commands.length)
+    delivery.answer()
+    delivery.ack()
+  })
+  const dispatch = await dispatchFor(t)
+  const ids = Array.from({ length: 50 }, (_, i) => `w${i}`)
+  const answers = await Promise.all(ids.map(id => bodyOf(dispatch.write(write(id), 5_000))))
+  t.strictSame(
+    answers,
+    ids.map(id => `"${id}"`)
+  )
+  t.ok(sizes.length <= 3, `${sizes.length} messages`)
+  t.strictSame(dispatch.unanswered, { writes: 0, reads: 0 })
+})
+
+t.test('after the broker was killed, what is unanswered goes out again', async t => {
+  const first: WriteCommand[] = []
+  const dispatch = await dispatchFor(t)
+  await consume<WriteCommand>(t, WRITE_QUEUE, ({ commands }) => first.push(...commands))
+  const answers = ['a', 'b'].map(id => bodyOf(dispatch.write(write(id), 60_000)))
+  await until(() => first.length === 2, 'both writes at the worker')
+  services.kill('rabbitmq')
+  await until(() => !dispatch.up, 'the link to be lost')
+  await services.ready()
+  await until(() => dispatch.up, 'the link to be up again', 30_000)
+  const second: WriteCommand[] = []
+  await consumeAgain(t, services, second)
+  t.strictSame(await Promise.all(answers), ['"a"', '"b"'])
+  t.strictSame(
+    second.map(({ requestId, mayRepeat }) => [requestId, mayRepeat]),
+    [
+      ['a', true],
+      ['b', true]
+    ]
+  )
+})
+
+/** Without emptying the queue: the copies are in it already. */
+async function consumeAgain(t: Test, { CONVOY_AMQP_URL }: TestServices, seen: WriteCommand[]) {
+  const connection = await connect(CONVOY_AMQP_URL, { noDelay: true })
+  t.teardown(() => connection.close())
+  const channel = await connection.createChannel()
+  const answer = (message: { content: Buffer } | null) => {
+    if (message === null) return
+    const { replyTo, commands } = decodeWrites(message.content)
+    seen.push(...commands)
+    for (const { requestId: id } of commands) {
+      const reply = { id, kind: 'write', status: 200, body: `"${id}"` } as const
+      channel.sendToQueue(replyTo, encodeReplies([reply]))
+    }
+  }
+  await channel.consume(WRITE_QUEUE, answer, { noAck: true })
+}
+
+t.test('a new term sends writes and strong reads again', async t => {
+  const writes: boolean[] = []
+  let strong = 0
+  await consume<WriteCommand>(t, WRITE_QUEUE, delivery => {
+    for (const { mayRepeat } of delivery.commands) writes.push(mayRepeat)
+    if (writes.length === 2) delivery.answer()
+  })
+  await consume<ReadCommand>(t, STRONG_QUEUE, delivery => {
+    strong += 1
+    if (strong === 2) delivery.answer()
+  })
+  const dispatch = await dispatchFor(t, { hedgeMs: 60_000 })
+  dispatch.newTerm(1)
+  const answers = [
+    dispatch.write(write('w'), 5_000),
+    dispatch.read('strongQ', { sql: 'select 1', params: [] }, 5_000)
+  ]
+  await until(() => writes.length === 1 && strong === 1, 'both at the first master')
+  dispatch.newTerm(2)
+  await Promise.all(answers)
+  t.strictSame(writes, [false, true])
+})
+
+t.test('a read that a frozen replica keeps is answered by the master', async t => {
+  const dispatch = await dispatchFor(t, { hedgeMs: 100 })
+  await consume<ReadCommand>(t, READ_QUEUE, () => {})
+  let hedged: ReadCommand | undefined
+  await consume<ReadCommand>(t, STRONG_QUEUE, delivery => {
+    hedged = delivery.commands[0]
+    delivery.answer()
+  })
+  const askedAtMs = performance.now()
+  await dispatch.read('readQ', { sql: 'select $1', params: [7] }, 5_000)
+  t.strictSame(hedged?.params, [7])
+  t.ok(performance.now() - askedAtMs < 1_000)
+})
+
+t.test('a queue that nobody empties ends in 503s, and lanes do not hinder each other', async t => {
+  const dispatch = await dispatchFor(t, { lanes: { ...LANES, batchMax: 1, inFlightMax: 1 } })
+  await consume<ReadCommand>(t, READ_QUEUE, delivery => delivery.answer())
+  const writes = Array.from({ length: 150 }, (_, i) => dispatch.write(write(`q${i}`), 500))
+  const settled = Promise.allSettled(writes)
+  await dispatch.read('readQ', { sql: 'select 1', params: [] }, 5_000)
+  const outcomes = await settled
+  const codes = outcomes.map(one => (one.status === 'rejected' ? one.reason.code : 'answered'))
+  t.equal(codes.filter(code => code === 'CONVOY_OVERLOADED').length >= 50, true)
+  t.ok(codes.includes('CONVOY_UNKNOWN_OUTCOME'), 'sent, and never answered')
+  t.notOk(codes.includes('answered'))
+})
+
+t.test('what the broker refuses is told as overload', async t => {
+  const dispatch = await dispatchFor(t, {
+    lanes: { ...LANES, batchMax: 1, inFlightMax: 1_000, waitingMax: 30_000, unconfirmedMax: 50_000 }
+  })
+  const writes = Array.from({ length: 21_000 }, (_, i) => dispatch.write(write(`f${i}`), 4_000))
+  const outcomes = await Promise.allSettled(writes)
+  const refused = outcomes.filter(
+    one => one.status === 'rejected' && one.reason.code === 'CONVOY_OVERLOADED'
+  )
+  t.ok(refused.length >= 500, `${refused.length} refused`)
+})
+
+t.test('deadlines: a write is unknown, a read timed out', async t => {
+  const dispatch = await dispatchFor(t)
+  await t.rejects(dispatch.write(write('d'), 100), {
+    code: 'CONVOY_UNKNOWN_OUTCOME',
+    details: { requestId: 'd' }
+  })
+  await t.rejects(dispatch.read('readQ', { sql: 'select 1', params: [] }, 100), {
+    code: 'CONVOY_TIMEOUT'
+  })
+})
