@@ -85,15 +85,15 @@ const someUser = (random: Random, { users, seed }: PlanOptions) =>
   usernameOf(Math.floor(users * random() ** 2), seed)
 
 /** New rides are joined and looked at more than old ones. */
-const recent = (random: Random, ride: number) => Math.floor(ride * (1 - random() ** 4 / 2))
+const recent = (random: Random, ride: number) => Math.floor(ride * (1 - random() ** 2))
 
 const someTime = (random: Random, nowMs: number) =>
   nowMs + (random() < PAST_SHARE ? -random() * 30 * DAY_MS : random() * 14 * DAY_MS)
 
-/** As many turns as it takes to come to `mean` on average. */
+/** So many turns that it is `mean` of them on average. */
 function times(random: Random, mean: number): undefined[] {
-  const whole = Math.floor(2 * mean * random())
-  return Array.from({ length: whole + (random() < (2 * mean) % 1 ? 1 : 0) })
+  const whole = Math.floor(mean)
+  return Array.from({ length: random() < mean - whole ? whole + 1 : whole })
 }
 
 function search(random: Random): Action {

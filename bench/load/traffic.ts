@@ -16,8 +16,8 @@ type Call = Pick<Dispatcher.RequestOptions, 'method' | 'path'> & { readonly body
 export class Traffic implements AsyncDisposable {
   readonly #pool: Pool
   readonly #figures: Figures
-  /** Ids of rides, by their position in the plan. */
-  readonly #rideIds = new Map<number, string>()
+  /** Ids of rides, by their position in the plan; undefined for those that were refused. */
+  readonly #rideIds = new Map<number, Promise<string | undefined>>()
 
   constructor(options: { readonly url: string; readonly connections: number; figures: Figures }) {
     const { url, connections, figures } = options
@@ -45,38 +45,51 @@ export class Traffic implements AsyncDisposable {
   }
 
   async #act(action: Action): Promise<void> {
-    const call = this.#callOf(action)
-    if (call === undefined) return
-    for (let tries = 1; ; tries++) {
-      const { status, headers } = await this.#send(action.kind, call)
-      if (action.kind === 'offer' && status === 201) {
-        this.#rideIds.set(action.ride, String(headers['location']).split('/').at(-1) ?? '')
-      }
-      if (status !== 503 || tries === OVERLOADED_TRIES) return
-      await sleep(Number(headers['retry-after'] ?? 1) * 1_000)
+    if (action.kind === 'offer') {
+      const offering = this.#offer(action)
+      this.#rideIds.set(action.ride, offering)
+      await offering
+      return
     }
+    const call = await this.#callOf(action)
+    if (call !== undefined) await this.#insist(action.kind, call)
   }
 
-  /** Undefined where the ride that it needs was not made (yet). */
-  #callOf(action: Action): Call | undefined {
+  async #offer(action: Extract<Action, { kind: 'offer' }>): Promise<string | undefined> {
+    const { kind, ride: _ride, ...body } = action
+    const answer = await this.#insist(kind, { method: 'POST', path: '/api/v1/rides', body })
+    return (
+      String(answer.headers['location'] ?? '')
+        .split('/')
+        .at(-1) || undefined
+    )
+  }
+
+  /** Undefined where the ride that it needs was refused. */
+  async #callOf(action: Exclude<Action, { kind: 'offer' }>): Promise<Call | undefined> {
     if (action.kind === 'sign up') {
       const { username, password } = action
       return { method: 'PUT', path: '/api/v1/users', body: { username, password } }
-    }
-    if (action.kind === 'offer') {
-      const { kind: _kind, ride: _ride, ...body } = action
-      return { method: 'POST', path: '/api/v1/rides', body }
     }
     if (action.kind === 'search') {
       const { source, destination } = action
       return { method: 'GET', path: `/api/v1/rides?source=${source}&destination=${destination}` }
     }
-    const rideId = this.#rideIds.get(action.ride)
+    // Actions begin in the plan's order, so the ride's offer has begun.
+    const rideId = await this.#rideIds.get(action.ride)
     if (rideId === undefined) return undefined
     const path = `/api/v1/rides/${rideId}`
     return action.kind === 'look'
       ? { method: 'GET', path }
       : { method: 'POST', path, body: { username: action.username } }
+  }
+
+  async #insist(kind: Action['kind'], call: Call) {
+    for (let tries = 1; ; tries++) {
+      const answer = await this.#send(kind, call)
+      if (answer.status !== 503 || tries === OVERLOADED_TRIES) return answer
+      await sleep(Number(answer.headers['retry-after'] ?? 1) * 1_000)
+    }
   }
 
   async #send(kind: Action['kind'], { method, path, body }: Call) {
