@@ -132,6 +132,7 @@ class Pair {
   cause: Error | undefined
   readonly #options: AmqpOptions
   readonly #connections: ChannelModel[] = []
+  readonly #channels: Channel[] = []
   #closing = false
 
   constructor(options: AmqpOptions) {
@@ -169,8 +170,12 @@ class Pair {
   /** Tells the broker good-bye, so that it frees exclusive names at once. */
   async close(): Promise<void> {
     this.#closing = true
-    const closed = Promise.allSettled(this.#connections.map(connection => connection.close()))
-    await Promise.race([closed, sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false })])
+    const closed = async () => {
+      // Channels first: amqplib lets a connection's close overtake what a channel still has to send.
+      await Promise.allSettled(this.#channels.map(channel => channel.close()))
+      await Promise.allSettled(this.#connections.map(connection => connection.close()))
+    }
+    await Promise.race([closed(), sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false })])
     this.end(new Error('disposed'))
   }
 
@@ -189,6 +194,7 @@ class Pair {
     connection.on('blocked', reason => log.warn({ purpose, reason }, 'RabbitMQ blocks publishing'))
     connection.on('unblocked', () => log.info({ purpose }, 'RabbitMQ takes messages again'))
     const channel = await connection.createChannel()
+    this.#channels.push(channel)
     this.#endWith(channel)
     return { connection, channel }
   }
