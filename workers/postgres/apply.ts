@@ -55,7 +55,9 @@ export class Applier {
 
   async apply(entries: readonly Entry[], term: number): Promise<void> {
     checkChain(this.#log, entries)
-    for (const chunk of chunksOf(entries)) await this.#applyChunk(chunk, term)
+    await this.#session.exclusive(async () => {
+      for (const chunk of chunksOf(entries)) await this.#applyChunk(chunk, term)
+    })
   }
 
   async #applyChunk(entries: readonly Entry[], term: number): Promise<void> {
@@ -233,16 +235,22 @@ function checkChain({ last }: LogEnd, entries: readonly Entry[]): void {
 
 function chunksOf(entries: readonly Entry[]): Entry[][] {
   const chunks: Entry[][] = []
-  let bytes = Number.POSITIVE_INFINITY
+  let open: Entry[] = []
+  let bytes = 0
   for (const entry of entries) {
-    const chunk = chunks.at(-1)
-    bytes += entry.changes.length + entry.result.length
-    if (chunk === undefined || bytes > CHUNK_BYTES || chunk.length >= CHUNK_ENTRIES) {
-      chunks.push([entry])
-      bytes = entry.changes.length + entry.result.length
-    } else {
-      chunk.push(entry)
+    const entryBytes = entry.changes.length + entry.result.length
+    const isFull = open.length >= CHUNK_ENTRIES || bytes + entryBytes > CHUNK_BYTES
+    // Alone, as on the master: a new value of an enum, say, is good only once committed.
+    const isAlone = entry.changes.includes('"op":"sql"')
+    if (open.length > 0 && (isFull || isAlone)) {
+      chunks.push(open)
+      open = []
+      bytes = 0
     }
+    open.push(entry)
+    bytes += entryBytes
+    if (isAlone) bytes = CHUNK_BYTES
   }
+  if (open.length > 0) chunks.push(open)
   return chunks
 }

@@ -4,10 +4,9 @@
  * log, roles and passwords as of one moment. It counts only when it is complete and
  * on disk; half a copy is thrown away.
  */
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { accountFor, makeFolder, runAs } from './account.ts'
-import { type DatabaseOptions, dataDirOf, markComplete } from './server.ts'
+import { type DatabaseOptions, dataDirOf, markComplete, removeHalfMade } from './server.ts'
 
 /** Login for copies, over TCP and with a password. */
 export const CLONE_ROLE = 'convoy_clone'
@@ -25,7 +24,7 @@ export async function clonePostgres(options: CloneOptions): Promise<void> {
   const account = await accountFor(options.runAs ?? 'postgres')
   const data = dataDirOf(options.dir)
   await makeFolder(options.dir, account)
-  await rm(data, { recursive: true, force: true })
+  await removeHalfMade(options.dir)
   const source = ['--host', options.host, '--port', String(options.port)]
   const rate = options.maxRateKBps === undefined ? [] : ['--max-rate', `${options.maxRateKBps}k`]
   const how = ['--wal-method', 'stream', '--checkpoint', 'fast', '--no-password', ...rate]

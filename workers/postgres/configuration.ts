@@ -28,7 +28,7 @@ const TEXT_FORM = {
 }
 
 const SIZES = {
-  max_connections: '16',
+  max_connections: '80',
   shared_buffers: '32MB',
   work_mem: '4MB',
   maintenance_work_mem: '32MB',

@@ -45,17 +45,15 @@ export class Executor {
     return new Executor({ ...options, session, catalog, sequences })
   }
 
-  async execute(batch: readonly WriteCommand[], term: number): Promise<Executed[]> {
-    const executed: Executed[] = []
-    for (const group of transactionsOf(batch)) {
-      executed.push(...(await this.#executeGroup(group, term)))
-    }
-    await this.#tidy()
-    return executed
-  }
-
-  cancel(): Promise<void> {
-    return this.#master.session.cancel()
+  execute(batch: readonly WriteCommand[], term: number): Promise<Executed[]> {
+    return this.#master.session.exclusive(async () => {
+      const executed: Executed[] = []
+      for (const group of transactionsOf(batch)) {
+        executed.push(...(await this.#executeGroup(group, term)))
+      }
+      await this.#tidy()
+      return executed
+    })
   }
 
   async #executeGroup(group: readonly WriteCommand[], term: number): Promise<Executed[]> {
@@ -89,7 +87,8 @@ export class Executor {
         const lastEntry = entries.at(-1)
         if (lastEntry !== undefined) log.last = positionOf(lastEntry)
         this.#captured += captured
-        for (const { sql } of commands.flatMap(c => c.statements)) session.statements.ran(sql)
+        const wentWell = commands.filter((_, i) => entries[i]?.status === 200)
+        for (const { sql } of wentWell.flatMap(c => c.statements)) session.statements.ran(sql)
         return entries
       } catch (err) {
         if (!(err instanceof RetryError)) throw err

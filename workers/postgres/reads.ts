@@ -9,7 +9,7 @@ import type { Answer } from '../store.ts'
 import { Connection, type ConnectOptions, isStale, type Outcome, type Step } from './connection.ts'
 import { JsonRows } from './encode.ts'
 import type { Limits } from './limits.ts'
-import { type Refusal, refusal, refusalOf } from './refusals.ts'
+import { notAllowed, type Refusal, refusal, refusalOf } from './refusals.ts'
 import { Statements } from './statements.ts'
 import { paramText } from './text.ts'
 import { TypeNames } from './type-names.ts'
@@ -18,6 +18,8 @@ const BEGIN = 'begin isolation level repeatable read read only'
 const APPLIED = 'select convoy.applied()'
 const COMMIT = 'commit'
 const OWN_TEXTS = [BEGIN, APPLIED, COMMIT]
+/** Whatever else admission let through may have left its mark on the connection. */
+const ALLOWED_TAG = /^(SELECT|EXPLAIN|SHOW)\b/
 /** Reads of one snapshot: more would make the first wait for the last. */
 const TOGETHER_MAX = 16
 
@@ -99,7 +101,7 @@ class Reader implements AsyncDisposable {
   readonly #statements: Statements
   readonly #options: ReaderOptions
   readonly #types: TypeNames
-  /** Something was cancelled here; the request may yet hit whatever runs next. */
+  /** Not to be used again. One reason: a request to cancel may yet hit whatever runs next. */
   isSpent = false
 
   private constructor(connection: Connection, options: ReaderOptions) {
@@ -159,13 +161,17 @@ class Reader implements AsyncDisposable {
   }
 
   async #answerOf({ outcome, rows }: Sent, applied: number): Promise<Answer | Refusal> {
-    const { error } = await outcome
+    const { error, tags } = await outcome
     if (rows.overflown) {
       const { maxReadBytes, maxReadRows } = this.#options.limits
       const message = `the result is larger than ${maxReadRows} rows or ${maxReadBytes} bytes`
       return refusal(413, 'CONVOY_RESULT_TOO_LARGE', { message })
     }
     if (error !== undefined) return refusalOf(error)
+    if (!ALLOWED_TAG.test(tags[0] ?? '')) {
+      this.isSpent = true
+      return notAllowed(tags[0] ?? 'this')
+    }
     const types = await this.#types.of(rows.columns.map(column => column.dataTypeID))
     const fields = rows.columns.map(({ name }, i) => ({ name, type: types[i] }))
     const head = JSON.stringify({ index: applied, workerId: this.#options.workerId, fields })

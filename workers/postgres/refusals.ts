@@ -61,7 +61,7 @@ export const expectationFailed = (details: {
   })
 
 /** What admission should have refused already: the second wall. */
-export const notAllowed = (tag: string, statement: number): Refusal =>
+export const notAllowed = (tag: string, statement?: number): Refusal =>
   refusal(400, 'CONVOY_SQL', {
     message: `${tag} is not allowed here`,
     sqlstate: '42501',

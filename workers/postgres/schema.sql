@@ -24,6 +24,7 @@ grant connect on database postgres to convoy_app, convoy_read, convoy_apply;
 revoke all on schema public from public;
 grant usage, create on schema public to convoy_app;
 grant usage on schema public to convoy_read;
+alter role convoy_read set default_transaction_read_only = on;
 alter default privileges for role convoy_app in schema public grant select on tables to convoy_read;
 alter default privileges for role convoy_app in schema public grant select on sequences to convoy_read;
 

@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -60,9 +60,18 @@ export async function hasDatabase(dir: string): Promise<boolean> {
   )
 }
 
-/** Written last, so that a folder without it is a half-made database. */
+/** Written last, and durably: a folder without it is a half-made database, and thrown away. */
 export async function markComplete(dir: string): Promise<void> {
-  await writeFile(join(dir, 'complete'), '')
+  await using marker = await open(join(dir, 'complete'), 'w', 0o600)
+  await marker.sync()
+  await using folder = await open(dir)
+  await folder.sync()
+}
+
+/** Clears the way for a new database in `dir`. */
+export async function removeHalfMade(dir: string): Promise<void> {
+  await rm(join(dir, 'complete'), { force: true })
+  await rm(dataDirOf(dir), { recursive: true, force: true })
 }
 
 /** Makes a new, empty database in `dir`, in place of a half-made one. */
@@ -70,7 +79,7 @@ export async function initDatabase(options: DatabaseOptions): Promise<void> {
   const account = await accountOf(options)
   const data = dataDirOf(options.dir)
   await makeFolder(options.dir, account)
-  await rm(data, { recursive: true, force: true })
+  await removeHalfMade(options.dir)
   const place = ['--pgdata', data, '--username', SETUP_ROLE, '--auth', 'trust']
   const form = ['--data-checksums', '--locale', 'C.UTF-8', '--encoding', 'UTF8']
   await runAs(account, {

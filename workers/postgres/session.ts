@@ -1,6 +1,6 @@
 /**
- * A connection that writes, and the one transaction that may run on it: `cancel`
- * ends that transaction as WorkCancelledError, and nothing of it is kept.
+ * A connection that writes, and the one piece of work that may run on it. `cancel`
+ * ends that as WorkCancelledError; the transaction that was open leaves nothing.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WorkCancelledError } from '../store.ts'
@@ -21,31 +21,37 @@ export class Session implements AsyncDisposable {
     this.statements = new Statements(connection)
   }
 
-  /** Runs `work`, which ends its own transaction if it is to be committed. */
-  async transaction<T>(work: () => Promise<T>): Promise<T> {
+  /** Runs `work`, of one or more transactions, as what `cancel` would cut off. */
+  async exclusive<T>(work: () => Promise<T>): Promise<T> {
     this.#cancelled = false
     const running = work()
     this.#running = running.catch(() => undefined)
     try {
       return await running
     } catch (err) {
-      await this.rollback()
       throw this.#cancelled ? new WorkCancelledError('the transaction was cancelled') : err
     } finally {
       this.#running = undefined
     }
   }
 
-  async rollback(): Promise<void> {
-    await this.connection.must([{ sql: 'rollback' }])
+  /** Runs `work`, which begins a transaction, and commits it if it is to stay. */
+  async transaction<T>(work: () => Promise<T>): Promise<T> {
+    this.checkCancelled()
+    try {
+      return await work()
+    } catch (err) {
+      await this.connection.must([{ sql: 'rollback' }])
+      throw err
+    }
   }
 
-  /** The last moment at which the work may still be given up: before its commit is sent. */
+  /** To be asked last before a commit is sent: from then on the work stands. */
   checkCancelled(): void {
     if (this.#cancelled) throw new WorkCancelledError('the transaction was cancelled')
   }
 
-  /** Returns when no transaction runs. */
+  /** Returns when nothing runs. */
   async cancel(): Promise<void> {
     this.#cancelled = true
     while (this.#running !== undefined) {

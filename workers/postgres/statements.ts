@@ -53,6 +53,7 @@ export class Statements {
 
   /** A text that ran well; only such are worth a name. */
   ran(sql: string): void {
+    if (sql === '') return
     if (this.#named.has(sql) || this.#kept.has(sql)) return
     if (this.#seen.size >= SEEN_MAX) this.#seen.clear()
     this.#seen.add(sql)

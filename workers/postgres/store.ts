@@ -107,14 +107,16 @@ class PostgresStore implements Store {
     const outcome = { status: 200, changes: '[]', result: '[]' }
     const entry = { index: last.index + 1, term, requestId: '', commandHash: '', ...outcome }
     const first = { ...entry, checksum: checksumOf(last.checksum, entry) }
-    await session.transaction(async () => {
-      const { connection } = session
-      const begun = connection.must([{ sql: 'begin' }])
-      const [raised] = await Promise.all([connection.rows(BEGIN_TERM, [String(term)]), begun])
-      if (raised.length === 0) throw new TermRaisedError('this term is known here already')
-      session.checkCancelled()
-      await connection.must([appendStep([first]), { sql: 'commit' }])
-    })
+    await session.exclusive(() =>
+      session.transaction(async () => {
+        const { connection } = session
+        const begun = connection.must([{ sql: 'begin' }])
+        const [raised] = await Promise.all([connection.rows(BEGIN_TERM, [String(term)]), begun])
+        if (raised.length === 0) throw new TermRaisedError('this term is known here already')
+        session.checkCancelled()
+        await connection.must([appendStep([first]), { sql: 'commit' }])
+      })
+    )
     this.#end.last = positionOf(first)
     this.#end.memory = { ...this.#end.memory, term, stateVersion: 0 }
     return first
