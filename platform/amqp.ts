@@ -9,7 +9,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Channel, type ChannelModel, connect } from 'amqplib'
+import { type Channel, type ChannelModel, connect, IllegalOperationError } from 'amqplib'
 import { backoffMs, RECONNECT } from './backoff.ts'
 import type { Logger } from './log.ts'
 
@@ -216,4 +216,16 @@ class Pair {
 function destroy(connection: ChannelModel, cause: Error): void {
   const { stream } = connection.connection as unknown as { stream: import('node:net').Socket }
   stream.destroy(cause)
+}
+
+/**
+ * Sends, or acknowledges, on a channel that may have ended a moment ago: then it is
+ * lost, as it would have been a moment later.
+ */
+export function whileOpen(action: () => void): void {
+  try {
+    action()
+  } catch (error) {
+    if (!(error instanceof IllegalOperationError)) throw error
+  }
 }

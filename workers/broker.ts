@@ -4,7 +4,7 @@
  * connection's exclusive names locked.
  */
 
-import { type Amqp, type AmqpLink, openAmqp } from '../platform/amqp.ts'
+import { type Amqp, type AmqpLink, openAmqp, whileOpen } from '../platform/amqp.ts'
 import type { Logger } from '../platform/log.ts'
 import {
   ackQueueOf,
@@ -39,29 +39,43 @@ export function openBroker(options: {
   events: BrokerEvents
 }): Broker {
   const { workerId, log, events } = options
+  let link: AmqpLink | null = null
   const amqp = openAmqp({
     url: options.url,
     name: `worker ${workerId}`,
     log,
-    setup: link => declare(link, workerId, events),
-    down: () => events.down()
+    async setup(opened) {
+      const queues = await declare(opened, workerId, events)
+      link = opened
+      events.up(queues, opened)
+    },
+    down() {
+      link = null
+      events.down()
+    }
   })
   return {
     amqp,
     send(to, message) {
-      const channel = amqp.link?.publishing
+      const channel = link?.publishing
       if (channel === undefined) return
       const content = encodeWorkerMessage(message)
       // `appId` lets the sender skip its own copy without reading it.
       const properties = { appId: workerId }
-      if (typeof to === 'string') channel.sendToQueue(to, content, properties)
-      else channel.publish(SYNC_EXCHANGE, '', content, properties)
+      whileOpen(() => {
+        if (typeof to === 'string') channel.sendToQueue(to, content, properties)
+        else channel.publish(SYNC_EXCHANGE, '', content, properties)
+      })
     },
     [Symbol.asyncDispose]: () => amqp[Symbol.asyncDispose]()
   }
 }
 
-async function declare(link: AmqpLink, workerId: string, events: BrokerEvents): Promise<void> {
+async function declare(
+  link: AmqpLink,
+  workerId: string,
+  events: BrokerEvents
+): Promise<{ queue: string; ackQueue: string }> {
   const { consuming: channel } = link
   const queue = syncQueueOf(workerId, link.n)
   const ackQueue = ackQueueOf(workerId, link.n)
@@ -84,5 +98,5 @@ async function declare(link: AmqpLink, workerId: string, events: BrokerEvents): 
       { noAck: true }
     )
   }
-  events.up({ queue, ackQueue }, link)
+  return { queue, ackQueue }
 }

@@ -5,7 +5,7 @@
  * delivered to another.
  */
 import type { Channel, ConsumeMessage } from 'amqplib'
-import type { AmqpLink } from '../platform/amqp.ts'
+import { type AmqpLink, whileOpen } from '../platform/amqp.ts'
 import { type READ_QUEUE, STRONG_QUEUE } from '../platform/wire/queues.ts'
 import {
   decodeReads,
@@ -43,6 +43,8 @@ export function openReads(options: {
   store: Store
   sessionWaitMs: number
   failed: (error: unknown) => void
+  /** Breaks the connection: a queue that should be consumed is not. */
+  drop: () => void
 }): Reads {
   /** The one that consumes, and those that finish what they took. */
   const sessions = new Set<ReadSession>()
@@ -57,9 +59,9 @@ export function openReads(options: {
   return {
     async start(link, queue) {
       const channel = await link.consumeConnection.createChannel()
-      channel.on('error', () => {})
       const strong = queue === STRONG_QUEUE
       const session = new ReadSession({ ...options, channel, link, strong, count })
+      channel.on('error', () => {}).on('close', () => session.lost())
       sessions.add(session)
       consuming = session
       await channel.prefetch(PREFETCH)
@@ -81,6 +83,7 @@ interface SessionOptions {
   readonly store: Store
   readonly sessionWaitMs: number
   readonly failed: (error: unknown) => void
+  readonly drop: () => void
   readonly channel: Channel
   readonly link: AmqpLink
   readonly strong: boolean
@@ -110,12 +113,17 @@ class ReadSession {
   async consume(queue: string): Promise<void> {
     const { channel, failed } = this.#options
     const { consumerTag } = await channel.consume(queue, message => {
+      if (message === null) this.lost()
       if (message === null || !this.#open) return
       this.#inWork += 1
       void this.#answer(message).catch(failed)
     })
     this.#consumerTag = consumerTag
     if (this.#finishing) this.finish()
+  }
+
+  lost(): void {
+    if (this.#open) this.#options.drop()
   }
 
   close(): void {
@@ -201,7 +209,8 @@ class ReadSession {
     if (!this.#open) return
     const expiration = Math.max(1, ...reads.map(read => read.ttlMs))
     const content = encodeMessage({ replyTo: job.replyTo, reads })
-    this.#options.link.publishing.sendToQueue(STRONG_QUEUE, content, { expiration })
+    const { publishing } = this.#options.link
+    whileOpen(() => publishing.sendToQueue(STRONG_QUEUE, content, { expiration }))
     this.#settle(job, reads.length)
   }
 
@@ -214,7 +223,8 @@ class ReadSession {
     })
     const applied = Math.max(0, ...results.map(result => result.applied))
     const send = () => {
-      this.#options.link.publishing.sendToQueue(job.replyTo, encodeReplies(replies))
+      const { publishing } = this.#options.link
+      whileOpen(() => publishing.sendToQueue(job.replyTo, encodeReplies(replies)))
       this.#options.count(replies.length)
       this.#settle(job, replies.length)
     }
@@ -225,7 +235,7 @@ class ReadSession {
   #settle(job: Job, reads: number): void {
     job.left -= reads
     if (job.left > 0) return
-    this.#options.channel.ack(job.message)
+    whileOpen(() => this.#options.channel.ack(job.message))
     this.#inWork -= 1
   }
 

@@ -42,10 +42,11 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
     startLoop(initialState(parts), { store, zookeeper, log, send: (to, m) => broker.send(to, m) })
   )
   const failed = (err: unknown) => loop.fail(err)
-  const reading = { loop, store, sessionWaitMs: config.CONVOY_SESSION_WAIT_MS, failed }
+  const drop = () => broker.amqp.drop()
+  const reading = { loop, store, sessionWaitMs: config.CONVOY_SESSION_WAIT_MS, failed, drop }
   const reads = openReads(reading)
   const strongReads = openReads(reading)
-  const writes = openWrites({ loop, store, failed })
+  const writes = openWrites({ loop, store, failed, drop })
   const consumption = openConsumption({ writes, reads, strongReads, log })
   const broker = openBroker({
     url: config.CONVOY_AMQP_URL,

@@ -5,7 +5,7 @@
  * Nothing is held beyond the prefetch.
  */
 import type { Channel, ConsumeMessage } from 'amqplib'
-import type { AmqpLink } from '../platform/amqp.ts'
+import { type AmqpLink, whileOpen } from '../platform/amqp.ts'
 import { WRITE_QUEUE } from '../platform/wire/queues.ts'
 import {
   decodeWrites,
@@ -46,16 +46,20 @@ export function openWrites(options: {
   loop: Loop
   store: Store
   failed: (error: unknown) => void
+  /** Breaks the connection: a queue that should be consumed is not. */
+  drop: () => void
 }): Writes {
-  const { loop, store } = options
+  const { loop } = options
   let session: Session | null = null
+  let ledTerm = 0
   loop.onStep(view => session?.release(view.commitIndex))
   return {
     async start(link, term) {
       const channel = await link.consumeConnection.createChannel()
-      channel.on('error', () => {})
-      const opened = new Session({ channel, link, term, loop, store, failed: options.failed })
+      const opened = new Session({ ...options, channel, link, term, again: term === ledTerm })
       session = opened
+      ledTerm = term
+      channel.on('error', () => {}).on('close', () => opened.lost())
       await channel.prefetch(PREFETCH)
       await channel.consume(WRITE_QUEUE, message => opened.take(message))
     },
@@ -73,6 +77,9 @@ interface SessionOptions {
   readonly loop: Loop
   readonly store: Store
   readonly failed: (error: unknown) => void
+  readonly drop: () => void
+  /** This process has consumed in this term before: what comes back was its own. */
+  readonly again: boolean
 }
 
 /** One mastership over one connection. */
@@ -87,11 +94,25 @@ class Session {
     this.#options = options
   }
 
+  /**
+   * What an earlier master left unanswered is dropped: its orchestrator sends it again
+   * with the new term, but not for ever, should it be what kills masters.
+   */
   take(message: ConsumeMessage | null): void {
-    if (message === null || !this.#open) return
+    const { channel, again } = this.#options
+    if (message === null) this.lost()
+    else if (this.#open && message.fields.redelivered && !again) channel.nack(message, false, false)
+    else if (this.#open) this.#accept(message)
+  }
+
+  #accept(message: ConsumeMessage): void {
     const { replyTo, commands } = decodeWrites(message.content)
     this.#waiting.push({ message, replyTo, commands, receivedMs: nowMs() })
     if (!this.#executing) void this.#execute().catch(this.#options.failed)
+  }
+
+  lost(): void {
+    if (this.#open) this.#options.drop()
   }
 
   /** Unanswered deliveries go back to the queue with the channel. */
@@ -105,10 +126,13 @@ class Session {
   release(commitIndex: number): void {
     while (this.#held[0] !== undefined && this.#held[0].index <= commitIndex) {
       const { deliveries, replies } = this.#held.shift() as Held
-      for (const [replyTo, answers] of replies) {
-        this.#options.link.publishing.sendToQueue(replyTo, encodeReplies(answers))
-      }
-      for (const { message } of deliveries) this.#options.channel.ack(message)
+      const { channel, link } = this.#options
+      whileOpen(() => {
+        for (const [replyTo, answers] of replies) {
+          link.publishing.sendToQueue(replyTo, encodeReplies(answers))
+        }
+        for (const { message } of deliveries) channel.ack(message)
+      })
     }
   }
 

@@ -3,7 +3,7 @@
  * says, which queues are consumed, which answers may leave.
  */
 import type { WorkerRole } from '../../platform/wire/znodes.ts'
-import { passedBarrierOf } from './members.ts'
+import { keepAfterOf, passedBarrierOf } from './members.ts'
 import type { State } from './state.ts'
 import { isNamed } from './steps.ts'
 
@@ -40,7 +40,7 @@ export function viewOf(state: State, nowMs: number): View {
     reads: mayRead(state, nowMs) && (role.kind !== 'leader' || (leads && readsAlone(state))),
     commitIndex: state.commitIndex,
     passedBarrier: role.kind === 'leader' ? passedBarrierOf(state, role) : 0,
-    keepAfter: state.keepAfter
+    keepAfter: role.kind === 'leader' ? keepAfterOf(state, role) : state.keepAfter
   }
 }
 
