@@ -59,14 +59,16 @@ export const verifyRoute: FastifyPluginAsyncTypebox<VerifyOptions> = async (app,
   })
 }
 
-/** In-sync workers that have not come to `index` yet. */
+/** In-sync workers that have not come to `index` yet. The master's own sums are what they compare with. */
 const unreported = ({ state, workers }: Cluster, index: number): string[] =>
-  (state?.inSync ?? []).filter(id => (workers.get(id)?.verified?.index ?? 0) < index)
+  (state?.inSync ?? []).filter(
+    id => id !== state?.master && (workers.get(id)?.verified?.index ?? 0) < index
+  )
 
 const reports = ({ state, workers }: Cluster) =>
   (state?.inSync ?? []).flatMap(id => {
     const node = workers.get(id)
     if (node === undefined) return []
-    const differing = [...(node.verified?.differing ?? [])]
+    const differing = id === state?.master ? [] : [...(node.verified?.differing ?? [])]
     return [{ id, pid: node.pid, equal: differing.length === 0, differing }]
   })
