@@ -8,11 +8,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findSoftware, type Software } from '../cli/machine/software.ts'
 import { Ports } from '../cli/processes/ports.ts'
+import * as convoy from '../cli/system/convoy.ts'
 import { openFolder } from '../cli/system/folder.ts'
 import { keptSecrets } from '../cli/system/secrets.ts'
 import * as system from '../cli/system/services.ts'
 
-const READY_MS = 60_000
+const READY_MS = 120_000
 
 export interface TestServices extends AsyncDisposable, system.ServiceAddresses {
   /** As an accident would; the server is started again with the same address and data. */
@@ -51,6 +52,41 @@ export async function startServices(): Promise<TestServices> {
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync()
   }
+}
+
+export interface TestConvoyOptions {
+  /** Workers beside the master. */
+  readonly replicas?: number
+  readonly token?: string
+  /** Settings for every process, as in the `config.ts` files. */
+  readonly settings?: Readonly<Record<string, string>>
+  /** What the watcher says: which process ended and is started again. */
+  readonly say?: (line: string) => void
+}
+
+export interface TestConvoy extends convoy.Convoy, AsyncDisposable {}
+
+/** A whole system of this test's own, ready, on free ports. */
+export async function startConvoy(options: TestConvoyOptions = {}): Promise<TestConvoy> {
+  await using opened = new AsyncDisposableStack()
+  const folder = openFolder(mkdtempSync(join(tmpdir(), 'convoy-')), undefined)
+  opened.defer(() => folder.remove())
+  const started = await convoy.startConvoy({
+    folder,
+    software: installedSoftware(),
+    cluster: `test-${randomBytes(3).toString('hex')}`,
+    ports: {},
+    replicas: options.replicas ?? 2,
+    fresh: false,
+    token: options.token,
+    settings: options.settings ?? {},
+    postgresUser: 'postgres',
+    readyMs: READY_MS,
+    say: options.say ?? (() => {})
+  })
+  opened.defer(() => started.stop())
+  const owned = opened.move()
+  return { ...started, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
 function installedSoftware(): Software {

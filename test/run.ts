@@ -1,0 +1,75 @@
+/**
+ * `npm test`: everything, with servers of its own: unit tests, integration tests, and
+ * tests of a whole system that is started for them as `npm start` would. Runs beside
+ * a running Convoy, and leaves nothing behind: that is checked too.
+ */
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { ensureSoftware } from '../cli/machine/install.ts'
+import { startConvoy, type TestConvoy } from './environment.ts'
+import { endProcessesOf } from './left-behind.ts'
+import { NONE, sum, type Totals, totalsLine } from './report.ts'
+import { type Kind, runTap, testFiles } from './suite.ts'
+
+/** Everything that the tests start has this path in its command, folder or environment. */
+const SCRATCH = join('/tmp', `convoy-${process.pid}`)
+
+const ending = new AbortController()
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(name, () => ending.abort())
+}
+
+const startedAt = performance.now()
+mkdirSync(SCRATCH, { mode: 0o711 })
+process.env['TMPDIR'] = SCRATCH
+let totals: Totals = NONE
+try {
+  ensureSoftware(line => console.log(line))
+  await run('Unit tests', () => tap('unit', { jobs: 2, timeoutS: 60 }))
+  await run('Integration tests, with real RabbitMQ, ZooKeeper and PostgreSQL', () =>
+    tap('integration', { jobs: 2, timeoutS: 180 })
+  )
+  await run('Whole system', wholeSystem)
+} catch (err) {
+  console.error(err)
+  totals = sum(totals, { ...NONE, failed: 1 })
+}
+const left = await endProcessesOf(SCRATCH)
+rmSync(SCRATCH, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
+for (const line of left) console.log(`  FAILED  left running: ${line}`)
+totals = sum(totals, left.length > 0 ? { ...NONE, failed: 1 } : { ...NONE, passed: 1 })
+const minutes = ((performance.now() - startedAt) / 60_000).toFixed(1)
+console.log(`\n${totals.skipped} skipped, ${minutes} minutes`)
+console.log(totalsLine(totals))
+process.exit(totals.failed === 0 ? 0 : 1)
+
+async function run(title: string, tests: () => Promise<Totals>): Promise<void> {
+  if (ending.signal.aborted) throw new Error('stopped by a signal')
+  console.log(`\n${title}`)
+  totals = sum(totals, await tests())
+}
+
+/** One system for all of them: a start takes seconds. Tests that break things start their own. */
+async function wholeSystem(): Promise<Totals> {
+  await using convoy = await startConvoy()
+  const env = { ...process.env, CONVOY_TEST_SYSTEM: JSON.stringify(described(convoy)) }
+  return await tap('system', { jobs: 1, timeoutS: 300, env })
+}
+
+function tap(
+  kind: Kind,
+  options: { jobs: number; timeoutS: number; env?: NodeJS.ProcessEnv }
+): Promise<Totals> {
+  const show = (text: string) => console.log(text)
+  const env = options.env ?? process.env
+  return runTap(testFiles(kind), { ...options, env, show, stopped: ending.signal })
+}
+
+function described({ run: { addresses } }: TestConvoy) {
+  return {
+    lb: addresses.lb,
+    usersApi: [addresses['users-api']],
+    ridesApi: [addresses['rides-api']],
+    orchestrator: addresses.orchestrator
+  }
+}
