@@ -10,6 +10,8 @@ import type { Action } from './plan.ts'
 
 const TIMEOUT_MS = 30_000
 const OVERLOADED_TRIES = 20
+/** Without an answer there is perhaps no server: no use in asking at full speed. */
+const NO_ANSWER_PAUSE_MS = 200
 
 type Call = Pick<Dispatcher.RequestOptions, 'method' | 'path'> & { readonly body?: object }
 
@@ -107,6 +109,7 @@ export class Traffic implements AsyncDisposable {
       })
       .catch(() => ({ status: 'none' as const, headers: {} as Record<string, string> }))
     this.#figures.add(kind, { ms: performance.now() - startedAt, status: outcome.status })
+    if (outcome.status === 'none') await sleep(NO_ANSWER_PAUSE_MS)
     return outcome
   }
 }
