@@ -74,7 +74,8 @@ export class Caller implements AsyncDisposable {
     const deadlineAt = context.deadlineAt ?? performance.now() + DEADLINE_MS
     let uncertain = false
     for (let made = 1; ; made++) {
-      const attemptMs = Math.max(1, Math.min(deadlineAt - performance.now(), ATTEMPT_MS))
+      const leftMs = Math.max(1, Math.ceil(deadlineAt - performance.now()))
+      const attemptMs = Math.min(leftMs, ATTEMPT_MS)
       const attempt = await this.#attempt(call, context, attemptMs)
       const decision = decide(attempt, { made, leftMs: deadlineAt - performance.now() })
       if (attempt.kind === 'answer' && decision.kind === 'final') return attempt
