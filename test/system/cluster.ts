@@ -1,0 +1,159 @@
+/**
+ * A whole system of a test file's own, and what may happen to it: a fault is one line
+ * (`await cluster.kill('master')`). Faults are real signals to real processes, sent
+ * past all of Convoy's code. Nothing of it is left when the file's tests are done.
+ */
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { findSoftware } from '../../cli/machine/software.ts'
+import { type Convoy, startConvoy } from '../../cli/system/convoy.ts'
+import { type Folder, openFolder } from '../../cli/system/folder.ts'
+import { call } from '../contract/convoy.ts'
+import { until } from './wait.ts'
+
+const READY_MS = 60_000
+const HEALED_MS = 40_000
+const WORKERS = 3
+
+export type Victim =
+  | 'master'
+  | 'replica'
+  | "the master's database"
+  | "a replica's database"
+  | 'orchestrator'
+  | 'rabbitmq'
+  | 'zookeeper'
+  | 'all workers'
+
+/** The part of `GET /api/v1/cluster` that tests look at. */
+export interface ClusterNow {
+  readonly term: number
+  readonly master: string | null
+  readonly inSync: readonly string[]
+  readonly workers: readonly { readonly id: string; readonly pid: number; readonly role: string }[]
+}
+
+/** A worker's folder, and what it says of itself. */
+export interface Place {
+  readonly dir: string
+  readonly workerId: string
+}
+
+export interface Cluster {
+  /** Of the orchestrator. */
+  readonly url: string
+  readonly folder: Folder
+  now(): Promise<ClusterNow>
+  /** kill -9. @returns the pids that were killed */
+  kill(victim: Victim): Promise<number[]>
+  /** Resolves when one master and the wanted replicas are in sync, none of them a dead process. */
+  healed(dead?: readonly number[]): Promise<ClusterNow>
+  /** Stops everything in order; the data stays. */
+  stop(): Promise<void>
+  /** Everything again, on the same data. */
+  start(): Promise<void>
+}
+
+/** A started system, stopped and removed at the end of `t`. */
+export async function startCluster(t: Test): Promise<Cluster> {
+  const folder = openFolder(mkdtempSync(join(tmpdir(), 'convoy-')), undefined)
+  t.teardown(() => folder.remove())
+  const name = `test-${randomBytes(3).toString('hex')}`
+  let convoy = await startIn(folder, name)
+  t.teardown(() => convoy.stop())
+  const url = () => convoy.run.addresses.orchestrator
+  const cluster: Cluster = {
+    folder,
+    get url() {
+      return url()
+    },
+    now: async () => (await call(`GET ${url()}/api/v1/cluster`)).body as ClusterNow,
+    async kill(victim) {
+      const pids = await pidsOf(victim, { cluster, convoy })
+      for (const pid of pids) process.kill(pid, 'SIGKILL')
+      return pids
+    },
+    healed: (dead = []) =>
+      until(`${WORKERS} workers in sync`, { withinMs: HEALED_MS }, async () => {
+        const now = await cluster.now()
+        return isWhole(now, dead) ? now : undefined
+      }),
+    stop: () => convoy.stop(),
+    async start() {
+      convoy = await startIn(folder, name)
+    }
+  }
+  await cluster.healed()
+  return cluster
+}
+
+function startIn(folder: Folder, cluster: string): Promise<Convoy> {
+  const { software } = findSoftware()
+  if (software === undefined) throw new Error('run `npm test`: it brings the servers needed')
+  return startConvoy({
+    folder,
+    software,
+    cluster,
+    ports: {},
+    replicas: WORKERS - 1,
+    fresh: false,
+    token: undefined,
+    settings: {},
+    postgresUser: 'postgres',
+    readyMs: READY_MS,
+    say: () => {}
+  })
+}
+
+function isWhole({ master, inSync, workers }: ClusterNow, dead: readonly number[]): boolean {
+  const live = workers.filter(
+    ({ id, pid, role }) =>
+      inSync.includes(id) && !dead.includes(pid) && role === (id === master ? 'master' : 'replica')
+  )
+  return master !== null && inSync.length === WORKERS && live.length === WORKERS
+}
+
+/** Workers with data, whoever started them. */
+export function placesOf({ folder }: Cluster): Place[] {
+  const dirs = readdirSync(folder.workers).map(name => join(folder.workers, name))
+  return dirs.filter(dir => existsSync(join(dir, 'worker.json'))).map(placeAt)
+}
+
+export function placeAt(dir: string): Place {
+  const { workerId } = JSON.parse(readFileSync(join(dir, 'worker.json'), 'utf8')) as Place
+  return { dir, workerId }
+}
+
+/** First lines of a running PostgreSQL's own file. */
+export function postmasterOf({ dir }: Place): { pid: number; port: number; socketDir: string } {
+  const lines = readFileSync(join(dir, 'data', 'postmaster.pid'), 'utf8').split('\n')
+  return { pid: Number(lines[0]), port: Number(lines[3]), socketDir: lines[4] ?? '' }
+}
+
+async function pidsOf(
+  victim: Victim,
+  { cluster, convoy }: { cluster: Cluster; convoy: Convoy }
+): Promise<number[]> {
+  if (victim === 'orchestrator' || victim === 'rabbitmq' || victim === 'zookeeper') {
+    const run = JSON.parse(readFileSync(cluster.folder.runFile, 'utf8')) as Convoy['run']
+    return [some((run.pids ?? convoy.run.pids)[victim], victim)]
+  }
+  const { master, workers } = await cluster.now()
+  if (victim === 'all workers') return workers.map(({ pid }) => pid)
+  const leads = victim === 'master' || victim === "the master's database"
+  const worker = some(
+    workers.find(({ id, role }) => (leads ? id === master : role === 'replica')),
+    victim
+  )
+  if (victim === 'master' || victim === 'replica') return [worker.pid]
+  const place = placesOf(cluster).find(({ workerId }) => workerId === worker.id)
+  return [postmasterOf(some(place, victim)).pid]
+}
+
+function some<T>(found: T | undefined, what: string): T {
+  if (found === undefined) throw new Error(`no ${what} to be found`)
+  return found
+}
