@@ -52,6 +52,10 @@ export class ClusterView implements Disposable {
   constructor(zookeeper: ZooKeeper, log: Logger) {
     this.#log = log
     this.#watches.push(
+      // Whoever was elected in a session is so no longer when that is lost.
+      zookeeper.on(event => {
+        if (event === 'expired') this.#hear(SUPERVISOR, { supervisor: null })
+      }),
       zookeeper.watch(STATE, node =>
         this.#hear(STATE, { state: node === undefined ? null : (this.#parse(node) ?? null) })
       ),

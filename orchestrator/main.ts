@@ -2,6 +2,7 @@
  * The orchestrator process: opens things in order, and closes them in reverse.
  */
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Registry } from 'prom-client'
 import { openLog } from '../platform/log.ts'
 import { shutdownOnSignal } from '../platform/shutdown.ts'
@@ -20,6 +21,8 @@ import { Supervising } from './supervising.ts'
 
 /** Stopping the workers takes up to 8 s of it. */
 const STOP_GRACE_MS = 9_500
+/** For answers under way; what takes longer is cut off, so that the workers are stopped in time. */
+const DRAIN_MS = 500
 
 const config = loadOrchestratorConfig()
 const log = openLog({ service: 'orchestrator', level: config.CONVOY_LOG_LEVEL })
@@ -79,7 +82,9 @@ const app = await openServer({
   runtime,
   connected: () => zookeeper.connected
 })
-opened.defer(() => app.close())
+opened.defer(async () => {
+  await Promise.race([app.close(), sleep(DRAIN_MS)])
+})
 const http = await app.listen({ host: config.CONVOY_HTTP_HOST, port: config.CONVOY_HTTP_PORT })
 const node: OrchestratorNode = { http, pid: process.pid }
 opened.use(zookeeper.keep(`${ORCHESTRATORS}/${orchestratorId}`, JSON.stringify(node)))

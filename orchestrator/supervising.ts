@@ -143,7 +143,7 @@ export class Supervising implements AsyncDisposable {
   }
 }
 
-/** What needs ZooKeeper waits for it; the next turn tries again. */
+/** The next turn tries again. */
 function unavailable(error: unknown): void {
   if (!(error instanceof ZooKeeperUnavailableError)) throw error
 }

@@ -260,7 +260,8 @@ class AmqpDispatch implements Dispatch {
   #onConfirm<T extends Sendable>(sender: Sender<T>, batch: Batch<T>, refused: boolean): void {
     sender.lane.heard(batch)
     if (refused) {
-      this.#options.log.warn({ queue: sender.queue }, 'RabbitMQ refused a batch: the queue is full')
+      // One of which an earlier copy is under way stays, and goes on waiting for its reply.
+      this.#options.log.debug({ queue: sender.queue }, 'RabbitMQ refused a batch')
       for (const item of batch.items) if (sender.refused(item)) sender.lane.settle(item)
     }
     this.#flushSoon()

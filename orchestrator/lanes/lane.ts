@@ -66,6 +66,7 @@ export class Lane<T extends Sendable> {
 
   /** Sends once more what had been let in before, ahead of what waits. */
   again(items: readonly T[]): void {
+    if (items.length === 0) return
     const behind = this.#waiting
     this.#waiting = new Set()
     this.#waitingBytes = 0

@@ -33,7 +33,8 @@ export const clusterKnobRoutes: FastifyPluginAsyncTypebox = async app => {
 export function describe(cluster: Cluster, { minCopies, wanted }: Record<string, number>) {
   const { state, workers, supervisor, orchestrators } = cluster
   const named = new Set(state?.inSync)
-  const commitIndex = commitIndexOf(cluster)
+  const applied = (state?.inSync ?? []).flatMap(id => workers.get(id)?.figures.applied ?? [])
+  const end = Math.max(0, ...applied)
   const replicas = [...workers.values()].filter(({ role }) => role === 'replica').length
   return {
     clusterId: state?.clusterId ?? null,
@@ -41,12 +42,13 @@ export function describe(cluster: Cluster, { minCopies, wanted }: Record<string,
     master: state?.master ?? null,
     inSync: [...named].sort(),
     minCopies,
-    commitIndex,
+    // What every in-sync worker has; about a second old, as the figures in ZooKeeper are.
+    commitIndex: applied.length === 0 ? 0 : Math.min(...applied),
     workers: [...workers].map(([id, node]) => ({
       ...{ id, pid: node.pid, host: node.host, role: node.role, term: node.term },
       inSync: named.has(id),
       index: node.figures.applied,
-      lag: Math.max(0, commitIndex - node.figures.applied),
+      lag: Math.max(0, end - node.figures.applied),
       readsPerS: node.figures.readsPerS,
       cpuPercent: node.figures.cpuPercent,
       memoryMiB: node.figures.memoryMiB,
@@ -58,10 +60,4 @@ export function describe(cluster: Cluster, { minCopies, wanted }: Record<string,
     supervisor,
     orchestrators: [...orchestrators].map(([id, { http, pid }]) => ({ id, http, pid }))
   }
-}
-
-/** What every in-sync worker has; about a second old, as the figures in ZooKeeper are. */
-function commitIndexOf({ state, workers }: Cluster): number {
-  const applied = (state?.inSync ?? []).flatMap(id => workers.get(id)?.figures.applied ?? [])
-  return applied.length === 0 ? 0 : Math.min(...applied)
 }

@@ -1,0 +1,247 @@
+/**
+ * The routes with a dispatch that says what it was asked: what comes in over HTTP,
+ * what goes to the lanes, and how answers go back.
+ */
+import { Registry } from 'prom-client'
+import t, { type Test } from 'tap'
+import { openLog } from '../../platform/log.ts'
+import type { WorkerNode } from '../../platform/wire/znodes.ts'
+import { openAdmission } from '../admission/admission.ts'
+import { openParser } from '../admission/parser.ts'
+import { type Cluster, type ClusterView, NOTHING_KNOWN } from '../cluster-view.ts'
+import { loadOrchestratorConfig } from '../config.ts'
+import type { Dispatch } from '../lanes/dispatch.ts'
+import type { Runtime } from '../runtimes/runtime.ts'
+import { missingOf, openServer } from '../server.ts'
+
+const admission = openAdmission(await openParser())
+const REQUIRED = {
+  CONVOY_AMQP_URL: 'amqp://x',
+  CONVOY_ZOOKEEPER: 'x:1',
+  CONVOY_ZOOKEEPER_AUTH: 'a:b',
+  CONVOY_WORKERS_DIR: '/nowhere'
+}
+
+const node = (pid: number, role: WorkerNode['role']): WorkerNode => ({
+  ...{ pid, role, host: 'h', container: null, term: 3, last: { index: 9, term: 3 }, clone: null },
+  ...{ reachesAmqp: true, trouble: null, diverged: false, needsFrom: null, since: 's' },
+  verified: { index: 7, differing: role === 'replica' && pid === 4330 ? ['t'] : [] },
+  figures: { applied: pid === 4330 ? 7 : 9, readsPerS: 1, cpuPercent: 2, memoryMiB: 3 }
+})
+
+const CLUSTER: Cluster = {
+  ...NOTHING_KNOWN,
+  known: true,
+  state: { clusterId: 'c', term: 3, master: 'm', inSync: ['m', 'r', 's'] },
+  workers: new Map([
+    ['m', node(9000, 'master')],
+    ['s', node(4330, 'replica')],
+    ['r', node(1000, 'replica')],
+    ['j', node(9999, 'joining')]
+  ])
+}
+
+async function server(t: Test, { cluster = CLUSTER, env = {}, status = 200, body = '{}' } = {}) {
+  const asked: unknown[] = []
+  const killed: string[] = []
+  const answer = async (...args: unknown[]) => {
+    asked.push(args)
+    return { status, body: Buffer.from(body) }
+  }
+  const app = await openServer({
+    config: loadOrchestratorConfig({ ...REQUIRED, ...env }),
+    log: openLog({ service: 'test', level: 'silent' }),
+    metrics: new Registry(),
+    admission,
+    dispatch: { write: answer, read: answer, up: true } as unknown as Dispatch,
+    view: {
+      now: cluster,
+      on: () => ({ [Symbol.dispose]: () => {} }),
+      until: async () => cluster
+    } as unknown as ClusterView,
+    runtime: {
+      kill: async (workerId: string) => {
+        killed.push(workerId)
+        return cluster.workers.get(workerId)?.pid ?? null
+      }
+    } as unknown as Runtime,
+    connected: () => true
+  })
+  t.teardown(() => app.close())
+  const call = async (
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    url: string,
+    payload?: object,
+    headers = {}
+  ) => {
+    const reply = await app.inject({
+      method,
+      url: `/api/v1/${url}`,
+      headers,
+      ...(payload && { payload })
+    })
+    return { status: reply.statusCode, body: reply.body, headers: reply.headers }
+  }
+  return { call, asked, killed, app }
+}
+
+const INSERT = { statements: [{ sql: 'insert into t values ($1)', params: [1], expectRows: 1 }] }
+const codeOf = ({ status, body }: { status: number; body: string }) => [
+  status,
+  JSON.parse(body).code
+]
+
+t.test('a write goes out as admitted, and the answer comes back byte for byte', async t => {
+  const { call, asked } = await server(t, { body: '{"index": 1 , "rows":[1.0]}' })
+  const reply = await call('POST', 'db/write', INSERT, { 'idempotency-key': 'key~1' })
+  t.strictSame([reply.status, reply.body], [200, '{"index": 1 , "rows":[1.0]}'])
+  t.equal(reply.headers['content-type'], 'application/json; charset=utf-8')
+  const statements = JSON.stringify(
+    [{ ...INSERT.statements[0], kind: 'dml' }].map(({ sql, params, kind, expectRows }) => ({
+      sql,
+      params,
+      kind,
+      expectRows
+    }))
+  )
+  const { commandHash } = admission.write(INSERT.statements)
+  t.strictSame(asked, [[{ statements, commandHash, requestId: 'key~1', mayRepeat: true }, 10_000]])
+})
+
+t.test('without a key the id is new, and no other copy can exist', async t => {
+  const { call, asked } = await server(t)
+  await call('POST', 'db/write', INSERT)
+  await call('POST', 'db/write', INSERT)
+  const [one, two] = asked.map(args => (args as [{ requestId: string; mayRepeat: boolean }])[0])
+  t.strictSame([one?.mayRepeat, two?.mayRepeat], [false, false])
+  t.not(one?.requestId, two?.requestId)
+})
+
+t.test('errors that a worker decided pass through; 503 says when to come again', async t => {
+  const refused = await server(t, { status: 409, body: '{"code":"CONVOY_CONSTRAINT"}' })
+  t.strictSame(codeOf(await refused.call('POST', 'db/write', INSERT)), [409, 'CONVOY_CONSTRAINT'])
+  const full = await server(t, { status: 503, body: '{"code":"CONVOY_OVERLOADED"}' })
+  t.equal((await full.call('POST', 'db/write', INSERT)).headers['retry-after'], '1')
+})
+
+t.test('reads go to the lane of their consistency', async t => {
+  const { call, asked } = await server(t)
+  await call('POST', 'db/read', { sql: 'select 1' })
+  await call('POST', 'db/read', { sql: 'select $1', params: ['x'], consistency: 'strong' })
+  await call('POST', 'db/read', { sql: 'select 1', consistency: 'session', minIndex: 4 })
+  await call('GET', 'db/write/key~1')
+  t.strictSame(asked, [
+    ['readQ', { sql: 'select 1', params: [] }, 10_000],
+    ['strongQ', { sql: 'select $1', params: ['x'] }, 10_000],
+    ['readQ', { sql: 'select 1', params: [], minIndex: 4 }, 10_000],
+    ['strongQ', { outcomeOf: 'key~1' }, 10_000]
+  ])
+})
+
+t.test('bad input is told as such, and reaches no lane', async t => {
+  const { call, asked } = await server(t)
+  const write = (statements: unknown, headers = {}) =>
+    call('POST', 'db/write', { statements }, headers)
+  const many = Array.from({ length: 1_001 }, () => ({ sql: 'select 1' }))
+  const params = Array.from({ length: 65_536 }, () => 1)
+  const replies = [
+    await write([]),
+    await write('x'),
+    await write([{ sql: 7 }]),
+    await write([{ sql: 'select 1', params: 'x' }]),
+    await write([{ sql: 'select 1', expectRows: -1 }]),
+    await write([{ sql: 'select 1', expected: 1 }]),
+    await write(many),
+    await write([{ sql: 'select 1', params }]),
+    await write(INSERT.statements, { 'idempotency-key': 'two words' }),
+    await write(INSERT.statements, { 'idempotency-key': 'x'.repeat(301) }),
+    await write(INSERT.statements, { 'idempotency-key': '' }),
+    await call('POST', 'db/read', {}),
+    await call('POST', 'db/read', { sql: 'select 1', consistency: 'eventual' }),
+    await call('POST', 'db/read', { sql: 'select 1', consistency: 'session' }),
+    await call('POST', 'db/read', { sql: 'select 1', minIndex: -1 })
+  ]
+  for (const reply of replies) t.strictSame(codeOf(reply), [400, 'CONVOY_INVALID_REQUEST'])
+  t.strictSame(codeOf(await write([{ sql: 'COMMIT' }])), [400, 'CONVOY_SQL_NOT_ALLOWED'])
+  t.strictSame(codeOf(await call('POST', 'db/read', { sql: 'delete from t' })), [
+    400,
+    'CONVOY_SQL_NOT_ALLOWED'
+  ])
+  t.strictSame(codeOf(await call('DELETE', 'db/read')), [405, 'CONVOY_METHOD_NOT_ALLOWED'])
+  t.strictSame(asked, [])
+})
+
+t.test('db/clear is a write of its own kind, with or without a body', async t => {
+  const { call, asked } = await server(t, { body: '{"index":1}' })
+  t.strictSame((await call('POST', 'db/clear')).body, '{}')
+  const empty = await call('POST', 'db/clear', undefined, { 'content-type': 'application/json' })
+  t.strictSame([empty.status, empty.body], [200, '{}'])
+  t.match(asked[0], [{ statements: '[{"sql":"","params":[],"kind":"clear"}]' }])
+})
+
+t.test('with a token configured, database and admin calls need it', async t => {
+  const { call } = await server(t, { env: { CONVOY_TOKEN: 'secret' } })
+  const guarded = [
+    await call('POST', 'db/read', { sql: 'select 1' }),
+    await call('POST', 'db/clear'),
+    await call('POST', 'crash/master'),
+    await call('PUT', 'cluster/replicas', { count: 3 }),
+    await call('POST', 'cluster/verify'),
+    await call('POST', 'db/write', INSERT, { authorization: 'Bearer wrong' })
+  ]
+  for (const reply of guarded) t.strictSame(codeOf(reply), [401, 'CONVOY_UNAUTHORIZED'])
+  const right = { authorization: 'Bearer secret' }
+  t.equal((await call('POST', 'db/write', INSERT, right)).status, 200)
+  t.equal((await call('GET', 'worker/list')).status, 200)
+})
+
+t.test('workers are listed by pid, and crashed as asked', async t => {
+  const { call, killed } = await server(t)
+  t.equal((await call('GET', 'worker/list')).body, '[1000,4330,9000,9999]')
+  t.equal((await call('POST', 'crash/slave')).body, '["4330"]')
+  t.equal((await call('POST', 'crash/master')).body, '["9000"]')
+  t.strictSame(killed, ['s', 'm'])
+  const empty = await server(t, { cluster: NOTHING_KNOWN })
+  t.strictSame(codeOf(await empty.call('POST', 'crash/slave')), [409, 'CONVOY_NO_SUCH_WORKER'])
+  t.strictSame(codeOf(await empty.call('POST', 'crash/master')), [409, 'CONVOY_NO_SUCH_WORKER'])
+})
+
+t.test('the cluster tells who leads, who counts, and how far each is', async t => {
+  const { call } = await server(t)
+  const cluster = JSON.parse((await call('GET', 'cluster')).body)
+  t.match(cluster, { term: 3, master: 'm', inSync: ['m', 'r', 's'], commitIndex: 7 })
+  t.strictSame(
+    cluster.workers.map((one: { id: string; lag: number }) => [one.id, one.lag]),
+    [
+      ['m', 0],
+      ['s', 2],
+      ['r', 0],
+      ['j', 0]
+    ]
+  )
+  t.strictSame(cluster.replicas, { wanted: 2, actual: 2 })
+  t.strictSame(codeOf(await call('PUT', 'cluster/policy', {})), [501, 'CONVOY_NOT_IMPLEMENTED'])
+})
+
+t.test('verify tells which workers differ from the master', async t => {
+  const sums = [{ table: 't', rows: '2', sum: 'x' }]
+  const body = JSON.stringify({ index: 7, results: [{ rowCount: 1, rows: sums }] })
+  const { call } = await server(t, { body })
+  const verified = JSON.parse((await call('POST', 'cluster/verify')).body)
+  t.strictSame(verified, {
+    index: 7,
+    tables: sums,
+    workers: [
+      { id: 'm', pid: 9000, equal: true, differing: [] },
+      { id: 'r', pid: 1000, equal: true, differing: [] },
+      { id: 's', pid: 4330, equal: false, differing: ['t'] }
+    ]
+  })
+})
+
+t.test('ready needs a master and enough copies', async t => {
+  t.strictSame(missingOf(CLUSTER, 2), [])
+  t.strictSame(missingOf(NOTHING_KNOWN, 2), ['a master', 'in-sync workers: 0 of at least 2'])
+  const { app } = await server(t, { cluster: NOTHING_KNOWN })
+  t.equal((await app.inject('/readyz')).statusCode, 503)
+})

@@ -1,0 +1,129 @@
+/**
+ * The process runtime with real processes: a stand-in that shows the same signs of
+ * life as a worker (pid file, identity, socket), and does nothing else.
+ */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { openLog } from '../../platform/log.ts'
+import { startTimeOf } from './proc.ts'
+import { ProcessRuntime } from './process.ts'
+import type { Death, Runtime } from './runtime.ts'
+
+const log = openLog({ service: 'test', level: 'silent' })
+
+const STAND_IN = `
+  import { readFileSync, writeFileSync, rmSync } from 'node:fs'
+  import { createServer } from 'node:net'
+  import { basename, join } from 'node:path'
+  const dir = process.env.CONVOY_WORKER_DIR
+  const stat = readFileSync('/proc/self/stat', 'utf8')
+  const life = {
+    pid: process.pid,
+    startTime: stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19],
+    workerId: 'id-' + basename(dir)
+  }
+  console.log('started', process.env.CONVOY_TOLD)
+  if (process.env.CONVOY_STUBBORN) process.on('SIGTERM', () => {})
+  rmSync(join(dir, 'alive.sock'), { force: true })
+  createServer(socket => socket.on('error', () => {}).write(JSON.stringify(life) + '\\n'))
+    .listen(join(dir, 'alive.sock'), () => {
+      writeFileSync(join(dir, 'worker.json'), JSON.stringify(life))
+      writeFileSync(join(dir, 'worker.pid'), JSON.stringify(life))
+    })
+`
+
+function openRuntime(t: Test, { dir = '', env = {} } = {}) {
+  const root = dir === '' ? mkdtempSync(join(tmpdir(), 'convoy-runtime-')) : dir
+  const main = join(root, 'stand-in.mjs')
+  writeFileSync(main, STAND_IN)
+  const environment = { CONVOY_TOLD: 'hello', ...env }
+  const runtime = new ProcessRuntime({ dir: root, environment, log, main })
+  const deaths: Death[] = []
+  runtime.onDeath(death => deaths.push(death))
+  t.teardown(async () => {
+    for (const { name } of await runtime.list()) await runtime.discard(name)
+    await runtime[Symbol.asyncDispose]()
+    rmSync(root, { recursive: true, force: true })
+  })
+  return { runtime, deaths, root }
+}
+
+async function until(is: () => unknown, what: string): Promise<void> {
+  const endMs = performance.now() + 10_000
+  while (!(await is())) {
+    if (performance.now() > endMs) throw new Error(`waited too long for ${what}`)
+    await new Promise(resolve => setTimeout(resolve, 10))
+  }
+}
+
+/** A worker that shows its id, and its pid. */
+async function startOne(
+  runtime: Runtime
+): Promise<{ name: string; workerId: string; pid: number }> {
+  const name = await runtime.create()
+  const workerId = `id-${name}`
+  const place = async () => (await runtime.list()).find(one => one.name === name)
+  await until(async () => (await place())?.workerId === workerId, 'the worker to show its id')
+  return { name, workerId, pid: (await place())?.pid ?? 0 }
+}
+
+t.test('a worker runs in a folder of its own, with the settings and a log there', async t => {
+  const { runtime, root } = openRuntime(t)
+  const { name, pid } = await startOne(runtime)
+  t.match(name, /^[0-9a-f]{8}$/)
+  t.ok(startTimeOf(pid))
+  t.match(readFileSync(join(root, name, 'worker.log'), 'utf8'), /started hello/)
+  await runtime.start(name)
+  t.equal((await runtime.list())[0]?.pid, pid, 'one that runs is not started a second time')
+})
+
+t.test('the death of a child is told once, and its folder can be used again', async t => {
+  const { runtime, deaths } = openRuntime(t)
+  const { name, workerId, pid } = await startOne(runtime)
+  t.equal(await runtime.kill(workerId), pid)
+  await until(() => deaths.length > 0, 'the death')
+  await runtime.attend()
+  t.strictSame(deaths, [{ name, workerId, pid }])
+  t.strictSame(await runtime.list(), [{ name, workerId, pid: null }])
+  t.equal(await runtime.kill(workerId), null)
+  await runtime.start(name)
+  t.not((await runtime.list())[0]?.pid, pid)
+})
+
+t.test('a worker that another orchestrator started is adopted, and its death told', async t => {
+  const first = openRuntime(t)
+  const { name, workerId, pid } = await startOne(first.runtime)
+  const second = openRuntime(t, { dir: first.root })
+  await second.runtime.attend()
+  await second.runtime.attend()
+  process.kill(pid, 'SIGKILL')
+  await until(() => second.deaths.length > 0, 'the death')
+  t.strictSame(second.deaths, [{ name, workerId, pid }])
+})
+
+t.test('a pid file of a process that is no more means nothing', async t => {
+  const { runtime, root } = openRuntime(t)
+  const { name, workerId } = await startOne(runtime)
+  await runtime.kill(workerId)
+  const other = { pid: process.pid, startTime: '1' }
+  await until(async () => (await runtime.list())[0]?.pid === null, 'the end')
+  writeFileSync(join(root, name, 'worker.pid'), JSON.stringify(other))
+  t.equal((await runtime.list())[0]?.pid, null)
+  t.equal(await runtime.kill(workerId), null)
+})
+
+t.test('a discarded place is gone, with what ran there', async t => {
+  const { runtime, root } = openRuntime(t)
+  const { name, pid } = await startOne(runtime)
+  await runtime.discard(name)
+  t.strictSame([existsSync(join(root, name)), startTimeOf(pid)], [false, undefined])
+})
+
+t.test('stopping ends all, the stubborn ones too', async t => {
+  const { runtime } = openRuntime(t, { env: { CONVOY_STUBBORN: 'true' } })
+  const workers = [await startOne(runtime), await startOne(runtime)]
+  await runtime.stop({ last: workers[0]?.workerId ?? null, graceMs: 200 })
+  await until(() => workers.every(({ pid }) => startTimeOf(pid) === undefined), 'both to end')
+})
