@@ -27,7 +27,7 @@ export interface Catalog {
 }
 
 const COLUMNS = `
-  select c.relname, c.relispartition, a.attname, pg_catalog.format_type(a.atttypid, null),
+  select c.relname, c.relispartition, a.attname, pg_catalog.format_type(a.atttypid, -1),
     a.attgenerated <> '', coalesce(array_position(p.conkey, a.attnum), 0)
   from pg_catalog.pg_class c
   join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped

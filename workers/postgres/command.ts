@@ -96,7 +96,10 @@ function partOf(statement: Statement, { session, catalog, bounds }: CommandConte
     return { rows, steps: sql === undefined ? [] : [{ sql: VERIFY_TIMEOUT }, { sql, sink: rows }] }
   }
   const values = statement.params.map(paramText)
-  return { rows, steps: [session.statements.step(statement.sql, values, rows)] }
+  return {
+    rows,
+    steps: [{ ...session.statements.step(statement.sql, values, rows), isUsers: true }]
+  }
 }
 
 /** Tables of the services' migrations keep what they know: their names begin with `convoy_`. */

@@ -28,6 +28,8 @@ export interface Step {
   readonly sql: string
   readonly values?: readonly (string | null)[]
   readonly sink?: Sink
+  /** A user's: it may be a COPY, which would take what follows for its data. */
+  readonly isUsers?: boolean
 }
 
 export interface SqlError {
@@ -64,6 +66,7 @@ interface Wire {
   bind(message: { statement: string; values: readonly (string | null)[] }): void
   describe(message: { type: 'P' }): void
   execute(message: object): void
+  sendCopyFail(reason: string): void
   close(message: { type: 'S'; name: string }): void
   sync(): void
 }
@@ -117,7 +120,7 @@ class Exchange extends pg.Query {
     this.#tags.push('')
   }
 
-  /** The step behind it, or the Sync, ends a COPY FROM STDIN with an error. */
+  /** What ends the COPY with an error is on its way already: see sendStep. */
   handleCopyInResponse(): void {}
 
   handleError(error: Error): void {
@@ -138,6 +141,8 @@ function sendStep(wire: Wire, step: Step): void {
   wire.bind({ statement: step.name ?? '', values: step.values ?? [] })
   if (step.sink !== undefined) wire.describe({ type: 'P' })
   wire.execute({})
+  // Ignored where nothing is being copied.
+  if (step.isUsers) wire.sendCopyFail('COPY is not allowed')
 }
 
 function sqlError(error: pg.DatabaseError): SqlError {

@@ -156,7 +156,8 @@ class Reader implements AsyncDisposable {
       this.isSpent = true
       void this.#connection.cancel()
     })
-    const step = this.#statements.step(read.sql, read.params.map(paramText), rows)
+    const values = read.params.map(paramText)
+    const step = { ...this.#statements.step(read.sql, values, rows), isUsers: true }
     return { rows, step, outcome: this.#connection.run([step]) }
   }
 

@@ -9,7 +9,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
-import type { Statement, WriteCommand } from '../../platform/wire/requests.ts'
+import type { ReadCommand, Statement, WriteCommand } from '../../platform/wire/requests.ts'
+import type { Entry } from '../entry.ts'
 import type { Executed, Store } from '../store.ts'
 import type { Limits } from './limits.ts'
 import { initDatabase, type PostgresServer, startPostgres } from './server.ts'
@@ -95,3 +96,58 @@ export function entryOf(executed: Executed | undefined) {
   if (executed?.kind !== 'entry') throw new Error(`no entry: ${JSON.stringify(executed)}`)
   return executed.entry
 }
+
+export interface Pair {
+  readonly master: TestWorker
+  readonly replica: TestWorker
+  /** Executes a batch on the master and applies its entries on the replica. */
+  run(...batch: readonly WriteCommand[]): Promise<Entry[]>
+  /** Names of the tables that differ between the two. */
+  differing(): Promise<readonly string[]>
+}
+
+/** A master of term 1 and a replica that has what the master has. */
+export async function startPair(t: Test, limits: Partial<Limits> = {}): Promise<Pair> {
+  const [master, replica] = await Promise.all([startWorker(t, limits), startWorker(t, limits)])
+  await replica.store.apply([await master.store.beginTerm(1)], 1)
+  const run = async (...batch: readonly WriteCommand[]) => {
+    const entries = (await master.store.execute(batch, 1)).map(entryOf)
+    await replica.store.apply(entries, 1)
+    return entries
+  }
+  const differing = async () => {
+    const [entry] = await run(command([{ kind: 'verify' }]))
+    const { verified } = replica.store
+    if (entry === undefined || verified?.index !== entry.index) throw new Error('nothing verified')
+    return verified.differing
+  }
+  return { master, replica, run, differing }
+}
+
+export interface ReadBody {
+  readonly index: number
+  readonly workerId: string
+  readonly fields: readonly { name: string; type: string }[]
+  readonly rows: readonly Record<string, unknown>[]
+}
+
+/** One read's status and body. */
+export async function readOf(
+  store: Store,
+  sql: string,
+  params: ReadCommand['params'] = []
+): Promise<{ status: number; body: ReadBody & { code?: string; sqlstate?: string } }> {
+  const [came] = await store.read([{ readId: 'r', sql, params, ttlMs: 10_000 }])
+  if (came === undefined) throw new Error('no answer')
+  return { status: came.answer.status, body: JSON.parse(came.answer.body) }
+}
+
+export async function rowsOf(store: Store, sql: string): Promise<readonly unknown[]> {
+  const { status, body } = await readOf(store, sql)
+  if (status !== 200) throw new Error(JSON.stringify(body))
+  return body.rows
+}
+
+/** The parsed result of an entry: results of statements, or the error body. */
+// biome-ignore lint/suspicious/noExplicitAny: tests look at single fields of many shapes
+export const resultOf = (entry: Entry | undefined): any => JSON.parse(entry?.result ?? 'null')
