@@ -65,12 +65,20 @@ log.info({ workerId, from, last: store.last, term: store.memory.term }, 'worker 
 
 const lost = postgres.exited.then(exit => ({ failed: new Error(`PostgreSQL ended: ${exit.code}`) }))
 const end = await Promise.race([loop.ended, lost])
-if ('failed' in end) {
-  log.fatal({ err: end.failed }, 'worker ends: its database is lost')
-  process.exit(1)
+// In an orderly stop PostgreSQL ends as well; that is no loss, and the stop exits by itself.
+if (!opened.disposed) await leave(end)
+
+async function leave(why: typeof end): Promise<void> {
+  if ('failed' in why) {
+    log.fatal({ err: why.failed }, 'worker ends: its database is lost')
+    process.exit(1)
+  }
+  log.warn(
+    { why: why.startOver },
+    'worker begins as a new one: its data is not that of the cluster'
+  )
+  await opened.disposeAsync()
+  if (why.startOver !== 'pruned') await home.markCopyFromMaster()
+  await home.forget()
+  process.exit(0)
 }
-log.warn({ why: end.startOver }, 'worker begins as a new one: its data is not the cluster’s')
-await opened.disposeAsync()
-if (end.startOver !== 'pruned') await home.markCopyFromMaster()
-await home.forget()
-process.exit(0)
