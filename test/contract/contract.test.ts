@@ -5,7 +5,7 @@
 import t from 'tap'
 import { startConvoy } from '../environment.ts'
 import type { Convoy } from './convoy.ts'
-import { deletionContract } from './deletion.ts'
+import { deletionContract, deletionFaults } from './deletion.ts'
 import { idempotencyContract } from './idempotency.ts'
 import { ridesContract } from './rides.ts'
 import { serviceContract } from './service.ts'
@@ -25,5 +25,8 @@ const convoy: Convoy = {
 await t.test('users', t => usersContract(t, convoy))
 await t.test('rides', t => ridesContract(t, convoy))
 await t.test('deletion of users', t => deletionContract(t, convoy))
+await t.test('deletion of users while services die', t =>
+  deletionFaults(t, convoy, name => system.kill(name, 'SIGKILL'))
+)
 await t.test('Idempotency-Key', t => idempotencyContract(t, convoy))
 await t.test('each service', t => serviceContract(t, convoy))

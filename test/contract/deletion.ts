@@ -1,5 +1,6 @@
 /** What API.md section 1 says about the deletion of a user who has rides. */
 import type { Test } from 'tap'
+import { until } from '../system/wait.ts'
 import { type Convoy, call, newRide, newUser, PASSWORD } from './convoy.ts'
 
 export async function deletionContract(t: Test, convoy: Convoy): Promise<void> {
@@ -42,5 +43,39 @@ export async function deletionContract(t: Test, convoy: Convoy): Promise<void> {
     const path = `source=${way.source}&destination=${way.destination}`
     const left = (await call(`GET ${lb}/api/v1/rides?${path}`)).body as { username: string }[]
     t.notOk((left ?? []).some(ride => ride.username === username))
+  })
+}
+
+/** @param kill as an accident would; the process is started again */
+export async function deletionFaults(
+  t: Test,
+  convoy: Convoy,
+  kill: (name: 'users-api' | 'rides-api') => void
+): Promise<void> {
+  const { lb } = convoy
+  const untilGone = (rideId: number) =>
+    until('the ride to be gone', { withinMs: 20_000 }, async () => {
+      const { status } = await call(`GET ${lb}/api/v1/rides/${rideId}`)
+      return status === 204 ? true : undefined
+    })
+
+  await t.test(
+    'a deletion while rides-api is dead is answered, and done when it is back',
+    async t => {
+      const username = await newUser(convoy)
+      const rideId = await newRide(convoy, { created_by: username })
+      kill('rides-api')
+      t.equal((await call(`DELETE ${lb}/api/v1/users/${username}`)).status, 200)
+      t.ok(await untilGone(rideId))
+    }
+  )
+
+  await t.test('a deletion during which users-api dies is answered, and done', async t => {
+    const username = await newUser(convoy)
+    const rideId = await newRide(convoy, { created_by: username })
+    const deleted = call(`DELETE ${lb}/api/v1/users/${username}`)
+    kill('users-api')
+    t.equal((await deleted).status, 200)
+    t.ok(await untilGone(rideId))
   })
 }
