@@ -1,0 +1,15 @@
+/**
+ * Settings of the baseline server.
+ */
+import Type from 'typebox'
+import { HTTP, loadConfig } from '../../platform/config.ts'
+
+const BASELINE = {
+  ...HTTP,
+  /** Where its PostgreSQL lies. */
+  BASELINE_DIR: Type.String({ minLength: 1 }),
+  BASELINE_POSTGRES_BIN: Type.String({ minLength: 1 }),
+  BASELINE_POSTGRES_USER: Type.String({ default: 'postgres' })
+}
+
+export const loadBaselineConfig = () => loadConfig(BASELINE)

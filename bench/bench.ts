@@ -1,0 +1,149 @@
+/**
+ * `npm run bench`: compares Convoy with the same routes on one PostgreSQL, all in one
+ * run on this machine. Starts what it needs, and leaves nothing but its report.
+ */
+import { join } from 'node:path'
+import yargs from 'yargs'
+import { hideBin } from 'yargs/helpers'
+import { openBaseline } from './contestants/baseline.ts'
+import type { Contestant } from './contestants/contestant.ts'
+import { openConvoy } from './contestants/convoy.ts'
+import { randomOf } from './load/random.ts'
+import { type Measurement, measure, type Run } from './measure.ts'
+import { profileAll } from './profile/profile.ts'
+import { reportOf, writeReport } from './report/report.ts'
+import { printTable } from './report/table.ts'
+import { cellsOf, type Plan, runsOf, warmUpOf } from './rounds.ts'
+import { checkSameAnswers, fill, WORKLOADS } from './workloads.ts'
+
+const RESULTS = join(import.meta.dirname, 'results')
+const CONNECTIONS = [1, 10, 64]
+const REFERENCE = 'baseline'
+/** npm, the shell and the terminal may each deliver the same Ctrl-C. */
+const SAME_SIGNAL_MS = 1_000
+
+const options = await yargs(hideBin(process.argv))
+  .scriptName('npm run bench --')
+  .usage(
+    '$0 [options]\n\nCompares Convoy with fastify and pg on one PostgreSQL, in about 5 minutes.'
+  )
+  .option('quick', { type: 'boolean', default: false, describe: 'about 1 minute, less exact' })
+  .option('profile', {
+    type: 'boolean',
+    default: false,
+    describe: 'shows instead where the time goes, at 64 connections'
+  })
+  .option('workload', {
+    type: 'array',
+    choices: WORKLOADS.map(({ name }) => name),
+    describe: 'only these'
+  })
+  .option('rounds', { type: 'number', describe: 'of all measurements; 3 unless told' })
+  .option('seconds', {
+    type: 'number',
+    describe: 'for each measurement; 3 unless told, with --quick 0.5'
+  })
+  .option('replicas', { type: 'number', default: 2, describe: 'of Convoy, beside the master' })
+  .option('name', { type: 'string', default: 'latest', describe: 'of the files of the report' })
+  .example('$0', 'the figures of the README')
+  .example('$0 --profile --workload write', 'CPU per process, and the costliest functions')
+  .epilogue('The report is written to bench/results/: JSON with every round, and SVG plots.')
+  .check(({ rounds = 1, seconds = 1, replicas }) => {
+    const whole = [rounds, replicas].every(number => Number.isInteger(number) && number > 0)
+    return (whole && seconds > 0) || 'rounds, seconds and replicas are above 0'
+  })
+  .strict()
+  .parse()
+
+const startedAtMs = performance.now()
+const stopRequest = stopOnSignal()
+try {
+  await run(stopRequest.signal)
+  process.exit(0)
+} catch (err) {
+  if (!stopRequest.signal.aborted) console.error(err)
+  process.exit(1)
+}
+
+async function run(stopped: AbortSignal): Promise<void> {
+  await using opened = new AsyncDisposableStack()
+  const plan = planOf(await openAll(opened, stopped))
+  stopped.throwIfAborted()
+  say('filling the tables')
+  await Promise.all(plan.contestants.map(fill))
+  await checkSameAnswers(plan.contestants, randomOf(1))
+  say('warming up')
+  const warmUpS = options.quick ? 0.5 : 2
+  for (const one of warmUpOf(plan, warmUpS)) await measure(one, stopped)
+  if (options.profile) await profileAll({ dir: join(RESULTS, 'profiles'), plan, stopped })
+  else report(plan, await measureAll(plan, stopped))
+}
+
+async function openAll(opened: AsyncDisposableStack, stopped: AbortSignal): Promise<Contestant[]> {
+  say('starting')
+  const contestants: Contestant[] = []
+  for (const open of [
+    () => openBaseline(say),
+    () => openConvoy({ replicas: options.replicas, say })
+  ]) {
+    stopped.throwIfAborted()
+    contestants.push(opened.use(await open()))
+  }
+  opened.defer(() => say('stopping'))
+  return contestants
+}
+
+function planOf(contestants: Contestant[]): Plan {
+  const { workload, quick, profile } = options
+  return {
+    contestants,
+    workloads: WORKLOADS.filter(({ name }) => workload?.includes(name) ?? true),
+    connections: CONNECTIONS,
+    rounds: options.rounds ?? 3,
+    seconds: options.seconds ?? (quick && !profile ? 0.5 : 3)
+  }
+}
+
+async function measureAll(plan: Plan, stopped: AbortSignal): Promise<[Run, Measurement][]> {
+  const measured: [Run, Measurement][] = []
+  for (const one of runsOf(plan)) {
+    const measurement = await measure(one, stopped)
+    measured.push([one, measurement])
+    const { workload, connections, contestant } = one
+    const { perS, p50Ms, failed } = measurement
+    const what = `${workload.name}, ${connections} connections, ${contestant.name}`
+    const wrong = failed > 0 ? `, ${failed} FAILED` : ''
+    say(`${what}: ${Math.round(perS)}/s, p50 ${p50Ms.toFixed(2)} ms${wrong}`)
+  }
+  return measured
+}
+
+function report(plan: Plan, measured: [Run, Measurement][]): void {
+  const settings = { quick: options.quick, replicas: options.replicas }
+  const cells = cellsOf(measured)
+  const written = reportOf(plan, { cells, reference: REFERENCE, settings })
+  printTable(written)
+  for (const path of writeReport(written, { dir: RESULTS, name: options.name })) say(path)
+}
+
+function stopOnSignal(): AbortController {
+  const request = new AbortController()
+  let askedAtMs = 0
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      if (!request.signal.aborted) {
+        askedAtMs = performance.now()
+        say(`${name}: stopping`)
+        request.abort(new Error(`stopped by ${name}`))
+      } else if (performance.now() - askedAtMs > SAME_SIGNAL_MS) {
+        process.exit(1) // Whoever repeats it means it; the kernel ends the children.
+      }
+    })
+  }
+  return request
+}
+
+function say(line: string): void {
+  const seconds = ((performance.now() - startedAtMs) / 1_000).toFixed(1)
+  console.log(`${seconds.padStart(6)} s  ${line}`)
+}

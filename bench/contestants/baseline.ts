@@ -1,0 +1,58 @@
+/** fastify and pg on one PostgreSQL, as a process of its own. */
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { findSoftware, SYSTEM_PATH } from '../../cli/machine/software.ts'
+import { Ports } from '../../cli/processes/ports.ts'
+import { WatchedProcess } from '../../cli/processes/watched.ts'
+import type { Contestant } from './contestant.ts'
+
+const READY_MS = 60_000
+const GRACE_MS = 6_000
+const MAIN = fileURLToPath(new URL('../baseline/main.ts', import.meta.url))
+
+export async function openBaseline(say: (line: string) => void): Promise<Contestant> {
+  await using opened = new AsyncDisposableStack()
+  const { software } = findSoftware()
+  if (software === undefined) throw new Error('PostgreSQL is missing: run `npm test` first')
+  const root = mkdtempSync(join(tmpdir(), 'convoy-baseline-'))
+  opened.defer(() => rmSync(root, { recursive: true, force: true }))
+  chmodSync(root, 0o711) // PostgreSQL's own account passes through.
+  const port = await opened.use(new Ports()).take()
+  const url = `http://127.0.0.1:${port}`
+  const server = new WatchedProcess(
+    {
+      name: 'baseline',
+      command: process.execPath,
+      args: [MAIN],
+      env: {
+        PATH: SYSTEM_PATH,
+        LANG: 'C.UTF-8',
+        CONVOY_HTTP_PORT: String(port),
+        BASELINE_DIR: join(root, 'database'),
+        BASELINE_POSTGRES_BIN: software.postgresBin
+      },
+      deathSignal: 'TERM',
+      graceMs: GRACE_MS,
+      ready: () => isReady(`${url}/readyz`)
+    },
+    { logsDir: join(root, 'logs'), pidsDir: join(root, 'pids'), cwd: root, say }
+  )
+  opened.defer(() => server.stop())
+  await server.untilReady(READY_MS)
+  const owned = opened.move()
+  return {
+    name: 'baseline',
+    title: 'fastify and pg on one PostgreSQL',
+    doors: { database: url, rides: url },
+    processes: async () => new Map(server.pid === undefined ? [] : [['baseline', server.pid]]),
+    [Symbol.asyncDispose]: () => owned.disposeAsync()
+  }
+}
+
+const isReady = (url: string): Promise<boolean> =>
+  fetch(url, { signal: AbortSignal.timeout(1_000) }).then(
+    ({ ok }) => ok,
+    () => false
+  )

@@ -1,0 +1,69 @@
+/**
+ * CPU time of a contestant's processes, from /proc. PostgreSQL's processes count
+ * apart from the process that started them.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** Process ids by what they do. */
+export type Processes = ReadonlyMap<string, number>
+
+/** USER_HZ, which Linux has fixed at 100 for programs to see. */
+const TICK_MS = 10
+
+/** Milliseconds of CPU that each has used so far, with the processes below it. */
+export function cpuTimes(processes: Processes): Map<string, number> {
+  const owners = new Map([...processes].map(([name, pid]) => [pid, name]))
+  const all = readProcesses()
+  const times = new Map<string, number>()
+  for (const one of all.values()) {
+    const name = ownerOf(one, { all, owners })
+    if (name !== undefined) times.set(name, (times.get(name) ?? 0) + one.cpuMs)
+  }
+  return times
+}
+
+interface Process {
+  readonly pid: number
+  readonly parent: number
+  readonly command: string
+  readonly cpuMs: number
+}
+
+function readProcesses(): Map<number, Process> {
+  const pids = readdirSync('/proc').map(Number).filter(Number.isInteger)
+  return new Map(
+    pids.flatMap(pid => {
+      const one = readProcess(pid)
+      return one === undefined ? [] : [[pid, one] as const]
+    })
+  )
+}
+
+function readProcess(pid: number): Process | undefined {
+  let stat: string
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  } catch {
+    return undefined // It ended.
+  }
+  const nameEnd = stat.lastIndexOf(')')
+  const fields = stat
+    .slice(nameEnd + 2)
+    .split(' ')
+    .map(Number)
+  const ticks = (fields[11] ?? 0) + (fields[12] ?? 0)
+  const command = stat.slice(stat.indexOf('(') + 1, nameEnd)
+  return { pid, parent: fields[1] ?? 0, command, cpuMs: ticks * TICK_MS }
+}
+
+function ownerOf(
+  process: Process,
+  known: { all: ReadonlyMap<number, Process>; owners: ReadonlyMap<number, string> }
+): string | undefined {
+  const { all, owners } = known
+  for (let at: Process | undefined = process; at !== undefined; at = all.get(at.parent)) {
+    const name = owners.get(at.pid)
+    if (name !== undefined) return process.command === 'postgres' ? `${name}'s PostgreSQL` : name
+  }
+  return undefined
+}
