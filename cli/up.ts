@@ -56,6 +56,9 @@ const options = await yargs(process.argv.slice(2))
   .strict()
   .parseAsync()
 
+// Whoever read our lines may be gone (`npm start | head`); stopping in order must go on.
+process.stdout.on('error', () => {})
+
 const stopRequest = new AbortController()
 let askedAt = 0
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

@@ -1,40 +1,43 @@
 /**
- * Where the output of one process goes. Bounded: when full, the file becomes
- * `<name>.log.1` and a new one begins, so that each process keeps at most two.
+ * Where the output of one process goes. The process writes to the file itself, not
+ * through a pipe of the starter: its way down, after the starter was killed, must not
+ * end at a broken pipe. Bounded: a file that grew large is copied to `<name>.log.1`
+ * and emptied, so that each process keeps at most two.
  */
 import {
   closeSync,
+  copyFileSync,
+  fstatSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readFileSync,
-  renameSync,
-  statSync,
   writeSync
 } from 'node:fs'
 import { dirname } from 'node:path'
 
 const LIMIT_BYTES = 16 * 1024 * 1024
+const LOOK_MS = 5_000
 const TAIL_LINES = 10
 
 export class LogFile implements Disposable {
   readonly path: string
+  /** Given to the process; appending, so that it goes on at the start of an emptied file. */
+  readonly fd: number
   readonly #limitBytes: number
-  #fd: number | undefined
-  #bytes: number
+  readonly #timer: NodeJS.Timeout
 
   constructor(path: string, limitBytes = LIMIT_BYTES) {
     this.path = path
     this.#limitBytes = limitBytes
     mkdirSync(dirname(path), { recursive: true })
-    this.#fd = openSync(path, 'a', 0o600)
-    this.#bytes = statSync(path).size
+    this.fd = openSync(path, 'a', 0o600)
+    this.#timer = setInterval(() => this.rotate(), LOOK_MS).unref()
   }
 
-  /** At once, not in a stream's buffer: what a dying system said must be there. */
-  write(chunk: Buffer | string): void {
-    if (this.#fd === undefined) return // Output can arrive after the end of the process.
-    if (this.#bytes > 0 && this.#bytes + chunk.length > this.#limitBytes) this.#rotate()
-    this.#bytes += writeSync(this.#fd, typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
+  /** A line of the starter's own, marked as such. */
+  note(text: string): void {
+    writeSync(this.fd, `--- ${new Date().toISOString()} ${text}\n`)
   }
 
   /** What the process said last. */
@@ -42,15 +45,14 @@ export class LogFile implements Disposable {
     return readFileSync(this.path, 'utf8').trimEnd().split('\n').slice(-TAIL_LINES).join('\n')
   }
 
-  #rotate(): void {
-    this[Symbol.dispose]()
-    renameSync(this.path, `${this.path}.1`)
-    this.#fd = openSync(this.path, 'a', 0o600)
-    this.#bytes = 0
+  rotate(): void {
+    if (fstatSync(this.fd).size <= this.#limitBytes) return
+    copyFileSync(this.path, `${this.path}.1`)
+    ftruncateSync(this.fd)
   }
 
   [Symbol.dispose](): void {
-    if (this.#fd !== undefined) closeSync(this.#fd)
-    this.#fd = undefined
+    clearInterval(this.#timer)
+    closeSync(this.fd)
   }
 }

@@ -115,15 +115,12 @@ export class WatchedProcess {
       {
         cwd: this.#around.cwd,
         env,
-        stdio: ['ignore', 'pipe', 'pipe'],
+        stdio: ['ignore', this.#log.fd, this.#log.fd],
         detached: true
       }
     )
     this.#child = child
-    this.#log.write(`--- ${new Date().toISOString()} ${name} started, pid ${child.pid}\n`)
-    child.stdout.on('data', (chunk: Buffer) => this.#log.write(chunk))
-    child.stderr.on('data', (chunk: Buffer) => this.#log.write(chunk))
-    // `exit`, not `close`: a child of it may hold its output open for a while.
+    this.#log.note(`${name} started, pid ${child.pid}`)
     child.once('exit', (code, name) => this.#ended(name ?? `exit code ${code}`, startedAt))
     child.once('error', err => this.#ended(err.message, startedAt))
     if (child.pid !== undefined) this.#remember(child.pid)
@@ -132,7 +129,7 @@ export class WatchedProcess {
 
   #ended(cause: string, startedAt: number): void {
     this.#forget()
-    this.#log.write(`--- ${new Date().toISOString()} ended: ${cause}\n`)
+    this.#log.note(`ended: ${cause}`)
     if (this.#stopping) return
     if (performance.now() - startedAt > SETTLED_MS) this.#deaths = 0
     this.#startAgain(cause)

@@ -1,0 +1,33 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import t from 'tap'
+import { claim, Ports } from './ports.ts'
+
+t.test('a name is held by one at a time', async t => {
+  const name = `test-${process.pid}`
+  const first = await claim(name)
+  t.ok(first)
+  t.equal(await claim(name), undefined)
+  await first?.[Symbol.asyncDispose]()
+  const next = await claim(name)
+  t.ok(next)
+  await next?.[Symbol.asyncDispose]()
+})
+
+t.test('a port in use is passed over for one some hundreds above', async t => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const used = (server.address() as AddressInfo).port
+  await using ports = new Ports()
+  const port = await ports.take(used)
+  t.not(port, used)
+  t.ok(used + 2_000 < 65_536 ? (port - used) % 100 === 0 : true)
+})
+
+t.test('two starters that ask for one port at the same moment get two', async t => {
+  await using one = new Ports()
+  await using other = new Ports()
+  const [a, b] = await Promise.all([one.take(23_456), other.take(23_456)])
+  t.not(a, b)
+})
