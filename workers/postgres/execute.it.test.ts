@@ -158,6 +158,10 @@ t.test('a table that cannot be replicated is refused, with the reason', async t 
   t.equal(await refused('create table c (a int) inherits (people)'), '400 CV001')
   t.equal(await refused('create table c (primary key (id)) inherits (people)'), '400 CV002')
   t.equal(await refused('create table d (a int primary key deferrable)'), '400 CV002')
+  t.equal(
+    await refused('create table e (a int primary key references e on update cascade)'),
+    '400 CV002'
+  )
   t.equal(await refused('alter table people drop constraint people_pkey'), '400 CV001')
   t.equal(await refused('alter table people disable trigger convoy_insert'), '400 CV002')
   t.equal(await refused('alter table people add column at timestamptz default now()'), '400 CV003')

@@ -70,11 +70,15 @@ export class RowPlan {
     this.#finish(plan)
     const keys = new Map<string, Key>()
     for (const key of change.keys.map(rowFields)) keys.set(JSON.stringify(key), key)
+    // A row that a cascade of the same statement touched again stands twice; its last form counts.
+    const lastForms = new Map<string, string>()
     for (const row of change.rows) {
       const key = keyOfRow(plan, row)
-      keys.set(JSON.stringify(key), key)
+      const name = JSON.stringify(key)
+      keys.set(name, key)
+      lastForms.set(name, row)
     }
-    const { rows } = change
+    const rows = [...lastForms.values()]
     this.#work.push({ table: plan.table, keys: [...keys.values()], gone: rows.length, rows })
   }
 
@@ -120,8 +124,9 @@ function update(plan: TablePlan, row: string): void {
   const name = JSON.stringify(key)
   const fate = plan.fates.get(name)
   if (fate === undefined) plan.fates.set(name, { key, existed: true, row })
+  // One statement's cascades may delete a row that others of them updated before, and the
+  // triggers tell of the deletion first: a row that is gone stays gone until it is inserted.
   else if (fate.row !== null) fate.row = row
-  else throw new PlanError(`a row of ${plan.table.name} is updated after its end`)
 }
 
 function remove(plan: TablePlan, keyText: string): void {

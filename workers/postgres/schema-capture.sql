@@ -82,6 +82,10 @@ begin
     raise 'table "%" needs a primary key: rows are replicated by it', t.name using errcode = 'CV001';
   elsif not t.is_partition and exists (select from pg_inherits i where i.inhrelid = t.oid) then
     raise 'table "%" inherits from another: columns of its own would be lost', t.name using errcode = 'CV002';
+  elsif exists (select from pg_constraint c where c.conrelid = t.oid and c.confrelid = t.oid
+      and c.confupdtype <> 'a' and c.confupdtype <> 'r' and c.conkey && t.key) then
+    raise 'table "%" refers to itself by its key and follows changes: its old keys could not be told', t.name
+      using errcode = 'CV002';
   elsif exists (select from pg_constraint c where c.conrelid = t.oid and c.condeferrable) then
     raise 'table "%" has a deferrable constraint: it would be checked only when other commands commit', t.name
       using errcode = 'CV002';

@@ -1,0 +1,112 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import type { Entry } from '../entry.ts'
+import { command, ddl, entryOf, readOf, startWorker } from './testing.ts'
+
+t.test('reads', async t => {
+  const limits = { readTimeoutMs: 500, maxReadRows: 1_000, maxReadBytes: 100_000 }
+  const { store } = await startWorker(t, limits)
+  await store.beginTerm(1)
+  await store.execute([ddl('create table a (id int primary key, v text)')], 1)
+
+  await t.test('tell the index that their snapshot has applied', async t => {
+    const [entry] = (await store.execute([command(["insert into a values (1, 'x')"])], 1)).map(
+      entryOf
+    )
+    const { body } = await readOf(store, 'select * from a where id = $1', ['1'])
+    t.strictSame(body, {
+      index: (entry as Entry).index,
+      workerId: 'w1',
+      fields: [
+        { name: 'id', type: 'int4' },
+        { name: 'v', type: 'text' }
+      ],
+      rows: [{ id: 1, v: 'x' }]
+    })
+    t.strictSame((await readOf(store, 'select array[1]::int[] as l')).body.fields, [
+      { name: 'l', type: 'int4[]' }
+    ])
+  })
+
+  await t.test('that fail harm none of those that run with them', async t => {
+    const texts = Array.from({ length: 60 }, (_, i) => {
+      if (i % 10 === 3) return 'select 1/0'
+      if (i % 10 === 6) return 'select g from generate_series(1, 2000) g'
+      return i % 10 === 9 ? 'select nonsense' : `select ${i} as n`
+    })
+    const reads = texts.map((sql, i) => ({ readId: `${i}`, sql, params: [], ttlMs: 1_000 }))
+    const answers = await store.read(reads)
+    for (const [i, { applied, answer }] of answers.entries()) {
+      const expected = { 3: 400, 6: 413, 9: 400 }[i % 10] ?? 200
+      t.equal(answer.status, expected, `read ${i}`)
+      t.equal(applied, store.last.index)
+      if (expected === 200) t.strictSame(JSON.parse(answer.body).rows, [{ n: i }])
+    }
+  })
+
+  await t.test('are cut off when they take too long or return too much', async t => {
+    const slow = await readOf(store, 'select count(*) from generate_series(1, 1e9)')
+    t.match(slow, { status: 400, body: { code: 'CONVOY_SQL', sqlstate: '57014' } })
+    const many = await readOf(store, 'select g from generate_series(1, 1000000) g')
+    t.match(many, { status: 413, body: { code: 'CONVOY_RESULT_TOO_LARGE' } })
+    const wide = await readOf(store, "select repeat('x', 200000) as x")
+    t.match(wide, { status: 413, body: { code: 'CONVOY_RESULT_TOO_LARGE' } })
+    t.equal((await readOf(store, 'select 1')).status, 200)
+  })
+
+  await t.test('follow a schema change, though their statements were prepared', async t => {
+    const all = 'select * from a'
+    for (let i = 0; i < 12; i++) await readOf(store, all)
+    await store.execute([ddl('alter table a add column w int default 5')], 1)
+    const answers = await Promise.all(Array.from({ length: 12 }, () => readOf(store, all)))
+    for (const { body } of answers) t.strictSame(body.rows, [{ id: 1, v: 'x', w: 5 }])
+  })
+
+  await t.test('see a state of the log, never the middle of a batch', async t => {
+    let writing = true
+    const writes = (async () => {
+      for (let i = 0; i < 60; i++) {
+        const batch = Array.from({ length: 20 }, (_, j) =>
+          command([`insert into a values (${100 + 20 * i + j})`])
+        )
+        await store.execute(batch, 1)
+      }
+      writing = false
+    })()
+    const first = (await readOf(store, 'select count(*)::int4 as n from a')).body
+    while (writing) {
+      const { body } = await readOf(store, 'select count(*)::int4 as n from a')
+      const grown = Number(body.rows[0]?.n) - Number(first.rows[0]?.n)
+      t.equal(grown, body.index - first.index)
+      await sleep(5)
+    }
+    await writes
+  })
+})
+
+t.test('the log lets go of what its limits allow', async t => {
+  const { store } = await startWorker(t, { logEntriesMax: 10, resultsKeepMs: 0 })
+  await store.beginTerm(1)
+  await store.execute([ddl('create table a (id int primary key)')], 1)
+  const inserts = Array.from({ length: 40 }, (_, i) => command([`insert into a values (${i})`]))
+  await store.execute(inserts, 1)
+  const all = await store.entriesAfter(0, 1e9)
+  if (all === 'pruned') throw new Error('pruned')
+  await sleep(5)
+  await store.prune(20)
+  t.equal(await store.entriesAfter(19, 1e9), 'pruned')
+  const kept = await store.entriesAfter(20, 1e9)
+  if (kept === 'pruned') throw new Error('pruned')
+  t.strictSame(kept.entries, all.entries.slice(20))
+  const last20 = all.entries[19]
+  t.strictSame(kept.prev, { index: 20, term: 1, checksum: last20?.checksum })
+  t.equal(await store.checksumAt(20), last20?.checksum)
+  t.equal(await store.checksumAt(19), undefined)
+  await store.prune(store.last.index)
+  t.equal(await store.checksumAt(store.last.index - 11), undefined)
+  t.equal(await store.checksumAt(store.last.index), store.last.checksum)
+  t.equal(await store.checksumAt(store.last.index + 1), undefined)
+  const few = await store.entriesAfter(store.last.index - 5, 300)
+  if (few === 'pruned') throw new Error('pruned')
+  t.equal(few.entries.length, 1)
+})
