@@ -1,8 +1,8 @@
 /**
  * CPU profiles of running Node processes, without a word in their code or settings:
- * SIGUSR1 opens a process's inspector, and through it the process is told to profile
- * itself for some seconds and to write that down. The inspector is closed at once, for
- * all processes of a machine open it on the same port.
+ * SIGUSR1 opens a process's inspector, and through it the process is prepared to
+ * profile itself for some seconds at SIGUSR2. The inspector is closed at once, for all
+ * processes of a machine open it on the same port.
  */
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,52 +13,62 @@ const WRITTEN_WITHIN_MS = 20_000
 const POLL_MS = 20
 const SAMPLE_US = 500
 
-/** Returns when the process profiles itself; the file is there `seconds` later. */
-export async function startProfile(
-  pid: number,
-  { seconds, file }: { readonly seconds: number; readonly file: string }
-): Promise<void> {
-  process.kill(pid, 'SIGUSR1')
-  const answer = await evaluate(await inspectorOf(pid), programOf({ seconds, file }))
-  if (answer !== pid) throw new Error(`process ${answer} answered for ${pid}: is 9229 in use?`)
-  await untilClosed()
+export interface Profiled {
+  readonly pid: number
+  readonly seconds: number
+  /** Written when the profile is complete. */
+  readonly file: string
 }
 
-export async function written(file: string): Promise<void> {
+/** Prepares one process; others must not be prepared meanwhile. */
+export async function prepareProfile(profiled: Profiled): Promise<void> {
+  const { pid } = profiled
+  process.kill(pid, 'SIGUSR1')
+  const answer = await evaluate(await openInspector(pid), programOf(profiled))
+  if (answer !== pid) throw new Error(`process ${answer} answered for ${pid}: is 9229 in use?`)
+  await until(`inspector of ${pid} closed`, OPEN_WITHIN_MS, async () =>
+    (await targetsNow()) === undefined ? true : undefined
+  )
+}
+
+/** All at the same moment. Those of them that were not prepared would die of it. */
+export function beginProfiles(prepared: readonly Profiled[]): void {
+  for (const { pid } of prepared) process.kill(pid, 'SIGUSR2')
+}
+
+export async function whenWritten({ file }: Profiled): Promise<void> {
   await until(`${file} written`, WRITTEN_WITHIN_MS, async () => existsSync(file) || undefined)
 }
 
-/** Runs in the process: nothing of this module is there. */
-function programOf({ seconds, file }: { readonly seconds: number; readonly file: string }): string {
+/** Runs in the process, where nothing of this module is. */
+function programOf({ seconds, file }: Profiled): string {
   return `(() => {
     const inspector = process.getBuiltinModule('node:inspector')
     const fs = process.getBuiltinModule('node:fs')
-    const session = new inspector.Session()
-    session.connect()
-    session.post('Profiler.enable')
-    session.post('Profiler.setSamplingInterval', { interval: ${SAMPLE_US} })
-    session.post('Profiler.start')
-    setTimeout(() => session.post('Profiler.stop', (err, result) => {
-      session.disconnect()
-      const file = ${JSON.stringify(file)}
-      fs.writeFileSync(file + '.new', JSON.stringify(err ? { err } : result.profile))
-      fs.renameSync(file + '.new', file)
-    }), ${seconds * 1_000})
+    const file = ${JSON.stringify(file)}
+    process.once('SIGUSR2', () => {
+      const session = new inspector.Session()
+      session.connect()
+      session.post('Profiler.enable')
+      session.post('Profiler.setSamplingInterval', { interval: ${SAMPLE_US} })
+      session.post('Profiler.start')
+      setTimeout(() => session.post('Profiler.stop', (err, result) => {
+        session.disconnect()
+        fs.writeFileSync(file + '.new', JSON.stringify(err ?? result.profile))
+        fs.renameSync(file + '.new', file)
+      }), ${seconds * 1_000})
+    })
     setTimeout(() => inspector.close(), ${POLL_MS})
     return process.pid
   })()`
 }
 
-async function inspectorOf(pid: number): Promise<string> {
-  return until(`inspector of ${pid} open`, OPEN_WITHIN_MS, async () => {
-    const targets = await targetsNow()
-    return targets?.[0]?.webSocketDebuggerUrl
-  })
-}
-
-async function untilClosed(): Promise<void> {
-  await until('inspector closed', OPEN_WITHIN_MS, async () =>
-    (await targetsNow()) === undefined ? true : undefined
+/** @returns the address to speak to */
+function openInspector(pid: number): Promise<string> {
+  return until(
+    `inspector of ${pid} open`,
+    OPEN_WITHIN_MS,
+    async () => (await targetsNow())?.[0]?.webSocketDebuggerUrl
   )
 }
 

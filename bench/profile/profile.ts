@@ -3,13 +3,14 @@
  * most connections, with CPU time per request of every process, and the functions that
  * took most of it in the Node processes.
  */
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Measurement, measure, type Run } from '../measure.ts'
 import type { Plan } from '../rounds.ts'
-import { startProfile, written } from './inspect.ts'
+import { beginProfiles, prepareProfile, whenWritten } from './inspect.ts'
 import { cpuTimes, type Processes } from './processes.ts'
-import { type CpuProfile, selfTimes } from './self-times.ts'
+import { type CpuProfile, type FunctionTime, timesOf } from './times.ts'
 
 export interface ProfileOptions {
   /** Where the `.cpuprofile` files go. */
@@ -22,8 +23,10 @@ const CHECKOUT = join(import.meta.dirname, '../..')
 /** Not Node: they know no inspector. */
 const FOREIGN = new Set(['rabbitmq', 'zookeeper'])
 const TOP = 12
-/** The profile ends a little before the load does. */
-const TAIL_S = 0.3
+/** Of the time; those that did less have no part in the workload. */
+const BUSY_MIN = 0.03
+/** The profile lies within the load. */
+const MARGIN_S = 0.25
 
 export async function profileAll({ dir, plan, stopped }: ProfileOptions): Promise<void> {
   mkdirSync(dir, { recursive: true })
@@ -49,15 +52,16 @@ async function budgetOf(
   run: Run,
   { processes, stopped }: { readonly processes: Processes; readonly stopped: AbortSignal }
 ): Promise<Budget> {
-  const all = new Map([...processes, ['load (autocannon)', process.pid]])
-  const before = cpuTimes(all)
+  const before = cpuTimes(processes)
+  const loadBefore = process.cpuUsage()
   const measured = await measure(run, stopped)
-  const after = cpuTimes(all)
-  const perRequest = ([name, ms]: [string, number]): [string, number] => [
+  const load = process.cpuUsage(loadBefore)
+  const used = [...cpuTimes(processes)].map(([name, ms]): [string, number] => [
     name,
-    ((ms - (before.get(name) ?? 0)) * 1_000) / measured.requests
-  ]
-  return { measured, cpuUs: new Map([...after].map(perRequest)) }
+    (ms - (before.get(name) ?? 0)) * 1_000
+  ])
+  const all: [string, number][] = [...used, ['load (autocannon)', load.user + load.system]]
+  return { measured, cpuUs: new Map(all.map(([name, us]) => [name, us / measured.requests])) }
 }
 
 function printBudget(run: Run, { measured, cpuUs }: Budget): void {
@@ -78,40 +82,41 @@ function printBudget(run: Run, { measured, cpuUs }: Budget): void {
 
 async function printProfiles(
   run: Run,
-  {
-    processes,
-    stopped,
-    dir
-  }: { readonly processes: Processes; readonly stopped: AbortSignal; readonly dir: string }
+  known: { readonly processes: Processes; readonly stopped: AbortSignal; readonly dir: string }
 ): Promise<void> {
   const { contestant, workload, seconds } = run
-  const files = [...processes.keys()]
-    .filter(name => !FOREIGN.has(name))
-    .map(name => {
+  const profiled = [...known.processes]
+    .filter(([name]) => !FOREIGN.has(name))
+    .map(([name, pid]) => {
       const file = `${contestant.name}-${workload.name}-${name.replace(' ', '-')}.cpuprofile`
-      return { name, pid: processes.get(name) ?? 0, file: join(dir, file) }
+      return { name, pid, seconds, file: join(known.dir, file) }
     })
-  // One after the other, so they end one after the other; all within the load.
-  const startedMs = performance.now()
-  const load = measure({ ...run, seconds: seconds + files.length * TAIL_S }, stopped)
-  load.catch(() => undefined)
-  for (const { pid, file } of files) {
-    await startProfile(pid, { seconds: seconds - TAIL_S, file })
+  for (const one of profiled) {
+    rmSync(one.file, { force: true })
+    await prepareProfile(one)
   }
-  const lateS = (performance.now() - startedMs) / 1_000 - files.length * TAIL_S
-  if (lateS > 0) console.log(`(profiles end ${lateS.toFixed(1)} s after the load)`)
-  await load
-  for (const { name, file } of files) {
-    await written(file)
-    printTop(`${contestant.name} ${name}, ${workload.name}`, file)
+  const load = measure({ ...run, seconds: seconds + 2 * MARGIN_S }, known.stopped)
+  const begun = sleep(MARGIN_S * 1_000).then(() => beginProfiles(profiled))
+  await Promise.all([load, begun])
+  for (const one of profiled) {
+    await whenWritten(one)
+    printTimes(`${contestant.name}, ${one.name}, ${workload.name}`, one.file)
   }
 }
 
-function printTop(title: string, file: string): void {
+function printTimes(title: string, file: string): void {
   const profile = JSON.parse(readFileSync(file, 'utf8')) as CpuProfile
-  const { busy, top } = selfTimes(profile, { count: TOP, checkout: CHECKOUT })
-  console.log(`\n${title}: busy ${Math.round(100 * busy)} % of the time; of that`)
-  for (const { name, place, share } of top) {
+  const { busy, self, ownTotal } = timesOf(profile, { count: TOP, checkout: CHECKOUT })
+  console.log(`\n${title}: busy ${Math.round(100 * busy)} % of the time`)
+  if (busy < BUSY_MIN) return
+  console.log('  functions in themselves')
+  printFunctions(self)
+  console.log('  own functions with what they called')
+  printFunctions(ownTotal)
+}
+
+function printFunctions(functions: readonly FunctionTime[]): void {
+  for (const { name, place, share } of functions) {
     console.log(`  ${(100 * share).toFixed(1).padStart(5)} %  ${name}  ${place}`)
   }
 }
