@@ -72,6 +72,7 @@ export async function startConvoy(options: ConvoyOptions, stopped?: AbortSignal)
   await using opened = new AsyncDisposableStack()
   const { folder, say } = options
   opened.use(await lock(folder))
+  rmSync(folder.runFile, { force: true })
   const ended = await endLeftovers(folder)
   if (ended > 0) say(`ended ${ended} processes that an earlier run had left`)
   if (options.fresh) folder.empty()

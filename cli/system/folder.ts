@@ -7,11 +7,13 @@ import { createHash } from 'node:crypto'
 import {
   chmodSync,
   lchownSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
-  symlinkSync
+  symlinkSync,
+  unlinkSync
 } from 'node:fs'
 import { join, resolve } from 'node:path'
 
@@ -77,7 +79,8 @@ export function openFolder(root: string, data: string | undefined): Folder {
 }
 
 function linkTo(target: string, link: string): void {
-  rmSync(link, { force: true }) // Fails on a folder: that would be somebody's data.
+  // Only a link: a folder would be somebody's data.
+  if (lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink()) unlinkSync(link)
   symlinkSync(target, link)
 }
 
