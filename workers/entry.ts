@@ -15,7 +15,7 @@ export interface Entry {
   readonly commandHash: string
   /** HTTP status of the outcome: 200, or the error the database decided. */
   readonly status: number
-  /** JSON text of `Change[]`; '[]' when the command failed or changed nothing. */
+  /** JSON text of `Change[]`. Of a failed command at most sequences, which no rollback moves back. */
   readonly changes: string
   /** JSON text: the `results` array when status is 200, else the error body. */
   readonly result: string

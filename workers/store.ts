@@ -75,7 +75,8 @@ export interface Store extends AsyncDisposable {
   beginTerm(term: number): Promise<Entry>
 
   /**
-   * Replica: applies entries that follow `last`, in one transaction with their log rows.
+   * Replica: applies entries that follow `last`, each in one transaction with its log row; many of
+   * them, and schema changes, in several: what came before a failure stays, and `last` tells how far.
    * @throws TermRaisedError when the stored term is above `term`; nothing was done
    * @throws DivergedError when an entry does not change exactly the rows it names; nothing was done
    */
@@ -83,7 +84,7 @@ export interface Store extends AsyncDisposable {
 
   /**
    * Entries after `index`, in order, up to about `maxBytes` (at least one if there is one).
-   * `pruned` when the log no longer reaches back so far.
+   * `pruned` when the log no longer reaches back so far. Beyond its end: none, and `prev` is its end.
    */
   entriesAfter(
     index: number,

@@ -7,7 +7,7 @@
 import { type Change, checksumOf, type Entry, positionOf } from '../entry.ts'
 import { DivergedError, type TableSum, TermRaisedError, type Verified } from '../store.ts'
 import { type Catalog, identifier, keyColumns, publicName, readCatalog } from './catalog.ts'
-import { lostTo, type SqlError, type Step } from './connection.ts'
+import { isContended, lostTo, type SqlError, type Step } from './connection.ts'
 import { appendStep, type LogEnd } from './log.ts'
 import { isOfTheServer } from './refusals.ts'
 import { PlanError, RowPlan, type TableWork } from './row-plan.ts'
@@ -35,6 +35,9 @@ interface Work {
 /** The rows here do not take these changes, or not in this way. */
 class MisfitError extends Error {}
 
+/** A read was in the way of a schema change; nothing speaks against another attempt. */
+class ContendedError extends Error {}
+
 export class Applier {
   readonly #session: Session
   readonly #log: LogEnd
@@ -61,9 +64,9 @@ export class Applier {
   }
 
   async #applyChunk(entries: readonly Entry[], term: number): Promise<void> {
-    let misfit: unknown
-    for (const grain of GRAINS) {
-      const attempt = new ApplyAttempt(this.#session, this.#catalog, grain)
+    const grains = [...GRAINS]
+    for (;;) {
+      const attempt = new ApplyAttempt(this.#session, this.#catalog, grains[0] ?? 'change')
       try {
         await this.#session.transaction(() => attempt.run(entries, term))
         const last = entries.at(-1)
@@ -71,8 +74,11 @@ export class Applier {
         this.verified = attempt.verified ?? this.verified
         return
       } catch (err) {
+        if (err instanceof ContendedError) continue
         if (!(err instanceof MisfitError || err instanceof PlanError)) throw err
-        misfit = err
+        grains.shift()
+        if (grains.length > 0) continue
+        throw new DivergedError(`entries from ${entries[0]?.index} do not fit: ${err.message}`)
       } finally {
         if (attempt.reshaped) {
           this.#session.statements.clear()
@@ -80,8 +86,6 @@ export class Applier {
         }
       }
     }
-    const message = misfit instanceof Error ? misfit.message : ''
-    throw new DivergedError(`entries from ${entries[0]?.index} do not fit: ${message}`)
   }
 }
 
@@ -217,6 +221,7 @@ const sequenceWork = ({ sequence, last, called }: SequenceChange): Work => ({
 })
 
 function misfitOf(error: SqlError): Error {
+  if (isContended(error)) return new ContendedError(error.message)
   if (isOfTheServer(error)) return lostTo(error)
   return new MisfitError(`${error.sqlstate} ${error.message}`)
 }

@@ -130,7 +130,7 @@ export class Attempt {
   async #take(outcomes: readonly CommandOutcome[]): Promise<boolean> {
     for (const outcome of outcomes) {
       const at = this.#results.length
-      if (outcome.kind === 'stale') {
+      if (outcome.kind === 'again') {
         this.#master.session.statements.clear()
         throw new RetryError(new Map())
       }
@@ -152,6 +152,7 @@ export class Attempt {
   async #readChanges(): Promise<CapturedChanges> {
     const { session, secret, catalog, sequences } = this.#master
     const captured = new CapturedChanges()
+    sequences.restart()
     const steps = [session.statements.step(CHANGES, [secret, String(this.#first)], captured)]
     const positions = positionsText(catalog.sequences)
     if (positions !== undefined) {

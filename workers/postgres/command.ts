@@ -8,7 +8,7 @@
  */
 import type { Statement, WriteCommand } from '../../platform/wire/requests.ts'
 import { type Catalog, publicName } from './catalog.ts'
-import { isStale, type Outcome, type Step } from './connection.ts'
+import { isContended, isStale, type Outcome, type Step } from './connection.ts'
 import { type Bounds, JsonRows } from './encode.ts'
 import { expectationFailed, notAllowed, type Refusal, refusalOf, tooLarge } from './refusals.ts'
 import type { Session } from './session.ts'
@@ -37,8 +37,8 @@ export type CommandOutcome =
   | { readonly kind: 'unmet'; readonly refusal: Refusal }
   /** Found too late, or it broke the batch's transaction: all is to be run again, without it. */
   | { readonly kind: 'void'; readonly refusal: Refusal }
-  /** A prepared statement was out of date: all is to be run again. */
-  | { readonly kind: 'stale' }
+  /** No fault of its own (a prepared statement out of date, a deadlock): all is to be run again. */
+  | { readonly kind: 'again' }
 
 export interface CommandContext {
   readonly session: Session
@@ -147,6 +147,6 @@ function failureOf(
 ): CommandOutcome {
   if (error === undefined) throw new Error('a statement neither ended nor failed')
   if (error.sqlstate === BATCH_OPEN) return smuggled('COMMIT', at.statement)
-  if (isStale(error) && at.steps.some(step => step.name !== undefined)) return { kind: 'stale' }
+  if (isContended(error) || at.steps.some(step => isStale(step, error))) return { kind: 'again' }
   return { kind: 'failed', refusal: refusalOf(error, at.statement) }
 }

@@ -263,5 +263,9 @@ export const lostTo = (error: SqlError): StoreLostError =>
   new StoreLostError(`PostgreSQL failed: ${error.sqlstate} ${error.message}`)
 
 /** A prepared statement that a schema change has made useless, or that could not be prepared. */
-export const isStale = ({ sqlstate, message }: SqlError): boolean =>
-  sqlstate === '26000' || (sqlstate === '0A000' && message.startsWith('cached plan'))
+export const isStale = (step: Step, { sqlstate, message }: SqlError): boolean =>
+  step.name !== undefined &&
+  (sqlstate === '26000' || (sqlstate === '0A000' && message.startsWith('cached plan')))
+
+/** Two transactions were in each other's way, and this one gave way: a schema change and a read. */
+export const isContended = ({ sqlstate }: SqlError): boolean => sqlstate.startsWith('40')

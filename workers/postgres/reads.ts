@@ -6,7 +6,14 @@
  */
 import type { ReadCommand } from '../../platform/wire/requests.ts'
 import type { Answer } from '../store.ts'
-import { Connection, type ConnectOptions, isStale, type Outcome, type Step } from './connection.ts'
+import {
+  Connection,
+  type ConnectOptions,
+  isContended,
+  isStale,
+  type Outcome,
+  type Step
+} from './connection.ts'
 import { JsonRows } from './encode.ts'
 import type { Limits } from './limits.ts'
 import { notAllowed, type Refusal, refusal, refusalOf } from './refusals.ts'
@@ -138,7 +145,7 @@ class Reader implements AsyncDisposable {
     for (const [at, { read, done }] of waiting.entries()) {
       const one = sent[at] as Sent
       const { error } = await one.outcome
-      if (error !== undefined && isStale(error) && one.step.name !== undefined) {
+      if (error !== undefined && (isContended(error) || isStale(one.step, error))) {
         this.#statements.clear()
         return waiting.slice(at)
       }

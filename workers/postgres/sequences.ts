@@ -25,8 +25,12 @@ export class SequencePositions implements Sink {
   #moved: SequenceChange[] = []
 
   /** To be called before each reading of positions. */
-  fields(): void {
+  restart(): void {
     this.#moved = []
+  }
+
+  fields(): void {
+    this.restart()
   }
 
   row([sequence, last, called]: readonly (string | null)[]): void {
@@ -47,11 +51,6 @@ export class SequencePositions implements Sink {
   logged(): void {
     for (const change of this.#moved) this.#logged.set(change.sequence, positionOf(change))
     this.#moved = []
-  }
-
-  /** Nothing is known any more: another worker was master meanwhile, or schemas changed. */
-  forget(): void {
-    this.#logged.clear()
   }
 }
 
