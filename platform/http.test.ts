@@ -73,6 +73,20 @@ t.test('what cannot be read as a request is refused with the error body', async 
   }
 })
 
+t.test('who sends far too much is still told so, and not just cut off', async t => {
+  const app = await server(t)
+  const url = `${await app.listen({ port: 0, host: '127.0.0.1' })}/riders`
+  const body = JSON.stringify({ name: 'x'.repeat(20 * 1024 * 1024) })
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const reply = await fetch(url, {
+      ...{ method: 'POST', headers: { 'content-type': 'application/json' }, body },
+      signal: AbortSignal.timeout(10_000)
+    })
+    t.equal(reply.status, 413)
+    t.match(await reply.json(), { code: 'CONVOY_BODY_TOO_LARGE' })
+  }
+})
+
 t.test('a wrong body is told in words that name the field', async t => {
   const app = await server(t)
   const messages = [

@@ -18,6 +18,9 @@ export const ErrorReply = Type.Object(
   { additionalProperties: true }
 )
 
+/** How long a client may go on sending a body that is refused. */
+const REST_MS = 10_000
+
 /** What fastify refuses by itself, by status. */
 const CODES: Readonly<Record<number, string>> = {
   413: 'CONVOY_BODY_TOO_LARGE',
@@ -36,11 +39,23 @@ export function replyWithError(
     return reply.code(error.statusCode).send(body)
   }
   if (error.statusCode !== undefined && error.statusCode < 500) {
+    if (error.statusCode === 413) takeTheRest(request, reply)
     const code = CODES[error.statusCode] ?? 'CONVOY_INVALID_REQUEST'
     return reply.code(error.statusCode).send({ code, message: error.message })
   }
   request.log.error({ err: error }, 'unexpected error')
   return reply.code(500).send({ code: 'CONVOY_INTERNAL', message: 'internal error' })
+}
+
+/**
+ * Many clients send their whole body before they read an answer: on a connection that
+ * fastify closes under them they would find an error in place of the 413. So the rest is
+ * taken and thrown away; what has no end is cut off.
+ */
+function takeTheRest({ raw }: FastifyRequest, reply: FastifyReply): void {
+  reply.removeHeader('connection')
+  const giveUp = setTimeout(() => raw.destroy(), REST_MS).unref()
+  raw.once('close', () => clearTimeout(giveUp)).resume()
 }
 
 /** `body.username must be string`, `query.limit is unknown`. */
