@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const PARENT_POLL_MS = 500
+const SHELLS = ['sh', 'dash', 'bash']
 
 const checkout = dirname(dirname(fileURLToPath(import.meta.url)))
 const node = join(checkout, 'node_modules', '.bin', 'node')
@@ -50,12 +51,23 @@ function run() {
   // biome-ignore lint/style/noProcessEnv: no config.ts can be read before Node 24 is there
   if (process.env['npm_lifecycle_event'] === undefined) return
   // npm passes signals on, unless it was killed with one that cannot be.
-  const npm = process.ppid
+  const started = npmAbove()
   const watch = setInterval(() => {
-    if (process.ppid === npm) return
+    if (npmAbove() === started) return
     clearInterval(watch) // Said twice, it would mean: at once.
     child.kill('SIGTERM')
   }, PARENT_POLL_MS).unref()
+}
+
+/** The pid of npm, which may have put a shell between itself and us. */
+function npmAbove() {
+  try {
+    const stat = readFileSync(`/proc/${process.ppid}/stat`, 'utf8')
+    const [, name, rest] = /\((.*)\) (.*)$/s.exec(stat)
+    return SHELLS.includes(name) ? Number(rest.split(' ')[1]) : process.ppid
+  } catch {
+    return undefined
+  }
 }
 
 if (!installedAsLocked()) installPackages()
