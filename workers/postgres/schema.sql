@@ -132,9 +132,10 @@ begin
   perform set_config('convoy.index', index::text, true);
 end $$;
 
+-- Never by a scan: a plan made while the table was empty would stay one.
 create function convoy.changes_since(secret text, first int8)
   returns table (index int8, op "char", tbl text, rows json)
-  language plpgsql security definer set search_path = pg_catalog as $$
+  language plpgsql security definer set search_path = pg_catalog set enable_seqscan = off as $$
 begin
   if not convoy.trusted(secret) then raise insufficient_privilege; end if;
   return query select c.index, c.op, c.tbl, array_to_json(c.rows)
@@ -158,7 +159,7 @@ end $$;
 
 create function convoy.outcomes(secret text, keys text[])
   returns table (index int8, term int8, request_key text, command_hash text, status int4, result text)
-  language plpgsql security definer set search_path = pg_catalog as $$
+  language plpgsql security definer set search_path = pg_catalog set enable_seqscan = off as $$
 begin
   if not convoy.trusted(secret) then raise insufficient_privilege; end if;
   return query select l.index, l.term, l.request_key, l.command_hash, l.status, l.result

@@ -52,6 +52,13 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 const BEGIN_TERM = `
   update convoy.memory set term = $1, state_version = 0 where term < $1::int8 returning term`
 
+const APPLY_SETTINGS = [
+  // Triggers and foreign keys have done their part on the master.
+  'set session_replication_role = replica',
+  // Rows are found by their keys, also by plans that were made while a table was empty.
+  ...['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin'].map(name => `set ${name} = off`)
+]
+
 class PostgresStore implements Store {
   verified: Verified | null = null
   readonly #options: StoreOptions
@@ -185,8 +192,7 @@ class PostgresStore implements Store {
     const connection = await Connection.open(this.#connect(user, timeouts))
     const session = this.#opened.use(new Session(connection))
     if (user === 'convoy_apply') {
-      // Triggers and foreign keys have done their part on the master.
-      await connection.must([{ sql: 'set session_replication_role = replica' }])
+      await connection.must(APPLY_SETTINGS.map(sql => ({ sql })))
     }
     return session
   }

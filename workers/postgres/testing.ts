@@ -4,6 +4,7 @@
  * server ran on them.
  */
 import { execFile } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,7 +33,7 @@ let template: Promise<string> | undefined
 async function makeTemplate(): Promise<string> {
   const base = await mkdtemp(join(tmpdir(), 'convoy-template-'))
   await chmod(base, 0o755)
-  process.once('exit', () => void rm(base, { recursive: true, force: true }))
+  process.once('exit', () => rmSync(base, { recursive: true, force: true }))
   const dir = join(base, 'w')
   await initDatabase({ dir, binDir: BIN_DIR })
   return dir
