@@ -61,7 +61,7 @@ try {
   await run(stopRequest.signal)
   process.exit(0)
 } catch (err) {
-  if (!stopRequest.signal.aborted) console.error(err)
+  if (err !== stopRequest.signal.reason) console.error(err)
   process.exit(1)
 }
 
@@ -128,16 +128,15 @@ function report(plan: Plan, measured: [Run, Measurement][]): void {
 
 function stopOnSignal(): AbortController {
   const request = new AbortController()
-  let askedAtMs = 0
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    let askedAtMs: number | undefined
     process.on(name, () => {
-      if (!request.signal.aborted) {
-        askedAtMs = performance.now()
-        say(`${name}: stopping`)
-        request.abort(new Error(`stopped by ${name}`))
-      } else if (performance.now() - askedAtMs > SAME_SIGNAL_MS) {
-        process.exit(1) // Whoever repeats it means it; the kernel ends the children.
-      }
+      const nowMs = performance.now()
+      askedAtMs ??= nowMs
+      if (nowMs - askedAtMs > SAME_SIGNAL_MS) process.exit(1) // Whoever repeats it means it.
+      if (request.signal.aborted) return
+      say(`${name}: stopping`)
+      request.abort(new Error(`stopped by ${name}`))
     })
   }
   return request

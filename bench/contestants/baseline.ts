@@ -17,7 +17,8 @@ export async function openBaseline(say: (line: string) => void): Promise<Contest
   const { software } = findSoftware()
   if (software === undefined) throw new Error('PostgreSQL is missing: run `npm test` first')
   const root = mkdtempSync(join(tmpdir(), 'convoy-baseline-'))
-  opened.defer(() => rmSync(root, { recursive: true, force: true }))
+  // A PostgreSQL that was ended by force may write for a moment longer.
+  opened.defer(() => rmSync(root, { recursive: true, force: true, maxRetries: 10 }))
   chmodSync(root, 0o711) // PostgreSQL's own account passes through.
   const port = await opened.use(new Ports()).take()
   const url = `http://127.0.0.1:${port}`

@@ -103,7 +103,7 @@ function keyOf({ functionName, url, lineNumber }: Frame, checkout: string): stri
 
 const isOwn = (key: string) => {
   const place = key.split(SEPARATOR)[1] ?? ''
-  return !/^(node:|node_modules\/|\.\.\/|native$)/.test(place) && place.includes('/')
+  return !/^(node:|wasm:|node_modules\/|\.\.\/|native$)/.test(place)
 }
 
 function highest(
