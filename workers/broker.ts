@@ -24,6 +24,8 @@ export interface BrokerEvents {
   up(queues: { queue: string; ackQueue: string }, link: AmqpLink): void
   down(): void
   message(message: Message): void
+  /** A queue of this worker's own was deleted: it would be deaf. */
+  cancelled(): void
 }
 
 export interface Broker extends AsyncDisposable {
@@ -88,12 +90,16 @@ async function declare(
   await channel.assertQueue(queue, { ...own, arguments: bytes })
   await channel.assertQueue(ackQueue, { ...own, arguments: bytes })
   await channel.bindQueue(queue, SYNC_EXCHANGE, '')
+  const receive = (content: Buffer) => {
+    const message = decodeWorkerMessage(content)
+    if (message !== null) events.message(message)
+  }
   for (const name of [queue, ackQueue]) {
     await channel.consume(
       name,
       delivery => {
-        if (delivery === null || delivery.properties.appId === workerId) return
-        events.message(decodeWorkerMessage(delivery.content))
+        if (delivery === null) events.cancelled()
+        else if (delivery.properties.appId !== workerId) receive(delivery.content)
       },
       { noAck: true }
     )

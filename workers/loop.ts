@@ -3,11 +3,17 @@
  * and carries out what it decides. Effects start work and return; what they came
  * to comes back as an event. Only a lost database, or data that has to go, ends it.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../platform/log.ts'
 import type { ClusterState } from '../platform/wire/znodes.ts'
-import { STATE } from '../platform/wire/znodes.ts'
-import { type ZooKeeper, ZooKeeperUnavailableError } from '../platform/zookeeper.ts'
+import { parseNode, STATE } from '../platform/wire/znodes.ts'
+import {
+  type ZooKeeper,
+  ZooKeeperRefusedError,
+  ZooKeeperUnavailableError
+} from '../platform/zookeeper.ts'
 import type { Broker } from './broker.ts'
+import type { Position } from './entry.ts'
 import type { Message } from './protocol/messages.ts'
 import type { Divergence, Effect, Event, State } from './protocol/state.ts'
 import { handle } from './protocol/step.ts'
@@ -56,8 +62,13 @@ export function startLoop(initial: State, edges: Edges): Loop {
     events.push(event)
     if (busy) return // an event that a step brought about waits until that step is done
     busy = true
-    for (let next = events.shift(); next !== undefined; next = events.shift()) run(next)
-    busy = false
+    try {
+      for (let next = events.shift(); next !== undefined; next = events.shift()) run(next)
+      busy = false
+    } catch (failed) {
+      // A bug: callers above (a broker's callback, say) would swallow it. It stays busy, and ends.
+      end({ failed })
+    }
   }
 
   function run(event: Event): void {
@@ -101,7 +112,7 @@ function performer(edges: Edges, inside: Inside): (effect: Effect) => void {
   return effect => {
     switch (effect.do) {
       case 'readState':
-        return void reading()
+        return void reading().catch(fail)
       case 'cas':
         return void compareAndSet(edges, effect).then(dispatch, fail)
       case 'remember':
@@ -132,15 +143,18 @@ function performer(edges: Edges, inside: Inside): (effect: Effect) => void {
   }
 
   function finish(work: Promise<Event>): void {
-    void work.catch(refusal).then(dispatch).catch(fail)
+    void work
+      .catch((error: unknown) => refusal(error, store.last))
+      .then(dispatch)
+      .catch(fail)
   }
 }
 
 /** What a refused or cancelled transaction means to the protocol; anything else is the end. */
-export function refusal(error: unknown): Event {
-  if (error instanceof TermRaisedError) return { kind: 'refused', why: 'term' }
-  if (error instanceof DivergedError) return { kind: 'refused', why: 'rows' }
-  if (error instanceof WorkCancelledError) return { kind: 'refused', why: 'cancelled' }
+export function refusal(error: unknown, last: Position): Event {
+  if (error instanceof TermRaisedError) return { kind: 'refused', why: 'term', last }
+  if (error instanceof DivergedError) return { kind: 'refused', why: 'rows', last }
+  if (error instanceof WorkCancelledError) return { kind: 'refused', why: 'cancelled', last }
   throw error
 }
 
@@ -160,7 +174,7 @@ function stateReader(edges: Edges, dispatch: (event: Event) => void): () => Prom
         dispatch({ kind: 'stateRead', node, beganMs })
       }
     } catch (error) {
-      if (!(error instanceof ZooKeeperUnavailableError)) throw error
+      if (!isPassing(error)) throw error
     } finally {
       reading = false
     }
@@ -170,7 +184,8 @@ function stateReader(edges: Edges, dispatch: (event: Event) => void): () => Prom
 async function readState(zookeeper: ZooKeeper) {
   const node = await zookeeper.read(STATE)
   if (node === undefined) return null
-  return { state: JSON.parse(node.data) as ClusterState, version: node.version }
+  const state = parseNode<ClusterState>(node.data)
+  return state === null ? null : { state, version: node.version }
 }
 
 /** Sent again, unchanged, until an answer comes; then `/state` itself says what became of it. */
@@ -179,18 +194,26 @@ async function compareAndSet(edges: Edges, effect: Extract<Effect, { do: 'cas' }
   const data = JSON.stringify(effect.to)
   log.info({ version: effect.version, to: effect.to }, 'changing the cluster state')
   await untilAvailable(() => zookeeper.write(STATE, data, effect.version))
-  const beganMs = nowMs()
-  const node = await untilAvailable(() => readState(zookeeper))
-  return { kind: 'casSettled', node, beganMs }
+  for (;;) {
+    const beganMs = nowMs()
+    const node = await untilAvailable(() => readState(zookeeper))
+    // Won or lost, that version is gone: a server that still shows it is behind.
+    if (node === null || node.version > effect.version) return { kind: 'casSettled', node, beganMs }
+    await sleep(RETRY_MS)
+  }
 }
+
+/** ZooKeeper's own troubles pass; the session may have moved, a server may be behind. */
+const isPassing = (error: unknown): boolean =>
+  error instanceof ZooKeeperUnavailableError || error instanceof ZooKeeperRefusedError
 
 async function untilAvailable<T>(operation: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await operation()
     } catch (error) {
-      if (!(error instanceof ZooKeeperUnavailableError)) throw error
-      await new Promise(resolve => setTimeout(resolve, RETRY_MS))
+      if (!isPassing(error)) throw error
+      await sleep(RETRY_MS)
     }
   }
 }

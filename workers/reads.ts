@@ -14,9 +14,11 @@ import {
   isOutcomeQuery,
   type OutcomeQuery,
   type ReadCommand,
+  type ReadMessage,
   type Reply
 } from '../platform/wire/requests.ts'
 import { type Loop, nowMs } from './loop.ts'
+import { viewOf } from './protocol/view.ts'
 import type { Answer, Store } from './store.ts'
 
 /** Messages in work at once; more would be stuck with a worker that freezes. */
@@ -115,6 +117,7 @@ class ReadSession {
     const { consumerTag } = await channel.consume(queue, message => {
       if (message === null) this.lost()
       if (message === null || !this.#open) return
+      if (!this.#mayTake()) return channel.nack(message)
       this.#inWork += 1
       void this.#answer(message).catch(failed)
     })
@@ -132,6 +135,12 @@ class ReadSession {
     this.#held = []
     for (const read of this.#late.splice(0)) read.go()
     void this.#options.channel.close().catch(() => {})
+  }
+
+  /** Asked anew for each message: a process that wakes from a pause has outlived its permission. */
+  #mayTake(): boolean {
+    const { loop, strong } = this.#options
+    return strong || viewOf(loop.state, nowMs()).reads
   }
 
   finish(): void {
@@ -180,7 +189,13 @@ class ReadSession {
   }
 
   async #answer(message: ConsumeMessage): Promise<void> {
-    const { replyTo, reads } = decodeReads(message.content)
+    const asked = decoded(message)
+    if (asked === null) {
+      this.#inWork -= 1
+      this.#options.channel.nack(message, false, false)
+      return
+    }
+    const { replyTo, reads } = asked
     const job: Job = { message, replyTo, left: reads.length }
     const late = this.#options.strong ? [] : reads.filter(read => this.#isBeyond(read))
     const ready = late.length === 0 ? reads : reads.filter(read => !late.includes(read))
@@ -258,6 +273,15 @@ class ReadSession {
       if (answer !== undefined) results.set(command.readId, answer)
     }
     return reads.flatMap(read => results.get(read.readId) ?? [])
+  }
+}
+
+/** Null for what no orchestrator sends: it must not end one worker after the other. */
+function decoded(message: ConsumeMessage): ReadMessage | null {
+  try {
+    return decodeReads(message.content)
+  } catch {
+    return null
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { AmqpLink } from '../platform/amqp.ts'
 import type { Logger } from '../platform/log.ts'
-import { STATE, WORKERS, type WorkerNode } from '../platform/wire/znodes.ts'
+import { parseNode, STATE, WORKERS, type WorkerNode } from '../platform/wire/znodes.ts'
 import type { ZooKeeper } from '../platform/zookeeper.ts'
 import { openBroker } from './broker.ts'
 import type { WorkerConfig } from './config.ts'
@@ -23,6 +23,7 @@ import { openWrites } from './writes.ts'
 
 const FIGURES_MS = 1_000
 const PRUNE_MS = 10_000
+const PROBE_MS = 500
 
 export interface Parts {
   readonly config: WorkerConfig
@@ -61,7 +62,8 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
         link = null
         loop.dispatch({ kind: 'amqpDown' })
       },
-      message: message => loop.dispatch({ kind: 'message', message })
+      message: message => loop.dispatch({ kind: 'message', message }),
+      cancelled: drop
     }
   })
   opened.use(broker)
@@ -70,6 +72,7 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
   publishRole({ loop, registration: parts.registration, log })
   watchCluster(parts, loop, opened)
   keepHouse(parts, { loop, reads: [reads, strongReads] }, opened)
+  probe(parts, loop, opened)
   return loop
 }
 
@@ -78,7 +81,10 @@ function watchCluster({ zookeeper }: Parts, loop: Loop, opened: AsyncDisposableS
   opened.use(
     zookeeper.watchChildren(WORKERS, nodes => {
       const peers = new Map<string, WorkerNode>()
-      for (const [id, node] of nodes) peers.set(id, JSON.parse(node.data) as WorkerNode)
+      for (const [id, node] of nodes) {
+        const peer = parseNode<WorkerNode>(node.data)
+        if (peer !== null) peers.set(id, peer)
+      }
       loop.dispatch({ kind: 'peers', peers })
     })
   )
@@ -119,6 +125,24 @@ function keepHouse(
   })
 }
 
+/** A database that hangs is as bad as one that is gone, but says nothing. */
+function probe({ store, config }: Parts, loop: Loop, opened: AsyncDisposableStack): void {
+  let askedMs: number | null = null
+  const answered = () => {
+    askedMs = null
+    if (!loop.state.postgres) loop.dispatch({ kind: 'postgres', answers: true })
+  }
+  const timer = setInterval(() => {
+    if (askedMs === null) {
+      askedMs = nowMs()
+      store.checksumAt(0).then(answered, (err: unknown) => loop.fail(err))
+    } else if (loop.state.postgres && nowMs() - askedMs > config.CONVOY_MASTER_STALL_MS) {
+      loop.dispatch({ kind: 'postgres', answers: false })
+    }
+  }, PROBE_MS)
+  opened.defer(() => clearInterval(timer))
+}
+
 function settingsOf(config: WorkerConfig): Settings {
   const replicaTimeoutMs = config.CONVOY_REPLICA_TIMEOUT_MS
   return {
@@ -144,6 +168,7 @@ function initialState({ config, identity, store }: Parts): State {
     peers: null,
     peersSeenMs: Number.NEGATIVE_INFINITY,
     amqp: false,
+    postgres: true,
     queue: '',
     ackQueue: '',
     session: false,

@@ -11,7 +11,8 @@ import {
   decodeWrites,
   encodeReplies,
   type Reply,
-  type WriteCommand
+  type WriteCommand,
+  type WriteMessage
 } from '../platform/wire/requests.ts'
 import type { Entry } from './entry.ts'
 import { type Loop, nowMs, refusal } from './loop.ts'
@@ -51,20 +52,21 @@ export function openWrites(options: {
 }): Writes {
   const { loop } = options
   let session: Session | null = null
-  let ledTerm = 0
+  /** Ends when the last batch of the last session has: one transaction at a time. */
+  let executing: Promise<void> = Promise.resolve()
   loop.onStep(view => session?.release(view.commitIndex))
   return {
     async start(link, term) {
       const channel = await link.consumeConnection.createChannel()
-      const opened = new Session({ ...options, channel, link, term, again: term === ledTerm })
+      const opened = new Session({ ...options, channel, link, term, before: executing })
       session = opened
-      ledTerm = term
       channel.on('error', () => {}).on('close', () => opened.lost())
       await channel.prefetch(PREFETCH)
       await channel.consume(WRITE_QUEUE, message => opened.take(message))
     },
     stop() {
       session?.close()
+      executing = session?.done ?? executing
       session = null
     }
   }
@@ -78,8 +80,8 @@ interface SessionOptions {
   readonly store: Store
   readonly failed: (error: unknown) => void
   readonly drop: () => void
-  /** This process has consumed in this term before: what comes back was its own. */
-  readonly again: boolean
+  /** What a former session of this process may still execute. */
+  readonly before: Promise<void>
 }
 
 /** One mastership over one connection. */
@@ -89,26 +91,32 @@ class Session {
   #held: Held[] = []
   #executing = false
   #open = true
+  /** Ends when nothing is executed any more. */
+  done: Promise<void>
 
   constructor(options: SessionOptions) {
     this.#options = options
+    this.done = options.before
   }
 
   /**
-   * What an earlier master left unanswered is dropped: its orchestrator sends it again
-   * with the new term, but not for ever, should it be what kills masters.
+   * What a master of an earlier term left unanswered is dropped: its orchestrator sends
+   * it again with the new term, but not for ever, should it be what kills masters.
    */
   take(message: ConsumeMessage | null): void {
-    const { channel, again } = this.#options
     if (message === null) this.lost()
-    else if (this.#open && message.fields.redelivered && !again) channel.nack(message, false, false)
-    else if (this.#open) this.#accept(message)
+    if (message === null || !this.#open) return
+    const asked = decoded(message)
+    const isLeft = message.fields.redelivered && (asked?.term ?? 0) < this.#options.term
+    if (asked === null || isLeft) this.#options.channel.nack(message, false, false)
+    else this.#accept(message, asked)
   }
 
-  #accept(message: ConsumeMessage): void {
-    const { replyTo, commands } = decodeWrites(message.content)
+  #accept(message: ConsumeMessage, { replyTo, commands }: WriteMessage): void {
     this.#waiting.push({ message, replyTo, commands, receivedMs: nowMs() })
-    if (!this.#executing) void this.#execute().catch(this.#options.failed)
+    if (this.#executing) return
+    this.#executing = true
+    this.done = this.done.then(() => this.#execute()).catch(this.#options.failed)
   }
 
   lost(): void {
@@ -137,7 +145,6 @@ class Session {
   }
 
   async #execute(): Promise<void> {
-    this.#executing = true
     while (this.#open && this.#waiting.length > 0 && this.#options.loop.view.leads) {
       const deliveries = this.#nextBatch()
       await this.#executeBatch(deliveries)
@@ -170,7 +177,7 @@ class Session {
     try {
       executed = commands.length === 0 ? [] : await store.execute(commands, term)
     } catch (error) {
-      return loop.dispatch(refusal(error))
+      return loop.dispatch(refusal(error, store.last))
     }
     const before = loop.state.last.index
     const asked = alive.map(({ command, replyTo }) => ({ id: command.requestId, replyTo }))
@@ -180,6 +187,15 @@ class Session {
     )
     loop.dispatch({ kind: 'executed', term, entries })
     this.release(loop.view.commitIndex)
+  }
+}
+
+/** Null for what no orchestrator sends: it must not end one master after the other. */
+function decoded(message: ConsumeMessage): WriteMessage | null {
+  try {
+    return decodeWrites(message.content)
+  } catch {
+    return null
   }
 }
 

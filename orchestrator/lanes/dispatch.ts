@@ -172,7 +172,7 @@ class AmqpDispatch implements Dispatch {
       lane: new Lane(this.#options.lanes),
       sending: write => this.#writes.sent(write, this.#term),
       encode: (items, nowMs) =>
-        `{"replyTo":"${this.#replyTo}","commands":[${items.map(write => commandText(write, nowMs))}]}`,
+        `{"replyTo":"${this.#replyTo}","term":${this.#term},"commands":[${items.map(write => commandText(write, nowMs))}]}`,
       ttlMs: (write, nowMs) => latestDeadlineMs(write) - nowMs,
       refused: write => this.#writes.refused(write, new OverloadedError('the write queue is full'))
     }

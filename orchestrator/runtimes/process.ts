@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from '../../platform/log.ts'
+import { parseNode } from '../../platform/wire/znodes.ts'
 import { isAlive, type LiveProcess, startTimeOf } from './proc.ts'
 import type { Death, Place, Runtime } from './runtime.ts'
 
@@ -21,6 +22,7 @@ const MAIN = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
 const NAME = /^[0-9a-f]{8}$/
 const POLL_MS = 25
 const KILLED_WITHIN_MS = 5_000
+const ADOPT_TIMEOUT_MS = 1_000
 
 export interface ProcessRuntimeOptions {
   /** Has a folder for each worker. */
@@ -166,11 +168,15 @@ export class ProcessRuntime implements Runtime {
     return new Promise(resolve => {
       socket.on('error', () => socket.destroy())
       socket.on('close', resolve)
+      // A frozen worker's connections are taken by the kernel, and nobody says anything.
+      socket.setTimeout(ADOPT_TIMEOUT_MS, () => socket.destroy())
       socket.once('data', line => {
-        const { pid, startTime } = JSON.parse(String(line)) as LiveProcess
-        const attended = { pid, startTime, child: null, socket }
+        socket.setTimeout(0)
+        const live = parseNode<LiveProcess>(String(line))
+        if (live === null) return socket.destroy()
+        const attended = { ...live, child: null, socket }
         this.#attended.set(name, attended)
-        this.#options.log.info({ name, worker: pid }, 'worker process adopted')
+        this.#options.log.info({ name, worker: live.pid }, 'worker process adopted')
         socket.on('close', () => void this.#buried(name, attended))
         resolve()
       })
@@ -189,9 +195,10 @@ export class ProcessRuntime implements Runtime {
 
   async #readJson<T>(name: string, file: string): Promise<T | null> {
     try {
-      return JSON.parse(await readFile(join(this.#options.dir, name, file), 'utf8')) as T
-    } catch {
-      return null // not written yet, or half
+      return parseNode<T>(await readFile(join(this.#options.dir, name, file), 'utf8'))
+    } catch (error) {
+      if (isMissing(error)) return null // not written yet
+      throw error // a folder that cannot be read just now is no empty one
     }
   }
 }
@@ -209,3 +216,6 @@ async function untilDead(running: LiveProcess, withinMs: number): Promise<void> 
   const untilMs = performance.now() + withinMs
   while (isAlive(running) && performance.now() < untilMs) await sleep(POLL_MS)
 }
+
+const isMissing = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT'

@@ -48,6 +48,8 @@ export interface OutcomeQuery {
 
 export interface WriteMessage {
   readonly replyTo: string
+  /** The term that the orchestrator knew when it sent this. */
+  readonly term: number
   readonly commands: readonly WriteCommand[]
 }
 export interface ReadMessage {

@@ -9,6 +9,16 @@ export const SUPERVISOR = '/supervisor'
 export const SERVICES = '/services'
 export const CONFIG = '/config'
 
+/** Null for what nobody of ours has written: one bad znode must not end those who read it. */
+export function parseNode<T>(data: string): T | null {
+  try {
+    const node: unknown = JSON.parse(data)
+    return typeof node === 'object' ? (node as T) : null
+  } catch {
+    return null
+  }
+}
+
 export const chrootOf = (cluster: string) => `/convoy/${cluster}`
 
 /** The single truth about who leads and who counts. Changed only by compare-and-set. */

@@ -112,7 +112,7 @@ export class Node implements Inhabitant {
     const { term } = role
     this.dispatch({ kind: 'executing' })
     this.#work(() => {
-      if (this.disk.term > term) return { kind: 'refused', why: 'term' }
+      if (this.disk.term > term) return this.#refused('term')
       const fresh = writes.filter(write => !this.disk.results.has(write.id))
       const entries = this.#append(
         fresh.map(write => write.id),
@@ -176,7 +176,7 @@ export class Node implements Inhabitant {
   #work(commit: () => Event): void {
     this.#cancelled = false
     const run = () => {
-      const event: Event = this.#cancelled ? { kind: 'refused', why: 'cancelled' } : commit()
+      const event: Event = this.#cancelled ? this.#refused('cancelled') : commit()
       this.#later(this.#world.dice.next(), () => this.dispatch(event))
     }
     this.#later(0.3 + this.#world.dice.next() * 3, run)
@@ -201,7 +201,7 @@ export class Node implements Inhabitant {
         this.#work(() => this.#beginTerm(effect.term))
         break
       case 'apply':
-        this.#work(() => this.#apply(effect))
+        this.#applyInParts(effect)
         break
       case 'cancelWork':
         this.#cancelled = true
@@ -237,8 +237,12 @@ export class Node implements Inhabitant {
     })
   }
 
+  #refused(why: 'term' | 'rows' | 'cancelled'): Event {
+    return { kind: 'refused', why, last: this.#last() }
+  }
+
   #beginTerm(term: number): Event {
-    if (this.disk.term >= term) return { kind: 'refused', why: 'term' }
+    if (this.disk.term >= term) return this.#refused('term')
     this.disk.term = term
     const [entry] = this.#append([''], term)
     return { kind: 'termBegun', term, entry: entry as Entry }
@@ -261,15 +265,37 @@ export class Node implements Inhabitant {
   }
 
   #apply(effect: Extract<Effect, { do: 'apply' }>): Event {
-    if (this.disk.term > effect.term) return { kind: 'refused', why: 'term' }
+    if (this.disk.term > effect.term) return this.#refused('term')
     for (const entry of effect.entries) {
       const { index, checksum } = this.#last()
       if (entry.index !== index + 1 || checksumOf(checksum, entry) !== entry.checksum) {
-        throw new Error(`${this.id} applies ${entry.index} behind ${index}`)
+        this.#world.note(`${this.id} cannot apply ${entry.index} behind ${index}`)
+        this.#world.falseDivergences += 1
+        return this.#refused('rows')
       }
       this.#store(entry)
     }
     return { kind: 'applied', term: effect.term, last: this.#last() }
+  }
+
+  /** Long work is several transactions: it can be cut off when some of them are committed. */
+  #applyInParts(effect: Extract<Effect, { do: 'apply' }>): void {
+    const { dice } = this.#world
+    const { entries } = effect
+    if (entries.length < 2 || !dice.chance(0.3)) {
+      this.#work(() => this.#apply(effect))
+      return
+    }
+    const middle = dice.between(1, entries.length - 1)
+    const apply = (part: readonly Entry[]) =>
+      this.#cancelled ? this.#refused('cancelled') : this.#apply({ ...effect, entries: part })
+    const end = (event: Event) => this.#later(dice.next(), () => this.dispatch(event))
+    this.#cancelled = false
+    this.#later(0.3 + dice.next() * 3, () => {
+      const first = apply(entries.slice(0, middle))
+      if (first.kind !== 'applied') return end(first)
+      this.#later(0.3 + dice.next() * 30, () => end(apply(entries.slice(middle))))
+    })
   }
 
   #readState(): void {
@@ -297,6 +323,7 @@ export class Node implements Inhabitant {
       needsFrom: null
     }
     this.#later(this.#world.dice.next() * 2, () => {
+      if (shown !== this.#shown) return // later data is written instead, as in production
       this.#world.setZnode(this.id, peer)
       if (role === 'candidate') this.dispatch({ kind: 'published', term })
     })
@@ -340,6 +367,7 @@ function initial(options: {
     peers: null,
     peersSeenMs: Number.NEGATIVE_INFINITY,
     amqp: false,
+    postgres: true,
     queue: '',
     ackQueue: '',
     session: false,

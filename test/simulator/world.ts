@@ -24,6 +24,8 @@ export interface Inhabitant {
 export class World {
   readonly dice: Dice
   nowMs = 0
+  /** Workers that called their sound rows doubtful. */
+  falseDivergences = 0
   state: { state: ClusterState; version: number } = {
     state: { clusterId: 'sim', term: 0, master: null, inSync: [] },
     version: 0

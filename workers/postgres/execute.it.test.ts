@@ -293,3 +293,17 @@ t.test('cancel ends what runs, and leaves nothing of it', async t => {
   t.strictSame(await rowsOf(store, 'select * from people'), [])
   t.equal((await store.execute([insert('a')], 1))[0]?.kind, 'entry')
 })
+
+t.test('what is asked for while a batch runs waits for it, and both keep their log', async t => {
+  const { store } = await startWorker(t)
+  await store.beginTerm(1)
+  await store.execute([PEOPLE], 1)
+  const slow = 'insert into people (name) select count(*)::text from generate_series(1, 1000000)'
+  const first = store.execute([command([slow])], 1)
+  await sleep(50)
+  const second = store.execute([insert('b')], 1)
+  const indexes = [...(await first), ...(await second)].map(done => entryOf(done).index)
+  t.strictSame(indexes, [3, 4])
+  const found = await store.entriesAfter(2, 1e6)
+  t.strictSame(found === 'pruned' ? [] : found.entries.map(entry => entry.index), [3, 4])
+})

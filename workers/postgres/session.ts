@@ -14,6 +14,10 @@ export class Session implements AsyncDisposable {
   readonly connection: Connection
   readonly statements: Statements
   #running: Promise<unknown> | undefined
+  /** What was asked for last ends after all that was asked for before. */
+  #queue: Promise<unknown> = Promise.resolve()
+  /** A request to cancel that is on its way must not hit the next work. */
+  #cancelling: Promise<void> = Promise.resolve()
   #cancelled = false
 
   constructor(connection: Connection) {
@@ -22,7 +26,14 @@ export class Session implements AsyncDisposable {
   }
 
   /** Runs `work`, of one or more transactions, as what `cancel` would cut off. */
-  async exclusive<T>(work: () => Promise<T>): Promise<T> {
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(() => this.#run(work))
+    this.#queue = done.catch(() => undefined)
+    return done
+  }
+
+  async #run<T>(work: () => Promise<T>): Promise<T> {
+    await this.#cancelling
     this.#cancelled = false
     const running = work()
     this.#running = running.catch(() => undefined)
@@ -51,12 +62,19 @@ export class Session implements AsyncDisposable {
     if (this.#cancelled) throw new WorkCancelledError('the transaction was cancelled')
   }
 
-  /** Returns when nothing runs. */
+  /** Returns when what runs now has ended. */
   async cancel(): Promise<void> {
+    const asked = this.#running
+    if (asked === undefined) return
     this.#cancelled = true
-    while (this.#running !== undefined) {
+    this.#cancelling = this.#end(asked)
+    await this.#cancelling
+  }
+
+  async #end(asked: Promise<unknown>): Promise<void> {
+    while (this.#running === asked) {
       await this.connection.cancel()
-      await Promise.race([this.#running, sleep(CANCEL_REPEAT_MS)])
+      await Promise.race([asked, sleep(CANCEL_REPEAT_MS)])
     }
   }
 

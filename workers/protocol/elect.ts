@@ -22,7 +22,8 @@ export function masterGone(cluster: ClusterState, peers: ReadonlyMap<string, Pee
 
 export function mustStand(state: State, nowMs: number): boolean {
   const { known, peers, role } = state
-  if (known === null || peers === null || !state.session || !state.amqp) return false
+  if (known === null || peers === null || !state.session) return false
+  if (!state.amqp || !state.postgres) return false
   if (role.kind !== 'follower' && role.kind !== 'waiting') return false
   if (state.diverged !== null && state.diverged.kind !== 'log') return false
   if (known.state.term < state.term) return false // a newer master exists

@@ -29,6 +29,7 @@ export function worker(changes: Partial<State> = {}): State {
     peers: null,
     peersSeenMs: Number.NEGATIVE_INFINITY,
     amqp: true,
+    postgres: true,
     queue: 'sync.a',
     ackQueue: 'ack.a',
     session: true,

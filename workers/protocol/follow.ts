@@ -8,9 +8,10 @@ import type { Append, Pruned } from './messages.ts'
 import type { Divergence, Follower, State, Step } from './state.ts'
 import { isNamed, stay, step, then, withRole } from './steps.ts'
 
-/** Entries held beyond `last`; what does not fit is fetched later. */
+/** Entries held beyond `last`, and their bytes; what does not fit is fetched later. */
 const PENDING_MAX = 8_192
-/** Bytes of changes applied in one transaction. */
+const PENDING_BYTES = 64 * 1024 * 1024
+/** Bytes applied in one transaction. */
 const APPLY_BYTES = 4 * 1024 * 1024
 const FETCH_RETRY_MS = 100
 
@@ -28,15 +29,18 @@ export function follow(state: State, leader: { term: number; master: string }): 
     fetchedAtMs: Number.NEGATIVE_INFINITY,
     held: null
   }
-  const next = withRole(state, role)
+  // Another master's log may be the one that this one belongs to.
+  const diverged = state.diverged?.kind === 'log' ? null : state.diverged
+  const next = withRole({ ...state, diverged }, role)
   return leader.term > state.term ? step(next, { do: 'remember', term: leader.term }) : stay(next)
 }
 
 export function onAppend(state: State, message: Append, nowMs: number): Step {
-  if (message.from === state.self.id || state.diverged !== null) return stay(state)
-  if (message.term < state.term) return refuse(state, message) // TERM
   const { role } = state
-  if (role.kind === 'fenced') return stay(state)
+  if (message.from === state.self.id || role.kind === 'fenced') return stay(state)
+  if (message.term < state.term) return refuse(state, message) // TERM
+  const isLater = role.kind !== 'follower' || role.term < message.term
+  if (state.diverged !== null && !(isLater && state.diverged.kind === 'log')) return stay(state)
   if (role.kind === 'candidate' && message.term < role.term) return stay(state) // STAND
   if (role.kind === 'leader' && message.term === role.term) return stay(state)
   if (role.kind !== 'follower' || role.term < message.term) {
@@ -91,7 +95,9 @@ function take(state: State, role: Follower, message: Append, nowMs: number): Ste
   }
   const fresh = following(role, message)
   if (fresh === 'differs') return diverge(state, 'log', nowMs)
-  const room = role.pending.length + fresh.length <= PENDING_MAX
+  const room =
+    role.pending.length + fresh.length <= PENDING_MAX &&
+    (role.pending.length === 0 || bytesOf(role.pending) + bytesOf(fresh) <= PENDING_BYTES)
   const taken = room ? fresh : []
   const newest = taken.at(-1)
   const next: State = {
@@ -194,11 +200,16 @@ export function advanceFollower(state: State, nowMs: number): Step {
   return step(next, { do: 'apply', term: role.term, entries })
 }
 
+const sizeOf = (entry: Entry): number => entry.changes.length + entry.result.length
+
+const bytesOf = (entries: readonly Entry[]): number =>
+  entries.reduce((sum, entry) => sum + sizeOf(entry), 0)
+
 function fitting(entries: readonly Entry[]): number {
   let bytes = 0
   let count = 0
   for (const entry of entries) {
-    bytes += entry.changes.length
+    bytes += sizeOf(entry)
     if (count > 0 && bytes > APPLY_BYTES) break
     count += 1
   }

@@ -25,7 +25,8 @@ export function lead(state: State, elected: { term: number; members: readonly st
     checksums: new ChecksumTail(state.last),
     withoutAmqpSinceMs: null
   }
-  const next: State = { ...state, working: 'beginning', role }
+  // Its log is the cluster's from now on, whatever another master's was.
+  const next: State = { ...state, working: 'beginning', diverged: null, role }
   return step(next, { do: 'beginTerm', term: elected.term })
 }
 
@@ -116,8 +117,9 @@ export function advanceLeader(state: State, nowMs: number): Step {
   return then(changed, next => commitAndTell(next, nowMs))
 }
 
-/** Unreachable for its replicas while one of them could lead. */
+/** Unreachable for its replicas while one of them could lead, or without its database. */
 function mustMakeRoom(state: State, role: Leader, nowMs: number): boolean {
+  if (!state.postgres) return true
   const sinceMs = role.withoutAmqpSinceMs
   if (sinceMs === null || nowMs - sinceMs < state.settings.masterStallMs) return false
   return role.members.some(id => id !== state.self.id && state.peers?.get(id)?.reachesAmqp === true)

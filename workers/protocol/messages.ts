@@ -67,8 +67,11 @@ export function encodeWorkerMessage(message: Message): Buffer {
   return encodeFrame({ ...message, entries }, parts)
 }
 
-export function decodeWorkerMessage(content: Buffer): Message {
-  const { header, parts } = decodeFrame(content)
+/** Null for what is no message of a worker. */
+export function decodeWorkerMessage(content: Buffer): Message | null {
+  const frame = readFrame(content)
+  if (frame === null) return null
+  const { header, parts } = frame
   const message = header as Message
   if (message.kind !== 'append') return message
   const entries = message.entries.map((head, i) => ({
@@ -77,4 +80,12 @@ export function decodeWorkerMessage(content: Buffer): Message {
     result: String(parts[2 * i + 1])
   }))
   return { ...message, entries }
+}
+
+function readFrame(content: Buffer): ReturnType<typeof decodeFrame> | null {
+  try {
+    return decodeFrame(content)
+  } catch {
+    return null
+  }
 }

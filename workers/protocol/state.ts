@@ -125,6 +125,8 @@ export interface State {
   readonly peers: ReadonlyMap<string, Peer> | null
   readonly peersSeenMs: number
   readonly amqp: boolean
+  /** PostgreSQL answered when it was last asked. */
+  readonly postgres: boolean
   /** Queue at which this worker receives; new at each connection. */
   readonly queue: string
   /** Where this worker listens when it leads. */
@@ -162,7 +164,14 @@ export type Event =
   | { readonly kind: 'executed'; readonly term: number; readonly entries: readonly Entry[] }
   | { readonly kind: 'applied'; readonly term: number; readonly last: Position }
   /** The transaction was not made: a higher term is stored, or the rows are not what they should be. */
-  | { readonly kind: 'refused'; readonly why: 'term' | 'rows' | 'cancelled' }
+  | {
+      readonly kind: 'refused'
+      readonly why: 'term' | 'rows' | 'cancelled'
+      /** Long work is several transactions: where the log ends after those that were made. */
+      readonly last: Position
+    }
+  /** Whether the own PostgreSQL answers. */
+  | { readonly kind: 'postgres'; readonly answers: boolean }
   | { readonly kind: 'compared'; readonly term: number; readonly equal: boolean }
   | { readonly kind: 'message'; readonly message: Message }
 

@@ -56,6 +56,8 @@ function note(state: State, event: Event, nowMs: number): Step {
       return stay({ ...state, amqp: true, queue: event.queue, ackQueue: event.ackQueue })
     case 'amqpDown':
       return stay({ ...state, amqp: false })
+    case 'postgres':
+      return stay({ ...state, postgres: event.answers })
     case 'message':
       return onMessage(state, event.message, nowMs)
     case 'barrierWanted':
@@ -123,7 +125,7 @@ function onFinished(
       return role.kind === 'follower' ? confirm(applied) : stay(applied)
     }
     case 'refused':
-      return onRefused(state, event.why, nowMs)
+      return onRefused(state, event, nowMs)
     case 'compared': {
       if (role.kind !== 'follower' || role.term !== event.term || event.equal) return stay(state)
       return diverge(state, 'log', nowMs)
@@ -148,14 +150,16 @@ function onGrown(
   return stay(newest === undefined ? idle : { ...idle, last: positionOf(newest) })
 }
 
-function onRefused(state: State, why: 'term' | 'rows' | 'cancelled', nowMs: number): Step {
-  const idle: State = { ...state, working: null }
+function onRefused(state: State, event: Extract<Event, { kind: 'refused' }>, nowMs: number): Step {
+  const { why, last } = event
+  const idle: State = { ...state, working: null, last }
   if (why === 'rows') return diverge(idle, 'rows', nowMs)
-  if (why === 'cancelled') {
+  const { role } = idle
+  if (why === 'cancelled' && role.kind === 'follower') {
     // What was cut off is fetched again, should this role go on.
-    if (idle.role.kind !== 'follower') return stay(idle)
-    return stay(withRole(idle, { ...idle.role, pending: [], tail: idle.last }))
+    return stay(withRole(idle, { ...role, pending: [], tail: last }))
   }
+  if (why === 'cancelled' && role.kind !== 'leader') return stay(idle)
   return step(deposed(idle), { do: 'readState' })
 }
 
