@@ -106,6 +106,8 @@ function keepHouse(
   const figures = openFigures(parts.postgres.pid)
   const showing = setInterval(() => {
     const { last } = loop.state
+    const differs = (store.verified?.differing.length ?? 0) > 0
+    if (differs && loop.state.diverged === null) loop.dispatch({ kind: 'differs' })
     const reads = work.reads.reduce((sum, of) => sum + of.answered, 0)
     registration
       .show(identity.workerId, {

@@ -170,6 +170,8 @@ export type Event =
       /** Long work is several transactions: where the log ends after those that were made. */
       readonly last: Position
     }
+  /** A `verify` found tables here that are not the master's. */
+  | { readonly kind: 'differs' }
   /** Whether the own PostgreSQL answers. */
   | { readonly kind: 'postgres'; readonly answers: boolean }
   | { readonly kind: 'compared'; readonly term: number; readonly equal: boolean }

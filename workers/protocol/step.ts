@@ -56,6 +56,8 @@ function note(state: State, event: Event, nowMs: number): Step {
       return stay({ ...state, amqp: true, queue: event.queue, ackQueue: event.ackQueue })
     case 'amqpDown':
       return stay({ ...state, amqp: false })
+    case 'differs':
+      return diverge(state, 'rows', nowMs)
     case 'postgres':
       return stay({ ...state, postgres: event.answers })
     case 'message':

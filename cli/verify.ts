@@ -1,0 +1,60 @@
+/**
+ * `npm run verify`: every worker sums its tables at one index of the log, and the
+ * sums are compared. Exits 1 when any worker differs.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { request } from 'undici'
+import yargs from 'yargs'
+import { loadStarterConfig } from './config.ts'
+
+const RUN_FILE = join(fileURLToPath(new URL('..', import.meta.url)), '.convoy', 'run.json')
+const TIMEOUT_MS = 60_000
+
+interface Verified {
+  readonly index: number
+  readonly tables: readonly { table: string; rows: string; sum: string }[]
+  readonly workers: readonly { id: string; pid: number; equal: boolean; differing: string[] }[]
+}
+
+const options = await yargs(process.argv.slice(2))
+  .scriptName('npm run verify --')
+  .usage('$0 [options]\n\nCompares all tables on all workers of a running Convoy, by checksum.')
+  .option('url', { type: 'string', describe: 'The orchestrator; by default that of `npm start`' })
+  .example('npm run verify', 'the system that `npm start` runs here')
+  .example('npm run verify -- --url http://127.0.0.1:8090', 'another one')
+  .strict()
+  .parseAsync()
+
+const verified = await verify(options.url ?? runningOrchestrator())
+for (const { table, rows, sum } of verified.tables) {
+  console.log(`${table.padEnd(32)} ${rows.padStart(10)} rows  ${sum}`)
+}
+console.log(`at index ${verified.index}:`)
+for (const { id, pid, equal, differing } of verified.workers) {
+  console.log(
+    `  worker ${id} (pid ${pid}): ${equal ? 'equal' : `DIFFERS in ${differing.join(', ')}`}`
+  )
+}
+process.exitCode = verified.workers.every(({ equal }) => equal) ? 0 : 1
+
+function runningOrchestrator(): string {
+  if (!existsSync(RUN_FILE)) {
+    throw new Error('no Convoy runs here: start one with `npm start`, or say --url')
+  }
+  const run = JSON.parse(readFileSync(RUN_FILE, 'utf8')) as { addresses: { orchestrator: string } }
+  return run.addresses.orchestrator
+}
+
+async function verify(url: string): Promise<Verified> {
+  const token = loadStarterConfig().CONVOY_TOKEN
+  const { statusCode, body } = await request(`${url}/api/v1/cluster/verify`, {
+    method: 'POST',
+    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    headersTimeout: TIMEOUT_MS
+  })
+  const text = await body.text()
+  if (statusCode !== 200) throw new Error(`${url} answered ${statusCode}: ${text}`)
+  return JSON.parse(text) as Verified
+}
