@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { findSoftware } from '../../cli/machine/software.ts'
-import { type Convoy, startConvoy } from '../../cli/system/convoy.ts'
+import { type Convoy, type Run, startConvoy } from '../../cli/system/convoy.ts'
 import { type Folder, openFolder } from '../../cli/system/folder.ts'
 import { call } from '../contract/convoy.ts'
 import { until } from './wait.ts'
@@ -47,8 +47,8 @@ export interface Cluster {
   readonly url: string
   readonly folder: Folder
   now(): Promise<ClusterNow>
-  /** kill -9. @returns the pids that were killed */
-  kill(victim: Victim): Promise<number[]>
+  /** kill -9, of several at the same moment. @returns the pids that were killed */
+  kill(...victims: Victim[]): Promise<number[]>
   /** Resolves when one master and the wanted replicas are in sync, none of them a dead process. */
   healed(dead?: readonly number[]): Promise<ClusterNow>
   /** Stops everything in order; the data stays. */
@@ -71,8 +71,9 @@ export async function startCluster(t: Test): Promise<Cluster> {
       return url()
     },
     now: async () => (await call(`GET ${url()}/api/v1/cluster`)).body as ClusterNow,
-    async kill(victim) {
-      const pids = await pidsOf(victim, { cluster, convoy })
+    async kill(...victims) {
+      const found = victims.map(victim => pidsOf(victim, cluster))
+      const pids = (await Promise.all(found)).flat()
       for (const pid of pids) process.kill(pid, 'SIGKILL')
       return pids
     },
@@ -133,13 +134,10 @@ export function postmasterOf({ dir }: Place): { pid: number; port: number; socke
   return { pid: Number(lines[0]), port: Number(lines[3]), socketDir: lines[4] ?? '' }
 }
 
-async function pidsOf(
-  victim: Victim,
-  { cluster, convoy }: { cluster: Cluster; convoy: Convoy }
-): Promise<number[]> {
+async function pidsOf(victim: Victim, cluster: Cluster): Promise<number[]> {
   if (victim === 'orchestrator' || victim === 'rabbitmq' || victim === 'zookeeper') {
-    const run = JSON.parse(readFileSync(cluster.folder.runFile, 'utf8')) as Convoy['run']
-    return [some((run.pids ?? convoy.run.pids)[victim], victim)]
+    const { pids } = JSON.parse(readFileSync(cluster.folder.runFile, 'utf8')) as Run
+    return [some(pids[victim], victim)]
   }
   const { master, workers } = await cluster.now()
   if (victim === 'all workers') return workers.map(({ pid }) => pid)

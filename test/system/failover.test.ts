@@ -1,42 +1,47 @@
 /**
- * Processes die while clients write: nothing acknowledged is lost or done twice, and
- * the cluster heals by itself.
+ * Workers and their databases die while clients write.
  */
 import t from 'tap'
-import { startCluster } from './cluster.ts'
-import { equalOnAllWorkers } from './databases.ts'
-import { CLIENT_TIMEOUT_MS, onceOnAllWorkers, Writers } from './writers.ts'
+import { call } from '../contract/convoy.ts'
+import { startCluster, type Victim } from './cluster.ts'
+import { survives } from './survives.ts'
 
-const CLIENTS = 8
 const cluster = await startCluster(t)
+const killing = (victim: Victim) => ({ harm: () => cluster.kill(victim) })
 
 await t.test('kill -9 of the master: another leads, and the dead one is replaced', async t => {
-  const before = await cluster.now()
-  const writers = await Writers.start(t, cluster, { clients: CLIENTS })
-  const dead = await cluster.kill('master')
-  await writers.more(10 * CLIENTS)
-  const after = await cluster.healed(dead)
-  await writers.more(CLIENTS)
-  const report = await writers.stop()
+  const { before, after } = await survives(t, cluster, killing('master'))
   t.ok(after.term > before.term, 'a new term')
   t.not(after.master, before.master)
-  t.strictSame(report.errors, [])
-  t.ok(report.slowestMs < CLIENT_TIMEOUT_MS)
-  t.comment(`no acknowledgement for ${Math.round(report.longestGapMs)} ms`)
-  await onceOnAllWorkers(t, cluster, report)
-  await equalOnAllWorkers(t, cluster)
 })
 
-await t.test('kill -9 of a replica: no client sees an error', async t => {
-  const before = await cluster.now()
-  const writers = await Writers.start(t, cluster, { clients: CLIENTS })
-  const dead = await cluster.kill('replica')
-  await writers.more(10 * CLIENTS)
-  const after = await cluster.healed(dead)
-  const report = await writers.stop()
-  t.equal(after.term, before.term, 'nobody is elected')
-  t.strictSame(report.errors, [])
-  t.comment(`no acknowledgement for ${Math.round(report.longestGapMs)} ms`)
-  await onceOnAllWorkers(t, cluster, report)
-  await equalOnAllWorkers(t, cluster)
+await t.test('kill -9 of a replica: the others go on', async t => {
+  const { before, after } = await survives(t, cluster, killing('replica'))
+  t.strictSame([after.term, after.master], [before.term, before.master], 'nobody is elected')
+})
+
+await t.test("kill -9 of a replica's PostgreSQL: the worker is there again", async t => {
+  const { before, after } = await survives(t, cluster, killing("a replica's database"))
+  t.equal(after.term, before.term)
+})
+
+await t.test("kill -9 of the master's PostgreSQL: another leads", async t => {
+  const { before, after } = await survives(t, cluster, killing("the master's database"))
+  t.ok(after.term > before.term)
+})
+
+await t.test('POST crash/slave and crash/master kill, and say whom', async t => {
+  const crashing = (what: string) => ({
+    harm: async () => {
+      const { status, body } = await call(`POST ${cluster.url}/api/v1/crash/${what}`)
+      t.equal(status, 200)
+      const pids = (body as string[]).map(Number)
+      t.equal(pids.length, 1)
+      return pids
+    }
+  })
+  const slave = await survives(t, cluster, crashing('slave'))
+  t.equal(slave.after.term, slave.before.term)
+  const master = await survives(t, cluster, crashing('master'))
+  t.ok(master.after.term > master.before.term)
 })

@@ -32,6 +32,7 @@ export interface Report {
   readonly slowestMs: number
   /** Between one acknowledgement and the next, of any client. */
   readonly longestGapMs: number
+  readonly perS: number
 }
 
 export class Writers {
@@ -40,6 +41,7 @@ export class Writers {
   readonly #acknowledged: string[] = []
   readonly #errors: string[] = []
   readonly #clients: Promise<void>[]
+  readonly #startedAtMs = performance.now()
   #slowestMs = 0
   #longestGapMs = 0
   #lastAtMs = performance.now()
@@ -78,7 +80,8 @@ export class Writers {
       acknowledged: this.#acknowledged,
       errors: this.#errors,
       slowestMs: this.#slowestMs,
-      longestGapMs: this.#longestGapMs
+      longestGapMs: this.#longestGapMs,
+      perS: (1_000 * this.#acknowledged.length) / (performance.now() - this.#startedAtMs)
     }
   }
 
