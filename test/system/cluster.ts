@@ -59,11 +59,12 @@ export interface Cluster {
 
 /** A started system, stopped and removed at the end of `t`. */
 export async function startCluster(t: Test): Promise<Cluster> {
+  await using opened = new AsyncDisposableStack()
   const folder = openFolder(mkdtempSync(join(tmpdir(), 'convoy-')), undefined)
-  t.teardown(() => folder.remove())
+  opened.defer(() => folder.remove())
   const name = `test-${randomBytes(3).toString('hex')}`
   let convoy = await startIn(folder, name)
-  t.teardown(() => convoy.stop())
+  opened.defer(() => convoy.stop())
   const url = () => convoy.run.addresses.orchestrator
   const cluster: Cluster = {
     folder,
@@ -88,6 +89,8 @@ export async function startCluster(t: Test): Promise<Cluster> {
     }
   }
   await cluster.healed()
+  const owned = opened.move()
+  t.teardown(() => owned.disposeAsync())
   return cluster
 }
 
