@@ -7,8 +7,15 @@
 import { type Change, checksumOf, type Entry, positionOf } from '../entry.ts'
 import { DivergedError, type TableSum, TermRaisedError, type Verified } from '../store.ts'
 import { type Catalog, identifier, keyColumns, publicName, readCatalog } from './catalog.ts'
-import { isContended, lostTo, type SqlError, type Step } from './connection.ts'
-import { appendStep, type LogEnd } from './log.ts'
+import {
+  isContended,
+  isStale,
+  lostTo,
+  type Outcome,
+  type SqlError,
+  type Step
+} from './connection.ts'
+import { APPEND, appendValues, type LogEnd } from './log.ts'
 import { isOfTheServer } from './refusals.ts'
 import { PlanError, RowPlan, type TableWork } from './row-plan.ts'
 import type { SequenceChange } from './sequences.ts'
@@ -16,6 +23,8 @@ import type { Session } from './session.ts'
 import { differing, Sums, sumsText } from './sums.ts'
 import { textArray } from './text.ts'
 
+const BEGIN = 'begin'
+const COMMIT = 'commit'
 const TERM = 'select term from convoy.memory for share'
 const SET_SEQUENCE = 'select setval($1::regclass, $2, $3)'
 /** Log rows and rows of one transaction, when many entries are to be caught up with. */
@@ -35,7 +44,7 @@ interface Work {
 /** The rows here do not take these changes, or not in this way. */
 class MisfitError extends Error {}
 
-/** A read was in the way of a schema change; nothing speaks against another attempt. */
+/** A read was in the way of a schema change, or a plan was out of date: to be tried again. */
 class ContendedError extends Error {}
 
 export class Applier {
@@ -53,6 +62,7 @@ export class Applier {
   /** To be made anew when this worker has led: its own schema changes are not seen here. */
   static async open(session: Session, log: LogEnd): Promise<Applier> {
     session.statements.clear()
+    for (const sql of [BEGIN, TERM, SET_SEQUENCE, APPEND, COMMIT]) session.statements.keep(sql)
     return new Applier(session, log, await readCatalog(session.connection))
   }
 
@@ -66,9 +76,10 @@ export class Applier {
   async #applyChunk(entries: readonly Entry[], term: number): Promise<void> {
     const grains = [...GRAINS]
     for (;;) {
-      const attempt = new ApplyAttempt(this.#session, this.#catalog, grains[0] ?? 'change')
+      const grain = grains[0] ?? 'change'
+      const attempt = new ApplyAttempt(this.#session, this.#catalog, { grain, term })
       try {
-        await this.#session.transaction(() => attempt.run(entries, term))
+        await this.#session.transaction(() => attempt.run(entries))
         const last = entries.at(-1)
         if (last !== undefined) this.#log.last = positionOf(last)
         this.verified = attempt.verified ?? this.verified
@@ -92,6 +103,8 @@ export class Applier {
 class ApplyAttempt {
   readonly #session: Session
   readonly #grain: Grain
+  readonly #term: number
+  #isOpen = false
   #catalog: Catalog
   #plan: RowPlan
   #truncates: string[] = []
@@ -100,25 +113,47 @@ class ApplyAttempt {
   reshaped = false
   verified: Verified | undefined
 
-  constructor(session: Session, catalog: Catalog, grain: Grain) {
+  constructor(session: Session, catalog: Catalog, how: { grain: Grain; term: number }) {
     this.#session = session
     this.#catalog = catalog
     this.#plan = new RowPlan(catalog)
-    this.#grain = grain
+    this.#grain = how.grain
+    this.#term = how.term
   }
 
-  async run(entries: readonly Entry[], term: number): Promise<void> {
-    const { connection } = this.#session
-    const begun = connection.run([{ sql: 'begin' }])
-    const [stored] = await Promise.all([connection.rows(TERM), begun])
-    if (Number(stored[0]?.[0]) > term) throw new TermRaisedError('a later term is known here')
+  /** In two round trips, as a rule: [begin, rows], then [log rows, commit]. */
+  async run(entries: readonly Entry[]): Promise<void> {
+    const { statements } = this.#session
     for (const entry of entries) {
       for (const change of JSON.parse(entry.changes) as Change[]) await this.#add(change, entry)
       if (this.#grain === 'entry') await this.#flush()
     }
     await this.#flush()
+    // The term is looked at before anything is committed, also where no row has changed.
+    if (!this.#isOpen) await this.#send([])
     this.#session.checkCancelled()
-    await connection.must([appendStep(entries), { sql: 'commit' }])
+    const append = statements.step(APPEND, appendValues(entries))
+    const { error } = await this.#send([append, statements.step(COMMIT)])
+    if (error !== undefined) throw lostTo(error)
+  }
+
+  /** The first exchange begins the transaction, and looks at the term that it locks. */
+  async #send(steps: readonly Step[]): Promise<Outcome> {
+    const { connection, statements } = this.#session
+    if (this.#isOpen) return connection.run(steps)
+    this.#isOpen = true
+    let stored = Number.NaN
+    const sink = {
+      fields: () => undefined,
+      row: ([term]: readonly (string | null)[]) => {
+        stored = Number(term)
+      }
+    }
+    const opening = [statements.step(BEGIN), statements.step(TERM, [], sink)]
+    const { tags, error } = await connection.run([...opening, ...steps])
+    if (stored > this.#term) throw new TermRaisedError('a later term is known here')
+    if (tags.length < opening.length && error !== undefined) throw lostTo(error)
+    return { tags: tags.slice(opening.length), ...(error !== undefined && { error }) }
   }
 
   async #add(change: Change, entry: Entry): Promise<void> {
@@ -148,15 +183,22 @@ class ApplyAttempt {
 
   async #do(works: readonly Work[]): Promise<void> {
     if (works.length === 0) return
-    const { connection, statements } = this.#session
+    const { statements } = this.#session
+    // Nothing can be prepared in a transaction that may fail.
+    if (!this.#isOpen) statements.prepare(works.map(({ step }) => step.sql))
     const steps = works.map(({ step }) => statements.step(step.sql, step.values))
-    const { tags, error } = await connection.run(steps)
-    if (error !== undefined) throw misfitOf(error)
+    const { tags, error } = await this.#send(steps)
+    if (error !== undefined) {
+      if (!steps.some(step => isStale(step, error))) throw misfitOf(error)
+      statements.clear()
+      throw new ContendedError(error.message)
+    }
     for (const [i, { rows, step }] of works.entries()) {
       const touched = Number(/\d+$/.exec(tags[i] ?? '')?.[0] ?? 0)
       if (rows !== undefined && touched !== rows) {
         throw new MisfitError(`${touched} rows, not ${rows}, by ${step.sql}`)
       }
+      statements.ran(step.sql)
     }
   }
 
@@ -165,7 +207,7 @@ class ApplyAttempt {
     await this.#flush()
     this.reshaped = true
     const { connection } = this.#session
-    const { error } = await connection.run([
+    const { error } = await this.#send([
       { sql: 'set local role convoy_app' },
       { sql },
       { sql: 'reset role' }
@@ -180,7 +222,8 @@ class ApplyAttempt {
     await this.#flush()
     const sql = sumsText(this.#catalog)
     const ours = new Sums()
-    if (sql !== undefined) await this.#session.connection.must([{ sql, sink: ours }])
+    const { error } = sql === undefined ? {} : await this.#send([{ sql, sink: ours }])
+    if (error !== undefined) throw misfitOf(error)
     const results = JSON.parse(entry.result) as { rows: TableSum[] }[]
     const theirs = results.flatMap(result => result.rows)
     this.verified = { index: entry.index, differing: differing(ours.sums, theirs) }

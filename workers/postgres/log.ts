@@ -5,7 +5,7 @@
  */
 import { type Entry, ORIGIN, type Position } from '../entry.ts'
 import { type Answer, type Memory, StoreLostError, writeBody } from '../store.ts'
-import type { Connection, Step } from './connection.ts'
+import type { Connection } from './connection.ts'
 import type { Limits } from './limits.ts'
 import { keyOf } from './request-key.ts'
 import { textArray } from './text.ts'
@@ -24,7 +24,8 @@ const REMEMBER = `
   update convoy.memory set cluster_id = $1, term = $2, state_version = $3
   where (term, state_version) < ($2::int8, $3::int8) or cluster_id = ''
   returning cluster_id`
-const APPEND = `
+/** Writes entries as they are: a replica's part, and a term's first entry. */
+export const APPEND = `
   insert into convoy.log
     (index, term, request_id, request_key, command_hash, status, changes, result, checksum)
   select * from unnest($1::int8[], $2::int8[], $3::text[], $4::text[], $5::text[], $6::int4[],
@@ -75,18 +76,14 @@ export async function readEnd(connection: Connection): Promise<LogEnd> {
   }
 }
 
-/** Writes entries as they are: a replica's part, and a term's first entry. */
-export function appendStep(entries: readonly Entry[]): Step {
+export function appendValues(entries: readonly Entry[]): string[] {
   const column = (text: (entry: Entry) => string | null) => textArray(entries.map(text))
-  return {
-    sql: APPEND,
-    values: [
-      ...[column(e => String(e.index)), column(e => String(e.term)), column(e => e.requestId)],
-      column(e => (e.requestId === '' ? null : keyOf(e.requestId))),
-      ...[column(e => e.commandHash), column(e => String(e.status)), column(e => e.changes)],
-      ...[column(e => e.result), column(e => e.checksum)]
-    ]
-  }
+  return [
+    ...[column(e => String(e.index)), column(e => String(e.term)), column(e => e.requestId)],
+    column(e => (e.requestId === '' ? null : keyOf(e.requestId))),
+    ...[column(e => e.commandHash), column(e => String(e.status)), column(e => e.changes)],
+    ...[column(e => e.result), column(e => e.checksum)]
+  ]
 }
 
 /** What is asked of the log beside the writing, on a connection of its own. */

@@ -17,7 +17,7 @@ import { Applier } from './apply.ts'
 import { Connection, type ConnectOptions } from './connection.ts'
 import { Executor } from './execute.ts'
 import { LIMITS, type Limits } from './limits.ts'
-import { appendStep, Log, type LogEnd, readEnd } from './log.ts'
+import { APPEND, appendValues, Log, type LogEnd, readEnd } from './log.ts'
 import { type ReadAnswer, Readers } from './reads.ts'
 import { prepareSchema } from './schema.ts'
 import { Session } from './session.ts'
@@ -121,7 +121,7 @@ class PostgresStore implements Store {
         const [raised] = await Promise.all([connection.rows(BEGIN_TERM, [String(term)]), begun])
         if (raised.length === 0) throw new TermRaisedError('this term is known here already')
         session.checkCancelled()
-        await connection.must([appendStep([first]), { sql: 'commit' }])
+        await connection.must([{ sql: APPEND, values: appendValues([first]) }, { sql: 'commit' }])
       })
     )
     this.#end.last = positionOf(first)
