@@ -6,7 +6,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Pool } from 'undici'
-import { decide, retryAfterS } from './retry.ts'
+import { type Answered, Exchange, type Failed } from './exchange.ts'
+import { decide } from './retry.ts'
+
+export type { Answered }
 
 /** Most clients of the services wait 10 s. */
 export const DEADLINE_MS = 9_000
@@ -14,7 +17,12 @@ export const DEADLINE_MS = 9_000
 /** A server that takes a call and then says nothing is given up for the next one. */
 const ATTEMPT_MS = 4_000
 
-const CONNECTIONS_MAX = 64
+const POOL: Pool.Options = {
+  connections: 64,
+  // Each exchange has a timer of its own, which counts the wait for a connection too.
+  headersTimeout: 0,
+  bodyTimeout: 0
+}
 
 export interface Context {
   /** Goes with the call as `x-request-id`, into every log line of its way. */
@@ -28,21 +36,6 @@ export interface Call {
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
-}
-
-export interface Answered {
-  readonly kind: 'answer'
-  readonly status: number
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  readonly text: string
-  readonly retryAfterS: number | undefined
-}
-
-interface Failed {
-  readonly kind: 'failed'
-  /** Whether the other side may have got the call. */
-  readonly sent: boolean
-  readonly cause: unknown
 }
 
 /** The deadline passed without an answer. */
@@ -65,7 +58,7 @@ export class Caller implements AsyncDisposable {
   /** @param options.urls addresses, comma separated; `headers` go with every call */
   constructor(options: { readonly urls: string; readonly headers: Record<string, string> }) {
     const { urls, headers } = options
-    this.#pools = urls.split(',').map(url => new Pool(url.trim(), { connections: CONNECTIONS_MAX }))
+    this.#pools = urls.split(',').map(url => new Pool(url.trim(), POOL))
     this.#headers = headers
   }
 
@@ -90,25 +83,14 @@ export class Caller implements AsyncDisposable {
     await Promise.all(this.#pools.map(pool => pool.close()))
   }
 
-  async #attempt(call: Call, context: Context, timeoutMs: number): Promise<Answered | Failed> {
+  #attempt(call: Call, context: Context, timeoutMs: number): Promise<Answered | Failed> {
     const pool = this.#pools[this.#preferred] as Pool
     const { method, path, body = null } = call
     const headers: Record<string, string> = { ...this.#headers, ...call.headers }
     if (body !== null) headers['content-type'] = 'application/json'
     if (context.traceId !== undefined) headers['x-request-id'] = context.traceId
-    try {
-      const signal = AbortSignal.timeout(timeoutMs)
-      const response = await pool.request({ method, path, headers, body, signal })
-      return {
-        kind: 'answer',
-        status: response.statusCode,
-        headers: response.headers,
-        text: await response.body.text(),
-        retryAfterS: retryAfterS(response.headers['retry-after'])
-      }
-    } catch (cause) {
-      const refused = (cause as { code?: string }).code === 'ECONNREFUSED'
-      return { kind: 'failed', sent: !refused, cause }
-    }
+    const exchange = new Exchange(timeoutMs)
+    pool.dispatch({ method, path, headers, body }, exchange)
+    return exchange.outcome
   }
 }

@@ -6,13 +6,14 @@
  * - `session` reads see what this client wrote, and what its earlier answers showed.
  */
 import type { Param } from '../wire/requests.ts'
-import { type Answered, type Call, Caller, type Context, GivenUpError } from './caller.ts'
+import { type Call, Caller, type Context, GivenUpError } from './caller.ts'
 import {
   type DatabaseErrorBody,
   DatabaseUnavailableError,
   errorOf,
   UnknownOutcomeError
 } from './errors.ts'
+import type { Answered } from './exchange.ts'
 
 export type { Context }
 
