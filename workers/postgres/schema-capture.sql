@@ -11,6 +11,12 @@ create table convoy.known_column (
   primary key (tbl, col)
 );
 
+-- As what a table has its triggers: they are made anew when that changes.
+create table convoy.attached (
+  tbl oid primary key,
+  shape text not null
+);
+
 create view convoy.user_table as
   select c.oid, c.relname as name, c.relkind as kind, c.relpersistence as persistence,
     c.relispartition as is_partition, p.conname as key_name, p.conkey as key
@@ -70,6 +76,16 @@ begin
       when (%s) execute function convoy.%I()', t.name, key_changed, keys_function);
   end if;
 end $$;
+
+-- Names and key of a table, which its triggers are made of; null where one of them is missing.
+create function convoy.shape_of(t convoy.user_table) returns text
+  language sql stable set search_path = pg_catalog as $$
+  select jsonb_build_array(t.name, t.kind, t.is_partition, (
+      select jsonb_agg(a.attname order by k.i) from unnest(t.key) with ordinality k (col, i)
+      join pg_attribute a on a.attrelid = t.oid and a.attnum = k.col))::text
+  where 5 = (select count(*) from pg_trigger g where g.tgrelid = t.oid and not g.tgisinternal
+    and g.tgname in ('convoy_insert', 'convoy_update', 'convoy_delete', 'convoy_truncate', 'convoy_keys'))
+$$;
 
 create function convoy.check_table(t convoy.user_table) returns void
   language plpgsql set search_path = pg_catalog as $$
@@ -131,12 +147,17 @@ begin
   for t in select * from convoy.user_table loop
     perform convoy.check_table(t);
     perform convoy.check_new_columns(t);
-    perform convoy.attach(t.oid);
+    if not exists (select from convoy.attached a where a.tbl = t.oid and a.shape = convoy.shape_of(t)) then
+      perform convoy.attach(t.oid);
+      insert into convoy.attached values (t.oid, convoy.shape_of(t))
+        on conflict (tbl) do update set shape = excluded.shape;
+    end if;
   end loop;
   insert into convoy.known_column
     select a.attrelid, a.attnum from convoy.user_table u
     join pg_attribute a on a.attrelid = u.oid and a.attnum > 0 on conflict do nothing;
   delete from convoy.known_column k where not exists (select from pg_class c where c.oid = k.tbl);
+  delete from convoy.attached a where not exists (select from pg_class c where c.oid = a.tbl);
   for orphan in select p.oid from pg_proc p where p.pronamespace = 'convoy'::regnamespace
     and p.proname ~ '^keys_\d+$' and not exists (
       select from convoy.user_table u where p.proname = format('keys_%s', u.oid))

@@ -47,18 +47,18 @@ export function rowFields(row: string): (string | null)[] {
   return fields
 }
 
-/** One field from `at` on, and where its comma or the closing parenthesis stands. */
+/**
+ * One field from `at` on, and where its comma or the closing parenthesis stands. A
+ * field is quoted as a whole, or not at all.
+ */
 function rowField(row: string, at: number): { value: string | null; end: number } {
-  let value = ''
-  let inQuotes = false
-  let end = at
-  for (; end < row.length; end++) {
-    const char = row[end]
-    if (char === '\\') value += row[++end] ?? ''
-    else if (char === '"' && inQuotes && row[end + 1] === '"') value += row[++end]
-    else if (char === '"') inQuotes = !inQuotes
-    else if (!inQuotes && (char === ',' || char === ')')) break
-    else value += char
+  if (row[at] !== '"') {
+    const comma = row.indexOf(',', at)
+    const end = comma === -1 ? row.length - 1 : comma
+    return { value: end === at ? null : row.slice(at, end), end }
   }
-  return { value: end === at ? null : value, end }
+  let close = row.indexOf('"', at + 1)
+  while (row[close + 1] === '"') close = row.indexOf('"', close + 2)
+  const value = row.slice(at + 1, close).replace(/""|\\\\/g, pair => pair.slice(1))
+  return { value, end: close + 1 }
 }
