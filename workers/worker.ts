@@ -13,7 +13,7 @@ import { openFigures } from './figures.ts'
 import type { Identity } from './home.ts'
 import { type Loop, nowMs, startLoop } from './loop.ts'
 import type { PostgresServer } from './postgres/server.ts'
-import type { Settings, State } from './protocol/state.ts'
+import { beginning, type Settings, type State } from './protocol/state.ts'
 import { isNamed } from './protocol/steps.ts'
 import { publishRole } from './publish.ts'
 import { openReads, type Reads } from './reads.ts'
@@ -40,7 +40,7 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
   const { config, identity, store, zookeeper, log } = parts
   let link: AmqpLink | null = null
   const loop = opened.use(
-    startLoop(initialState(parts), { store, zookeeper, log, send: (to, m) => broker.send(to, m) })
+    startLoop(begin(parts), { store, zookeeper, log, send: (to, m) => broker.send(to, m) })
   )
   const failed = (err: unknown) => loop.fail(err)
   const drop = () => broker.amqp.drop()
@@ -157,30 +157,13 @@ function settingsOf(config: WorkerConfig): Settings {
   }
 }
 
-function initialState({ config, identity, store }: Parts): State {
-  return {
+function begin({ config, identity, store }: Parts): State {
+  return beginning({
     settings: settingsOf(config),
     self: { id: identity.workerId, pid: process.pid },
     clusterId: identity.clusterId,
     term: store.memory.term,
     last: store.last,
-    commitIndex: 0,
-    known: null,
-    termSeenMs: Number.NEGATIVE_INFINITY,
-    peers: null,
-    peersSeenMs: Number.NEGATIVE_INFINITY,
-    amqp: false,
-    postgres: true,
-    queue: '',
-    ackQueue: '',
-    session: false,
-    sessionLostMs: nowMs(),
-    working: null,
-    casPending: false,
-    diverged: null,
-    forgotten: 0,
-    stateAskedMs: Number.NEGATIVE_INFINITY,
-    keepAfter: 0,
-    role: { kind: 'waiting' }
-  }
+    nowMs: nowMs()
+  })
 }

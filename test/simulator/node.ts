@@ -4,7 +4,14 @@
  */
 import { checksumOf, type Entry, ORIGIN, type Position, positionOf } from '../../workers/entry.ts'
 import type { Message } from '../../workers/protocol/messages.ts'
-import type { Effect, Event, Peer, Settings, State } from '../../workers/protocol/state.ts'
+import {
+  beginning,
+  type Effect,
+  type Event,
+  type Peer,
+  type Settings,
+  type State
+} from '../../workers/protocol/state.ts'
 import { handle } from '../../workers/protocol/step.ts'
 import { type View, viewOf } from '../../workers/protocol/view.ts'
 import type { Inhabitant, World } from './world.ts'
@@ -50,7 +57,14 @@ export class Node implements Inhabitant {
     this.disk = options.disk
     this.#world = options.world
     this.#onAnswer = options.onAnswer
-    this.state = initial(options)
+    this.state = beginning({
+      settings: options.settings,
+      self: { id: options.id, pid: options.pid },
+      clusterId: 'sim',
+      term: options.disk.term,
+      last: this.#last(),
+      nowMs: options.world.nowMs
+    })
     this.#later(1, () => this.connect())
     this.#later(1, () => this.peersChanged(new Map(this.#world.znodes)))
     this.#tick()
@@ -343,41 +357,5 @@ export class Node implements Inhabitant {
       if (this.paused) this.#missed.push(run)
       else run()
     })
-  }
-}
-
-function initial(options: {
-  id: string
-  pid: number
-  disk: Disk
-  settings: Settings
-  world: World
-}): State {
-  const { id, pid, disk, settings, world } = options
-  const newest = disk.log.at(-1)
-  return {
-    settings,
-    self: { id, pid },
-    clusterId: 'sim',
-    term: disk.term,
-    last: newest === undefined ? ORIGIN : positionOf(newest),
-    commitIndex: 0,
-    known: null,
-    termSeenMs: Number.NEGATIVE_INFINITY,
-    peers: null,
-    peersSeenMs: Number.NEGATIVE_INFINITY,
-    amqp: false,
-    postgres: true,
-    queue: '',
-    ackQueue: '',
-    session: false,
-    sessionLostMs: world.nowMs,
-    working: null,
-    casPending: false,
-    diverged: null,
-    forgotten: 0,
-    stateAskedMs: Number.NEGATIVE_INFINITY,
-    keepAfter: 0,
-    role: { kind: 'waiting' }
   }
 }

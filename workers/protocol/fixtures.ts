@@ -4,7 +4,14 @@
  */
 import { checksumOf, type Entry, ORIGIN, type Position, positionOf } from '../entry.ts'
 import type { Append } from './messages.ts'
-import type { Effect, Event, Peer, Settings, State } from './state.ts'
+import {
+  beginning,
+  type Effect,
+  type Event,
+  type Peer,
+  type Settings,
+  type State
+} from './state.ts'
 import { handle } from './step.ts'
 
 export const SETTINGS: Settings = {
@@ -17,32 +24,10 @@ export const SETTINGS: Settings = {
 }
 
 export function worker(changes: Partial<State> = {}): State {
-  return {
-    settings: SETTINGS,
-    self: { id: 'a', pid: 100 },
-    clusterId: 'test',
-    term: 0,
-    last: ORIGIN,
-    commitIndex: 0,
-    known: null,
-    termSeenMs: Number.NEGATIVE_INFINITY,
-    peers: null,
-    peersSeenMs: Number.NEGATIVE_INFINITY,
-    amqp: true,
-    postgres: true,
-    queue: 'sync.a',
-    ackQueue: 'ack.a',
-    session: true,
-    sessionLostMs: 0,
-    working: null,
-    casPending: false,
-    diverged: null,
-    forgotten: 0,
-    stateAskedMs: 0,
-    keepAfter: 0,
-    role: { kind: 'waiting' },
-    ...changes
-  }
+  const stored = { settings: SETTINGS, self: { id: 'a', pid: 100 }, clusterId: 'test' }
+  const begun = beginning({ ...stored, term: 0, last: ORIGIN, nowMs: 0 })
+  const connected = { amqp: true, queue: 'sync.a', ackQueue: 'ack.a', session: true }
+  return { ...begun, ...connected, stateAskedMs: 0, ...changes }
 }
 
 export function entriesAfter(

@@ -146,6 +146,39 @@ export interface State {
   readonly role: Role
 }
 
+/** What a worker knows when its process begins: what is on its disk, and nothing else. */
+export function beginning(of: {
+  readonly settings: Settings
+  readonly self: State['self']
+  readonly clusterId: string
+  readonly term: number
+  readonly last: Position
+  readonly nowMs: number
+}): State {
+  const { nowMs, ...stored } = of
+  return {
+    ...stored,
+    commitIndex: 0,
+    known: null,
+    termSeenMs: Number.NEGATIVE_INFINITY,
+    peers: null,
+    peersSeenMs: Number.NEGATIVE_INFINITY,
+    amqp: false,
+    postgres: true,
+    queue: '',
+    ackQueue: '',
+    session: false,
+    sessionLostMs: nowMs,
+    working: null,
+    casPending: false,
+    diverged: null,
+    forgotten: 0,
+    stateAskedMs: Number.NEGATIVE_INFINITY,
+    keepAfter: 0,
+    role: { kind: 'waiting' }
+  }
+}
+
 export type Event =
   | {
       readonly kind: 'stateRead' | 'casSettled'
