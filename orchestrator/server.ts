@@ -52,7 +52,7 @@ export async function openServer(options: ServerOptions): Promise<Http> {
   await app.register(clusterRoute, { view, minCopies, replicas: () => config.CONVOY_REPLICAS })
   await app.register(eventsRoute, { view })
   await app.register(async guarded => {
-    guarded.addHook('onRequest', bearer(config.CONVOY_TOKEN))
+    if (config.CONVOY_TOKEN !== undefined) guarded.addHook('onRequest', bearer(config.CONVOY_TOKEN))
     const deadlineMs = config.CONVOY_WRITE_DEADLINE_MS
     await guarded.register(writeRoutes, { admission, dispatch, deadlineMs })
     await guarded.register(readRoute, {

@@ -4,7 +4,7 @@
  * stand behind this as a second wall.
  * Invariant: what is admitted as reading holds nothing that writes or locks.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { RawStmt } from 'libpg-query'
 import { InvalidRequestError } from '../../platform/errors.ts'
 import type { Param, StatementKind } from '../../platform/wire/requests.ts'
@@ -83,10 +83,7 @@ export function openAdmission(parser: Parser): Admission {
 /** The same statements give the same digest, in whatever process. */
 export function sealWrite(statements: readonly object[]): AdmittedWrite {
   const text = JSON.stringify(statements)
-  return {
-    statements: text,
-    commandHash: createHash('sha256').update(text).digest('base64url').slice(0, 22)
-  }
+  return { statements: text, commandHash: hash('sha256', text, 'base64url').slice(0, 22) }
 }
 
 interface Asked {

@@ -1,12 +1,11 @@
 /**
- * The bearer token that database and admin calls need, when one is configured.
+ * The bearer token that database and admin calls need, where one is configured.
  */
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import type { onRequestHookHandler } from 'fastify'
 import { UnauthorizedError } from '../errors.ts'
 
-export function bearer(token: string | undefined): onRequestHookHandler {
-  if (token === undefined) return (_request, _reply, done) => done()
+export function bearer(token: string): onRequestHookHandler {
   const wanted = digest(`Bearer ${token}`)
   return (request, reply, done) => {
     // Digests are of one length, so the comparison takes the same time whatever was sent.
@@ -16,4 +15,4 @@ export function bearer(token: string | undefined): onRequestHookHandler {
   }
 }
 
-const digest = (text: string) => createHash('sha256').update(text).digest()
+const digest = (text: string) => hash('sha256', text, 'buffer')
