@@ -29,8 +29,8 @@ const STAND_IN = `
   rmSync(join(dir, 'alive.sock'), { force: true })
   createServer(socket => socket.on('error', () => {}).write(JSON.stringify(life) + '\\n'))
     .listen(join(dir, 'alive.sock'), () => {
-      writeFileSync(join(dir, 'worker.json'), JSON.stringify(life))
       writeFileSync(join(dir, 'worker.pid'), JSON.stringify(life))
+      writeFileSync(join(dir, 'worker.json'), JSON.stringify(life))
     })
 `
 
