@@ -18,10 +18,12 @@ export function countCalls(app: Http, metrics: Registry): void {
   let count = 0
 
   // On sending and not after it: a client that has its answer finds it counted.
-  app.addHook('onSend', async request => {
-    if (!isCounted(request.url)) return
-    count++
-    total.inc()
+  app.addHook('onSend', (request, _reply, _payload, done) => {
+    if (isCounted(request.url)) {
+      count++
+      total.inc()
+    }
+    done()
   })
 
   const Count = Type.Array(Type.Integer(), { minItems: 1, maxItems: 1 })

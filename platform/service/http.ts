@@ -33,8 +33,9 @@ export async function openServiceHttp(options: ServiceHttpOptions): Promise<Http
   acceptEmptyBodies(app)
   countCalls(app, metrics)
   addClear(app, options)
-  app.addHook('onRequest', async request => {
+  app.addHook('onRequest', (request, _reply, done) => {
     if (isCounted(request.url)) readiness.check()
+    done()
   })
   options.routes(app)
   return app
