@@ -221,7 +221,7 @@ async function untilAvailable<T>(operation: () => Promise<T>): Promise<T> {
 async function remember(store: Store, state: State, term: number): Promise<Event> {
   const stateVersion = state.known?.state.term === term ? state.known.version : 0
   await store.remember({ clusterId: state.clusterId, term, stateVersion })
-  return { kind: 'remembered', term }
+  return { kind: 'remembered', term, stateVersion }
 }
 
 async function compare(

@@ -163,6 +163,7 @@ function begin({ config, identity, store }: Parts): State {
     self: { id: identity.workerId, pid: process.pid },
     clusterId: identity.clusterId,
     term: store.memory.term,
+    stateVersion: store.memory.stateVersion,
     last: store.last,
     nowMs: nowMs()
   })

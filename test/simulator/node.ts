@@ -62,6 +62,7 @@ export class Node implements Inhabitant {
       self: { id: options.id, pid: options.pid },
       clusterId: 'sim',
       term: options.disk.term,
+      stateVersion: 0,
       last: this.#last(),
       nowMs: options.world.nowMs
     })
@@ -208,7 +209,7 @@ export class Node implements Inhabitant {
       case 'remember':
         this.#later(dice.next() * 2, () => {
           this.disk.term = Math.max(this.disk.term, effect.term)
-          this.dispatch({ kind: 'remembered', term: effect.term })
+          this.dispatch({ kind: 'remembered', term: effect.term, stateVersion: 0 })
         })
         break
       case 'beginTerm':

@@ -132,6 +132,12 @@ t.test('a ZooKeeper that lost its memory is obeyed by nobody', async t => {
   t.equal(viewOf(state, 9).reads, false)
 })
 
+t.test('a version of /state below the stored one, in its term, is a lost memory too', async t => {
+  const begun = worker({ term: 1, stateVersion: 7, last: endOf(log) })
+  const older = stateRead(cluster, { version: 6, beganMs: 9 })
+  t.equal(run(begun, [older, older, older]).state.role.kind, 'fenced')
+})
+
 t.test('reads are taken while a fresh read of /state names the worker, and no longer', async t => {
   t.equal(viewOf(replica(), 1_000).reads, true)
   t.equal(viewOf(replica(), 1_200).reads, false)

@@ -25,7 +25,7 @@ export const SETTINGS: Settings = {
 
 export function worker(changes: Partial<State> = {}): State {
   const stored = { settings: SETTINGS, self: { id: 'a', pid: 100 }, clusterId: 'test' }
-  const begun = beginning({ ...stored, term: 0, last: ORIGIN, nowMs: 0 })
+  const begun = beginning({ ...stored, term: 0, stateVersion: 0, last: ORIGIN, nowMs: 0 })
   const connected = { amqp: true, queue: 'sync.a', ackQueue: 'ack.a', session: true }
   return { ...begun, ...connected, stateAskedMs: 0, ...changes }
 }

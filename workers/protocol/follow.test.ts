@@ -22,7 +22,7 @@ t.test('a replica stores a higher term before it takes anything of it', async t 
   t.strictSame(done(heard.effects, 'remember'), [{ do: 'remember', term: 2 }])
   t.strictSame(done(heard.effects, 'apply'), [])
 
-  const stored = run(heard.state, [{ kind: 'remembered', term: 2 }])
+  const stored = run(heard.state, [{ kind: 'remembered', term: 2, stateVersion: 0 }])
   t.strictSame(done(stored.effects, 'apply'), [{ do: 'apply', term: 2, entries: fresh }])
 })
 

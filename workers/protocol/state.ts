@@ -114,6 +114,8 @@ export interface State {
   readonly clusterId: string
   /** The stored term: durable, never lowered. */
   readonly term: number
+  /** A version of `/state` that was seen in the stored term. */
+  readonly stateVersion: number
   /** End of the log here. */
   readonly last: Position
   /** Known to be committed; may lie beyond `last` on a replica. Never lowered. */
@@ -152,6 +154,7 @@ export function beginning(of: {
   readonly self: State['self']
   readonly clusterId: string
   readonly term: number
+  readonly stateVersion: number
   readonly last: Position
   readonly nowMs: number
 }): State {
@@ -192,7 +195,7 @@ export type Event =
   | { readonly kind: 'published'; readonly term: number }
   | { readonly kind: 'amqpUp'; readonly queue: string; readonly ackQueue: string }
   | { readonly kind: 'amqpDown' }
-  | { readonly kind: 'remembered'; readonly term: number }
+  | { readonly kind: 'remembered'; readonly term: number; readonly stateVersion: number }
   | { readonly kind: 'termBegun'; readonly term: number; readonly entry: Entry }
   | { readonly kind: 'executed'; readonly term: number; readonly entries: readonly Entry[] }
   | { readonly kind: 'applied'; readonly term: number; readonly last: Position }

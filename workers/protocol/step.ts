@@ -116,7 +116,8 @@ function onFinished(
       return stay(withRole(state, { ...role, published: true }))
     }
     case 'remembered':
-      return stay({ ...state, term: Math.max(state.term, event.term) })
+      if (event.term <= state.term) return stay(state)
+      return stay({ ...state, term: event.term, stateVersion: event.stateVersion })
     case 'executing':
       return stay({ ...state, working: 'executing' })
     case 'termBegun':
@@ -143,7 +144,8 @@ function onGrown(
 ): Step {
   const entries = event.kind === 'termBegun' ? [event.entry] : event.entries
   const term = event.kind === 'termBegun' ? Math.max(state.term, event.term) : state.term
-  const idle: State = { ...state, working: null, term }
+  const stateVersion = term === state.term ? state.stateVersion : 0
+  const idle: State = { ...state, working: null, term, stateVersion }
   const { role } = state
   if (role.kind === 'leader' && role.term === event.term) {
     return onEntries(idle, role, entries, nowMs)
@@ -180,7 +182,7 @@ function onState(
   const settled = event.kind === 'casSettled' ? { ...state, casPending: false } : state
   const { node } = event
   if (state.role.kind === 'fenced') return stay(settled)
-  if (node === null || node.state.clusterId !== state.clusterId || node.state.term < state.term) {
+  if (node === null || isBehind(state, node)) {
     return forgotten(settled, event.beganMs)
   }
   const stale = node.version < (settled.known?.version ?? -1)
@@ -193,6 +195,12 @@ function onState(
   const termSeenMs = isNewTerm ? nowMs : settled.termSeenMs
   const next: State = { ...settled, known, termSeenMs, session, forgotten: 0 }
   return onKnown(next, known)
+}
+
+/** Below what is stored here: another cluster's, or a memory that was lost. */
+function isBehind(state: State, { state: cluster, version }: Omit<Known, 'beganMs'>): boolean {
+  if (cluster.clusterId !== state.clusterId || cluster.term < state.term) return true
+  return cluster.term === state.term && version < state.stateVersion
 }
 
 function forgotten(state: State, beganMs: number): Step {
