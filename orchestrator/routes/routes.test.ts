@@ -108,6 +108,15 @@ t.test('a write goes out as admitted, and the answer comes back byte for byte', 
   t.strictSame(asked, [[{ statements, commandHash, requestId: 'key~1', mayRepeat: true }, 10_000]])
 })
 
+t.test('answers of any script and size come back byte for byte', async t => {
+  for (const body of ['{"rows":["é€😀\\u0000"]}', `{"rows":["${'é'.repeat(20_000)}"]}`]) {
+    const { call } = await server(t, { body })
+    const reply = await call('POST', 'db/read', { sql: 'select 1' })
+    t.equal(reply.body, body)
+    t.equal(reply.headers['content-length'], String(Buffer.byteLength(body)))
+  }
+})
+
 t.test('without a key the id is new, and no other copy can exist', async t => {
   const { call, asked } = await server(t)
   await call('POST', 'db/write', INSERT)
