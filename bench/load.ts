@@ -5,9 +5,9 @@
 import { SingleBar } from 'cli-progress'
 import yargs from 'yargs'
 import { hideBin } from 'yargs/helpers'
+import { runningSystem } from '../cli/run-file.ts'
 import { Figures, type Line } from './load/figures.ts'
 import { type Kind, type PlanOptions, rideTraffic, signUps } from './load/plan.ts'
-import { lbOfRunningSystem } from './load/system.ts'
 import { Traffic } from './load/traffic.ts'
 
 const options = await yargs(hideBin(process.argv))
@@ -34,7 +34,7 @@ const options = await yargs(hideBin(process.argv))
   .strict()
   .parse()
 
-const url = options.url ?? (await lbOfRunningSystem())
+const url = options.url ?? runningSystem().addresses.lb
 const plan: PlanOptions = {
   users: options.users,
   rides: options.rides,

@@ -2,14 +2,11 @@
  * `npm run verify`: every worker sums its tables at one index of the log, and the
  * sums are compared. Exits 1 when any worker differs.
  */
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { request } from 'undici'
 import yargs from 'yargs'
 import { loadStarterConfig } from './config.ts'
+import { runningSystem } from './run-file.ts'
 
-const RUN_FILE = join(fileURLToPath(new URL('..', import.meta.url)), '.convoy', 'run.json')
 const TIMEOUT_MS = 60_000
 
 interface Verified {
@@ -27,7 +24,7 @@ const options = await yargs(process.argv.slice(2))
   .strict()
   .parseAsync()
 
-const verified = await verify(options.url ?? runningOrchestrator())
+const verified = await verify(options.url ?? runningSystem().addresses.orchestrator)
 for (const { table, rows, sum } of verified.tables) {
   console.log(`${table.padEnd(32)} ${rows.padStart(10)} rows  ${sum}`)
 }
@@ -38,14 +35,6 @@ for (const { id, pid, equal, differing } of verified.workers) {
   )
 }
 process.exitCode = verified.workers.every(({ equal }) => equal) ? 0 : 1
-
-function runningOrchestrator(): string {
-  if (!existsSync(RUN_FILE)) {
-    throw new Error('no Convoy runs here: start one with `npm start`, or say --url')
-  }
-  const run = JSON.parse(readFileSync(RUN_FILE, 'utf8')) as { addresses: { orchestrator: string } }
-  return run.addresses.orchestrator
-}
 
 async function verify(url: string): Promise<Verified> {
   const token = loadStarterConfig().CONVOY_TOKEN
