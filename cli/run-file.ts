@@ -10,10 +10,11 @@ export interface RunFile {
   readonly addresses: Readonly<Record<'orchestrator' | 'users-api' | 'rides-api' | 'lb', string>>
 }
 
-/** @throws Error with what to do, when none runs */
+/** Says what to do and ends the script, when none runs. */
 export function runningSystem(): RunFile {
   if (!existsSync(RUN_FILE)) {
-    throw new Error('no Convoy runs here: start one with `npm start`, or say --url')
+    console.error('no Convoy runs here: start one with `npm start`, or say --url')
+    process.exit(1)
   }
   return JSON.parse(readFileSync(RUN_FILE, 'utf8')) as RunFile
 }
