@@ -9,6 +9,7 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync
@@ -95,5 +96,11 @@ function replaceFile(file: { path: string; text: string; mode: number }): () => 
     chmodSync(file.path, mode)
   }
   write(file.text, file.mode)
-  return () => (before ? write(before.text, before.mode) : rmSync(file.path, { force: true }))
+  return () => {
+    if (before) return write(before.text, before.mode)
+    // A package that brought the file itself has left its own beside ours.
+    const packaged = `${file.path}.ucf-dist`
+    if (existsSync(packaged)) renameSync(packaged, file.path)
+    else rmSync(file.path, { force: true })
+  }
 }
