@@ -1,11 +1,14 @@
 /**
  * Where one running system keeps its things: `.convoy/` of a checkout, or a
  * temporary folder of a test. Data of servers that run as another user lies where
- * that user can go, and is linked from here.
+ * that user can go, and is linked from here. Secrets lie beside the data that knows
+ * them: a checkout that is removed and cloned again finds both, or neither.
  */
 import { createHash } from 'node:crypto'
 import {
   chmodSync,
+  copyFileSync,
+  existsSync,
   lchownSync,
   lstatSync,
   mkdirSync,
@@ -33,6 +36,7 @@ export interface Folder {
 }
 
 const DATA = ['rabbitmq', 'zookeeper', 'workers'] as const
+const SECRETS = 'secrets.json'
 
 const isRoot = () => process.getuid?.() === 0
 
@@ -54,8 +58,10 @@ export function openFolder(root: string, data: string | undefined): Folder {
     }
     for (const name of DATA) {
       mkdirSync(join(home, name), { recursive: true })
-      if (home !== root) linkTo(join(home, name), join(root, name))
     }
+    if (home === root) return
+    bring(join(root, SECRETS), join(home, SECRETS))
+    for (const name of [...DATA, SECRETS]) linkTo(join(home, name), join(root, name))
   }
   const remove = () => {
     for (const dir of new Set([root, home])) rmSync(dir, { recursive: true, force: true })
@@ -68,7 +74,7 @@ export function openFolder(root: string, data: string | undefined): Folder {
     rabbitMq: join(home, 'rabbitmq'),
     zooKeeper: join(home, 'zookeeper'),
     workers: join(home, 'workers'),
-    secretsFile: join(root, 'secrets.json'),
+    secretsFile: join(home, SECRETS),
     runFile: join(root, 'run.json'),
     empty() {
       remove()
@@ -76,6 +82,13 @@ export function openFolder(root: string, data: string | undefined): Folder {
     },
     remove
   }
+}
+
+/** Earlier versions kept the secrets in the checkout. */
+function bring(from: string, to: string): void {
+  if (!lstatSync(from, { throwIfNoEntry: false })?.isFile()) return
+  if (!existsSync(to)) copyFileSync(from, to)
+  unlinkSync(from)
 }
 
 function linkTo(target: string, link: string): void {
