@@ -11,7 +11,9 @@ import { MethodNotAllowedError, NotFoundError } from './errors.ts'
 import { KnownPaths } from './http/paths.ts'
 import { replyWithError, validationError } from './http/replies.ts'
 import { REQUEST_ID, requestIdOf } from './http/request-id.ts'
+import { logRequests } from './http/request-log.ts'
 import { observeTimes } from './http/times.ts'
+import { answerUnreadable } from './http/unreadable.ts'
 import type { Logger } from './log.ts'
 
 export { ErrorReply } from './http/replies.ts'
@@ -39,6 +41,7 @@ export async function openHttp(options: HttpOptions) {
     }),
     forceCloseConnections: 'idle',
     frameworkErrors: replyWithError,
+    clientErrorHandler: answerUnreadable,
     schemaErrorFormatter: validationError,
     // A username of 1,000 characters is up to 12,000 bytes in a path.
     routerOptions: { maxParamLength: 16_384 },
@@ -49,6 +52,7 @@ export async function openHttp(options: HttpOptions) {
   refuseUnknown(app)
   collectDefaultMetrics({ register: options.metrics })
   observeTimes(app, options.metrics)
+  logRequests(app, options.log)
   await app.register(swagger, {
     openapi: { openapi: '3.1.0', info: { title: options.title, version: '1' } }
   })
