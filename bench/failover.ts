@@ -6,7 +6,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, request } from 'undici'
 import yargs from 'yargs'
-import { runningSystem } from '../cli/run-file.ts'
+import { orchestratorAt } from '../cli/run-file.ts'
+import { failed, httpUrl, SEE_HELP, UserError } from '../cli/script.ts'
 
 const PAUSE_MS = 20
 const TIMEOUT_MS = 10_000
@@ -16,16 +17,25 @@ const options = await yargs(process.argv.slice(2))
   .usage(
     '$0 [options]\n\nKills workers of a running Convoy, and tells how long writes stood still.'
   )
-  .option('url', { type: 'string', describe: 'The orchestrator; by default that of `npm start`' })
+  .option('url', {
+    type: 'string',
+    coerce: httpUrl,
+    describe: 'The orchestrator; by default that of `npm start`'
+  })
   .option('kill', { choices: ['master', 'slave'] as const, default: 'master' as const })
   .option('kills', { type: 'number', default: 8 })
   .option('every', { type: 'number', default: 12, describe: 'Seconds between two kills' })
   .option('clients', { type: 'number', default: 16, describe: 'Writing at once' })
   .example('npm run bench:failover -- --kills 20 --clients 64', 'the figures of the README')
+  .check(({ kills, every, clients }) => {
+    const whole = [kills, every, clients].every(number => Number.isInteger(number) && number > 0)
+    return whole || 'kills, every and clients are whole numbers above 0'
+  })
   .strict()
+  .showHelpOnFail(false, SEE_HELP)
   .parseAsync()
 
-const url = options.url ?? runningSystem().addresses.orchestrator
+const { url, authorization } = orchestratorAt(options.url)
 const dispatcher = new Agent({ connections: options.clients + 4 })
 const run = `failover-${Date.now()}`
 const answeredAtMs: number[] = []
@@ -33,7 +43,9 @@ const errors: string[] = []
 let acknowledged = 0
 let stopped = false
 
-await write('create table if not exists failover (id text primary key)', [])
+await write('create table if not exists failover (id text primary key)', []).catch(err =>
+  failed(err, url)
+)
 const clients = Array.from({ length: options.clients }, (_, client) => writeOn(client))
 const gapsMs: number[] = []
 for (let kill = 1; kill <= options.kills; kill++) {
@@ -75,13 +87,13 @@ async function writeOn(client: number): Promise<void> {
 
 async function write(sql: string, params: readonly string[]): Promise<void> {
   const { status, text } = await post('/api/v1/db/write', { statements: [{ sql, params }] })
-  if (status !== 200) throw new Error(`${status} ${text}`)
+  if (status !== 200) throw new UserError(`${url} answered ${status}: ${text}`)
 }
 
 async function post(path: string, body: object): Promise<{ status: number; text: string }> {
   const { statusCode, body: answer } = await request(`${url}${path}`, {
     ...{ method: 'POST', dispatcher, headersTimeout: TIMEOUT_MS, body: JSON.stringify(body) },
-    headers: { 'content-type': 'application/json' }
+    headers: { 'content-type': 'application/json', ...authorization }
   })
   return { status: statusCode, text: await answer.text() }
 }

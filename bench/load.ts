@@ -3,9 +3,11 @@
  * prints rates and latencies. The same seed sends the same.
  */
 import { SingleBar } from 'cli-progress'
+import { request } from 'undici'
 import yargs from 'yargs'
 import { hideBin } from 'yargs/helpers'
 import { runningSystem } from '../cli/run-file.ts'
+import { failed, httpUrl, SEE_HELP } from '../cli/script.ts'
 import { Figures, type Line } from './load/figures.ts'
 import { type Kind, type PlanOptions, rideTraffic, signUps } from './load/plan.ts'
 import { Traffic } from './load/traffic.ts'
@@ -19,6 +21,7 @@ const options = await yargs(hideBin(process.argv))
   .option('seed', { type: 'number', default: 1, describe: 'the same seed sends the same traffic' })
   .option('url', {
     type: 'string',
+    coerce: httpUrl,
     describe: 'address of lb; that of the system started in this folder unless given'
   })
   .example('$0 --users 10000 --rides 20000', 'a small town')
@@ -32,9 +35,15 @@ const options = await yargs(hideBin(process.argv))
     return whole || 'users, rides and at-once are whole numbers above 0'
   })
   .strict()
+  .showHelpOnFail(false, SEE_HELP)
   .parse()
 
 const url = options.url ?? runningSystem().addresses.lb
+// Traffic counts what is not answered; an address where nobody listens is a mistake.
+await request(url).then(
+  ({ body }) => body.dump(),
+  err => failed(err, url)
+)
 const plan: PlanOptions = {
   users: options.users,
   rides: options.rides,

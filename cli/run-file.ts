@@ -3,11 +3,14 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { loadStarterConfig } from './config.ts'
 
 const RUN_FILE = fileURLToPath(new URL('../.convoy/run.json', import.meta.url))
 
 export interface RunFile {
   readonly addresses: Readonly<Record<'orchestrator' | 'users-api' | 'rides-api' | 'lb', string>>
+  /** Holds the bearer token of the orchestrator's guarded calls, if they ask for one. */
+  readonly tokenFile: string | null
 }
 
 /** Says what to do and ends the script, when none runs. */
@@ -18,3 +21,22 @@ export function runningSystem(): RunFile {
   }
   return JSON.parse(readFileSync(RUN_FILE, 'utf8')) as RunFile
 }
+
+export interface Orchestrator {
+  readonly url: string
+  /** To be sent with guarded calls. */
+  readonly authorization: { readonly authorization?: string }
+}
+
+/** The one at `url`, or the running system's; CONVOY_TOKEN wins over that system's token. */
+export function orchestratorAt(url: string | undefined): Orchestrator {
+  const given = loadStarterConfig().CONVOY_TOKEN
+  if (url !== undefined) return { url, authorization: bearer(given) }
+  const { addresses, tokenFile } = runningSystem()
+  // Another system's token is none of the business of a --url.
+  const own = tokenFile === null ? undefined : readFileSync(tokenFile, 'utf8').trim()
+  return { url: addresses.orchestrator, authorization: bearer(given ?? own) }
+}
+
+const bearer = (token: string | undefined) =>
+  token === undefined ? {} : { authorization: `Bearer ${token}` }
