@@ -11,7 +11,7 @@ import type { Param, StatementKind } from '../../platform/wire/requests.ts'
 import { ParamCountError, SqlNotAllowedError, StatementError } from '../errors.ts'
 import { type Findings, walk } from './findings.ts'
 import type { Parser } from './parser.ts'
-import { isSchemaChange, refuseSchemaChange } from './schema-changes.ts'
+import { isSchemaChange, refuseKept, refuseSchemaChange } from './schema-changes.ts'
 import { VerdictCache } from './verdict-cache.ts'
 
 /** Parsing a megabyte takes some 0.3 s; values belong into parameters. */
@@ -131,6 +131,8 @@ export function examine(parser: Parser, sql: string): Verdict {
   const { tag, body } = theOne(sql.trim() === '' ? [] : parser.parse(sql))
   const found = walk({ [tag]: body })
   refuseEverywhere(found)
+  const kept = refuseKept(tag, body)
+  if (kept !== undefined) throw new SqlNotAllowedError(kept)
   if (isSchemaChange(tag)) {
     const reason = refuseSchemaChange(tag, body)
     if (reason !== undefined) throw new SqlNotAllowedError(reason)

@@ -15,6 +15,7 @@ import type {
   PartitionBoundSpec,
   RangeVar,
   RenameStmt,
+  TruncateStmt,
   ViewStmt
 } from 'libpg-query'
 import { namesOf, saysDateWord, walk } from './findings.ts'
@@ -77,6 +78,24 @@ const RULES: Readonly<Record<string, (body: never) => Reason>> = {
   AlterEnumStmt: () => undefined,
   CreateSeqStmt: (body: { sequence?: RangeVar }) => permanent(body.sequence),
   AlterSeqStmt: () => undefined
+}
+
+/** What services note of themselves, such as `convoy_migrations`: it may be made, and no more. */
+const KEPT = /^convoy_/
+
+/** Names of what a statement removes, empties, alters or renames. */
+const TOUCHED: Readonly<Record<string, (body: never) => readonly string[]>> = {
+  AlterTableStmt: (body: AlterTableStmt) => namesIn([body.relation]),
+  RenameStmt: (body: RenameStmt) => namesIn([body.relation]),
+  DropStmt: (body: DropStmt) => (body.objects ?? []).flatMap(lastName),
+  TruncateStmt: (body: TruncateStmt) =>
+    namesIn((body.relations ?? []).map(node => ('RangeVar' in node ? node.RangeVar : undefined)))
+}
+
+/** Indexes too: the name of a key says who was first. */
+export function refuseKept(tag: string, body: unknown): Reason {
+  const kept = TOUCHED[tag]?.(body as never).find(name => KEPT.test(name))
+  return kept === undefined ? undefined : `${kept} holds what Convoy's services did; it stays`
 }
 
 export const isSchemaChange = (tag: string): boolean => Object.hasOwn(RULES, tag)
@@ -195,6 +214,13 @@ function drop(statement: DropStmt): Reason {
 function rename(statement: RenameStmt): Reason {
   return RENAMED.has(statement.renameType ?? '') ? undefined : 'this kind of object is not renamed'
 }
+
+const namesIn = (relations: readonly (RangeVar | undefined)[]): string[] =>
+  relations.flatMap(relation => relation?.relname ?? [])
+
+/** Of a dotted name, as DROP has them. */
+const lastName = (node: Node): string[] =>
+  'List' in node ? namesOf(node.List.items).slice(-1) : []
 
 function permanent(relation: RangeVar | undefined): Reason {
   return (relation?.relpersistence ?? 'p') === 'p' ? undefined : 'TEMP and UNLOGGED are not taken'

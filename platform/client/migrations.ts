@@ -27,7 +27,13 @@ export interface Applied {
   readonly digest: string
 }
 
-/** The files and the database disagree; only an operator can tell which is right. */
+export interface Migrating {
+  readonly service: string
+  readonly folder: string
+  readonly reached?: () => void
+}
+
+/** The files, the record of migrations or the database disagree; only an operator can tell which is right. */
 export class MigrationError extends Error {
   override readonly name = 'MigrationError'
 }
@@ -47,21 +53,32 @@ const RECORD =
 const APPLIED =
   'select number, name, digest from convoy_migrations where service = $1 order by number'
 
+const recordRemoved = (name: string) =>
+  `migration ${name} was applied, but convoy_migrations does not name it: ` +
+  'the record of migrations was removed'
+
 /**
  * Brings the schema of `service` to what the files in `folder` say.
+ * @param reached is called when the database has answered, before anything is changed
  * @returns names of the migrations that this call applied
- * @throws MigrationError when the files and what was applied differ, or a file is refused by the database
+ * @throws MigrationError when the files and what was applied differ, a file is refused by the
+ *   database, or a migration was applied but its record is gone
  */
 export async function migrate(
   db: Database,
-  { service, folder }: { readonly service: string; readonly folder: string }
+  { service, folder, reached = () => {} }: Migrating
 ): Promise<string[]> {
   const files = await readMigrations(folder)
   const applied: string[] = []
+  let last: Migration | undefined
   for (;;) {
     const next = nextMigration(files, await appliedTo(db, service))
+    reached()
     if (next === undefined) return applied
+    // The stored answer of its request id would say "applied" again and again.
+    if (next === last) throw new MigrationError(recordRemoved(next.name))
     if (await apply(db, { service, migration: next })) applied.push(next.name)
+    last = next
   }
 }
 

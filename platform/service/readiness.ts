@@ -5,7 +5,9 @@
  */
 import { NotReadyError } from './errors.ts'
 
-const NEEDS = ['orchestrator', 'rabbitmq', 'zookeeper'] as const
+/** RabbitMQ and ZooKeeper are not tried before the schema is there, so that nothing is known of them. */
+const FIRST: readonly Need[] = ['orchestrator', 'schema']
+const NEEDS = ['orchestrator', 'schema', 'rabbitmq', 'zookeeper'] as const
 export type Need = (typeof NEEDS)[number]
 
 export class Readiness {
@@ -14,7 +16,8 @@ export class Readiness {
   #started = false
 
   get missing(): readonly Need[] {
-    return [...this.#missing]
+    const first = FIRST.filter(need => this.#missing.has(need))
+    return first.length > 0 ? first : [...this.#missing]
   }
 
   set(need: Need, here: boolean): void {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { backoffMs, RECONNECT } from '../backoff.ts'
 import type { Database } from '../client/database.ts'
 import { DatabaseUnavailableError, UnknownOutcomeError } from '../client/errors.ts'
-import { migrate } from '../client/migrations.ts'
+import { type Migrating, migrate } from '../client/migrations.ts'
 import type { Logger } from '../log.ts'
 
 /**
@@ -15,7 +15,7 @@ import type { Logger } from '../log.ts'
  */
 export async function bringSchema(
   db: Database,
-  options: { readonly service: string; readonly folder: string; readonly log: Logger }
+  options: Migrating & { readonly log: Logger }
 ): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {

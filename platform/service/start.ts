@@ -40,8 +40,9 @@ export async function startService(
   const http = originOf(app, config.CONVOY_HTTP_HOST)
   log.info({ http }, 'listening')
 
-  await bringSchema(db, { service: name, folder, log })
-  readiness.set('orchestrator', true)
+  const reached = () => readiness.set('orchestrator', true)
+  await bringSchema(db, { service: name, folder, log, reached })
+  readiness.set('schema', true)
   opened.use(openEvents(up => readiness.set('rabbitmq', up)))
   await readiness.until('rabbitmq')
 

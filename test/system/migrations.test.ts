@@ -1,0 +1,65 @@
+/**
+ * Migrations of services against a real orchestrator: instances that start together,
+ * and a record of migrations that somebody removed.
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { openDatabase } from '../../platform/client/database.ts'
+import { MigrationError, migrate } from '../../platform/client/migrations.ts'
+import { call } from '../contract/convoy.ts'
+import { startCluster } from './cluster.ts'
+
+const INSTANCES = 4
+const RECORDED = 'select number from convoy_migrations where service = $1 order by number'
+
+const cluster = await startCluster(t)
+
+function instance(t: Test) {
+  const db = openDatabase({ urls: cluster.url, token: undefined })
+  t.teardown(() => db[Symbol.asyncDispose]())
+  return db
+}
+
+/** A service of this test's own, with two migrations. */
+async function someService(t: Test) {
+  const service = `posts_${randomBytes(4).toString('hex')}`
+  const folder = await mkdtemp(join(tmpdir(), 'convoy-migrations-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  await writeFile(join(folder, '001-a.sql'), `create table ${service} (id int primary key);\n`)
+  await writeFile(join(folder, '002-b.sql'), `alter table ${service} add column body text;\n`)
+  return { service, folder }
+}
+
+await t.test('instances that start together apply each migration once', async t => {
+  const own = await someService(t)
+  await Promise.all(Array.from({ length: INSTANCES }, () => migrate(instance(t), own)))
+  const { rows } = await instance(t).read({
+    sql: RECORDED,
+    params: [own.service],
+    consistency: 'strong'
+  })
+  t.strictSame(rows, [{ number: 1 }, { number: 2 }])
+  t.strictSame(await migrate(instance(t), own), [], 'a later one finds all of it done')
+})
+
+await t.test('a removed record of migrations stops a service, and says so', async t => {
+  const own = await someService(t)
+  const db = instance(t)
+  await migrate(db, own)
+  const gone = { sql: 'delete from convoy_migrations where service = $1', params: [own.service] }
+  await db.write([gone], { requestId: `${own.service}:remove` })
+  await t.rejects(migrate(db, own), {
+    name: MigrationError.name,
+    message: /001-a\.sql was applied, .* record of migrations was removed/
+  })
+})
+
+await t.test('the record of migrations is not dropped', async t => {
+  const body = { statements: [{ sql: 'drop table convoy_migrations' }] }
+  const answer = await call(`POST ${cluster.url}/api/v1/db/write`, { body })
+  t.equal(answer.status, 400)
+  t.match(answer.body, { code: 'CONVOY_SQL_NOT_ALLOWED' })
+})
