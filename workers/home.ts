@@ -8,6 +8,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { startTimeOf } from '../platform/process-identity.ts'
 
 export interface Identity {
   readonly workerId: string
@@ -54,12 +55,6 @@ export async function openHome(dir: string): Promise<Home> {
       await rm(join(dir, 'data'), { recursive: true, force: true })
     }
   }
-}
-
-/** Field 22 of /proc/<pid>/stat: with the pid it names one process, for a pid alone is used again. */
-export function startTimeOf(pid: number): string {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
 }
 
 /**

@@ -1,34 +1,23 @@
 /**
- * Names one process for certain. A pid alone is used again by another process; with
- * its start time it is not, so that nothing of somebody else's is ever killed.
+ * Signals to a process that is known for certain, so that nothing of somebody else's
+ * is ever killed.
  */
-import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  type ProcessIdentity as Identity,
+  isAlive,
+  startTimeOf
+} from '../../platform/process-identity.ts'
 
-export interface Identity {
-  readonly pid: number
-  /** Field 22 of /proc/<pid>/stat: clock ticks from boot to the process's start. */
-  readonly startTime: string
-}
+export { type Identity, isAlive }
 
 const POLL_MS = 20
 
 /** Undefined when there is no such process, or nothing of it but an exit code that awaits its parent. */
 export function identityOf(pid: number): Identity | undefined {
-  let stat: string
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  } catch {
-    return undefined
-  }
-  // The second field is the command's name, which may hold spaces and brackets.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const [state, startTime] = [fields[0], fields[19]]
-  return state === 'Z' || startTime === undefined ? undefined : { pid, startTime }
+  const startTime = startTimeOf(pid)
+  return startTime === undefined ? undefined : { pid, startTime }
 }
-
-export const isAlive = (identity: Identity): boolean =>
-  identityOf(identity.pid)?.startTime === identity.startTime
 
 /** @returns whether there was somebody to signal */
 export function signal(identity: Identity, name: NodeJS.Signals): boolean {

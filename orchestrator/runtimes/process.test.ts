@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openLog } from '../../platform/log.ts'
-import { startTimeOf } from './proc.ts'
+import { startTimeOf } from '../../platform/process-identity.ts'
 import { ProcessRuntime } from './process.ts'
 import type { Death, Runtime } from './runtime.ts'
 

@@ -14,8 +14,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from '../../platform/log.ts'
+import { isAlive, type ProcessIdentity, startTimeOf } from '../../platform/process-identity.ts'
 import { parseNode } from '../../platform/wire/znodes.ts'
-import { isAlive, type LiveProcess, startTimeOf } from './proc.ts'
 import type { Death, Place, Runtime } from './runtime.ts'
 
 const MAIN = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
@@ -33,7 +33,7 @@ export interface ProcessRuntimeOptions {
   readonly main?: string
 }
 
-interface Attended extends LiveProcess {
+interface Attended extends ProcessIdentity {
   readonly child: ChildProcess | null
   readonly socket: Socket | null
 }
@@ -136,10 +136,10 @@ export class ProcessRuntime implements Runtime {
   }
 
   /** What runs there, by the memory of this process or by the worker's pid file. */
-  async #running(name: string): Promise<LiveProcess | null> {
+  async #running(name: string): Promise<ProcessIdentity | null> {
     const attended = this.#attended.get(name)
     if (attended !== undefined && isAlive(attended)) return attended
-    const noted = await this.#readJson<LiveProcess>(name, 'worker.pid')
+    const noted = await this.#readJson<ProcessIdentity>(name, 'worker.pid')
     return noted !== null && isAlive(noted) ? noted : null
   }
 
@@ -172,7 +172,7 @@ export class ProcessRuntime implements Runtime {
       socket.setTimeout(ADOPT_TIMEOUT_MS, () => socket.destroy())
       socket.once('data', line => {
         socket.setTimeout(0)
-        const live = parseNode<LiveProcess>(String(line))
+        const live = parseNode<ProcessIdentity>(String(line))
         if (live === null) return socket.destroy()
         const attended = { ...live, child: null, socket }
         this.#attended.set(name, attended)
@@ -203,7 +203,7 @@ export class ProcessRuntime implements Runtime {
   }
 }
 
-function end(running: LiveProcess, signal: NodeJS.Signals): void {
+function end(running: ProcessIdentity, signal: NodeJS.Signals): void {
   if (!isAlive(running)) return
   try {
     process.kill(running.pid, signal)
@@ -212,7 +212,7 @@ function end(running: LiveProcess, signal: NodeJS.Signals): void {
   }
 }
 
-async function untilDead(running: LiveProcess, withinMs: number): Promise<void> {
+async function untilDead(running: ProcessIdentity, withinMs: number): Promise<void> {
   const untilMs = performance.now() + withinMs
   while (isAlive(running) && performance.now() < untilMs) await sleep(POLL_MS)
 }

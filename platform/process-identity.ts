@@ -1,0 +1,28 @@
+/**
+ * Names one process for certain, as Linux tells it in /proc. A pid alone is used again
+ * by another process; with its start time it is not.
+ */
+import { readFileSync } from 'node:fs'
+
+export interface ProcessIdentity {
+  readonly pid: number
+  /** Field 22 of /proc/<pid>/stat: clock ticks from boot to the process's start. */
+  readonly startTime: string
+}
+
+/** Undefined when there is no such process, or it is dead and only awaits its parent. */
+export function startTimeOf(pid: number): string | undefined {
+  let stat: string
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  } catch {
+    return undefined
+  }
+  // The second field is the command's name, which may hold spaces and brackets.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
+}
+
+/** Also of what a file says, where the start time may have become a number. */
+export const isAlive = ({ pid, startTime }: ProcessIdentity): boolean =>
+  startTimeOf(pid) === String(startTime)
