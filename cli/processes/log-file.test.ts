@@ -25,3 +25,18 @@ t.test(
     t.equal(log.tail(), 'new')
   }
 )
+
+t.test('the tail is what the process said since its last start, without stacks', t => {
+  const dir = mkdtempSync(join(tmpdir(), 'convoy-'))
+  t.teardown(() => rmSync(dir, { recursive: true }))
+  const log = new LogFile(join(dir, 'a.log'))
+  t.teardown(() => log[Symbol.dispose]())
+  log.note('a started, pid 1')
+  writeSync(log.fd, 'of the first run\n')
+  log.note('ended: SIGKILL')
+  log.note('a started, pid 2')
+  writeSync(log.fd, 'ConfigError: bad environment:\n  /A must be integer\n    at load (a.ts:1)\n\n')
+  log.note('ended: exit code 1')
+  t.equal(log.tail(), 'ConfigError: bad environment:\n  /A must be integer')
+  t.end()
+})

@@ -19,6 +19,9 @@ import { dirname } from 'node:path'
 const LIMIT_BYTES = 16 * 1024 * 1024
 const LOOK_MS = 5_000
 const TAIL_LINES = 10
+/** A stack would push its own message out of the few lines, and a note is not the process's. */
+const NO_TAIL = /^( {4}at |--- |Node\.js v|$)/
+const STARTED = /^--- \S+ .* started, pid .*$/m
 
 export class LogFile implements Disposable {
   readonly path: string
@@ -40,9 +43,11 @@ export class LogFile implements Disposable {
     writeSync(this.fd, `--- ${new Date().toISOString()} ${text}\n`)
   }
 
-  /** What the process said last. */
+  /** What the process said last, since its last start. */
   tail(): string {
-    return readFileSync(this.path, 'utf8').trimEnd().split('\n').slice(-TAIL_LINES).join('\n')
+    const [last = ''] = readFileSync(this.path, 'utf8').split(STARTED).slice(-1)
+    const said = last.split('\n').filter(line => !NO_TAIL.test(line))
+    return said.slice(-TAIL_LINES).join('\n')
   }
 
   rotate(): void {

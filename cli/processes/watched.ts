@@ -1,6 +1,7 @@
 /**
  * One process that is kept alive until it is stopped. Invariants:
- * - When it ends unasked, it is started again within a second, with backoff.
+ * - When it ends unasked, it is started again within a second, with backoff; only one
+ *   that fails by itself at each of its first starts is given up, for so it will again.
  * - It dies with the starter, however that dies (`setpriv --pdeathsig`).
  * - Its pid file names it with its start time while it runs; `leftovers.ts` reads it.
  */
@@ -39,9 +40,16 @@ export interface Surroundings {
 const RESTART: BackoffPolicy = { firstMs: 50, maxMs: 900 }
 /** After so long its next death is a first one again. */
 const SETTLED_MS = 10_000
+/** A race for a port, or a server that was slow to come, may cost some of them. */
+const FIRST_STARTS = 4
 const PROBE_MS = 50
 /** Of a process that dies over and over, not every death is news. */
 const worthSaying = (death: number) => death < 3 || death % 20 === 0
+
+/** What it said last is in the message: a wrong setting, most likely. */
+export class NotReadyError extends Error {
+  override readonly name = 'NotReadyError'
+}
 
 export class WatchedProcess {
   readonly spec: ProcessSpec
@@ -51,6 +59,9 @@ export class WatchedProcess {
   #identity: Identity | undefined
   readonly #listeners: (() => void)[] = []
   #deaths = 0
+  #wasReady = false
+  #failedStarts = 0
+  #givenUp: NotReadyError | undefined
   #restart: NodeJS.Timeout | undefined
   #stopping = false
 
@@ -66,18 +77,18 @@ export class WatchedProcess {
     return this.#identity?.pid
   }
 
-  /** @throws Error naming the process and its log when it is not ready in time */
+  /** @throws NotReadyError when it is not ready in time, or was given up */
   async untilReady(timeoutMs: number): Promise<void> {
     const until = performance.now() + timeoutMs
     while (!(await this.spec.ready())) {
+      if (this.#givenUp) throw this.#givenUp
       if (this.#stopping) throw new Error(`${this.spec.name} was stopped before it was ready`)
       if (performance.now() > until) {
-        throw new Error(
-          `${this.spec.name} was not ready after ${timeoutMs / 1_000} s; ${this.#log.path} ends with:\n${this.#log.tail()}`
-        )
+        throw this.#notReady(`was not ready after ${timeoutMs / 1_000} s`)
       }
       await sleep(PROBE_MS)
     }
+    this.#wasReady = true
   }
 
   /** Calls after each further start, with its new pid. */
@@ -121,7 +132,10 @@ export class WatchedProcess {
     )
     this.#child = child
     this.#log.note(`${name} started, pid ${child.pid}`)
-    child.once('exit', (code, name) => this.#ended(name ?? `exit code ${code}`, startedAt))
+    child.once('exit', (code, name) => {
+      if (!this.#wasReady && code !== null && code !== 0) this.#failedStarts++
+      this.#ended(name ?? `exit code ${code}`, startedAt)
+    })
     child.once('error', err => this.#ended(err.message, startedAt))
     if (child.pid !== undefined) this.#remember(child.pid)
     for (const listener of this.#listeners) listener()
@@ -131,8 +145,17 @@ export class WatchedProcess {
     this.#forget()
     this.#log.note(`ended: ${cause}`)
     if (this.#stopping) return
+    if (this.#failedStarts >= FIRST_STARTS) {
+      this.#givenUp = this.#notReady(`ended ${FIRST_STARTS} times as it started (${cause})`)
+      return
+    }
     if (performance.now() - startedAt > SETTLED_MS) this.#deaths = 0
     this.#startAgain(cause)
+  }
+
+  #notReady(what: string): NotReadyError {
+    const { path } = this.#log
+    return new NotReadyError(`${this.spec.name} ${what}; ${path} ends with:\n${this.#log.tail()}`)
   }
 
   #startAgain(cause: string): void {
