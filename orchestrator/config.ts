@@ -25,7 +25,7 @@ const ORCHESTRATOR = {
   CONVOY_READ_DEADLINE_MS: Type.Integer({ minimum: 100, maximum: 60_000, default: 10_000 }),
   CONVOY_HEDGE_MS: Type.Integer({ minimum: 10, maximum: 60_000, default: 300 }),
   /** Batches of a lane that are on their way at once. */
-  CONVOY_LANE_IN_FLIGHT: Type.Integer({ minimum: 1, maximum: 64, default: 2 }),
+  CONVOY_LANE_IN_FLIGHT: Type.Integer({ minimum: 1, maximum: 64, default: 6 }),
   /** How long at most a batch keeps the next one waiting. */
   CONVOY_LANE_HOLD_MS: Type.Integer({ minimum: 1, maximum: 10_000, default: 20 }),
   CONVOY_LANE_BATCH: Type.Integer({ minimum: 1, maximum: 10_000, default: 64 }),
