@@ -8,6 +8,8 @@ import { COMMON, loadConfig } from '../platform/config.ts'
 const STARTER = {
   CONVOY_CLUSTER: COMMON.CONVOY_CLUSTER,
   CONVOY_LOG_LEVEL: COMMON.CONVOY_LOG_LEVEL,
+  /** Workers that must have a write, as in the orchestrator's settings. */
+  CONVOY_MIN_COPIES: Type.Integer({ minimum: 1, maximum: 9, default: 2 }),
   /** Asked for by the orchestrator's database and admin calls, when given. */
   CONVOY_TOKEN: Type.Optional(Type.String({ minLength: 1 })),
   /** The system user that PostgreSQL runs as, when the starter is root. */

@@ -6,11 +6,14 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import yargs from 'yargs'
 import { convoySettings, loadStarterConfig } from './config.ts'
-import { CannotInstallError, ensureSoftware } from './machine/install.ts'
-import { AlreadyRunningError, type Convoy, startConvoy } from './system/convoy.ts'
-import { dataFolderOf, openFolder } from './system/folder.ts'
+import { ensureSoftware } from './machine/install.ts'
+import { failed, SEE_HELP, UserError } from './script.ts'
+import { type Convoy, removeConvoy, startConvoy } from './system/convoy.ts'
+import { accountOf, dataFolderOf, openFolder } from './system/folder.ts'
+import { followNews } from './system/news.ts'
 
 const CHECKOUT = fileURLToPath(new URL('..', import.meta.url))
+const ROOT = join(CHECKOUT, '.convoy')
 const READY_MS = 120_000
 /** npm, the shell and the terminal may each deliver the same Ctrl-C. */
 const SAME_SIGNAL_MS = 1_000
@@ -30,6 +33,11 @@ const options = await yargs(process.argv.slice(2))
     default: false,
     describe: 'Begin empty: throw away all data of the last run'
   })
+  .option('remove', {
+    type: 'boolean',
+    default: false,
+    describe: 'Start nothing: remove all data, secrets and logs of this checkout'
+  })
   .option('replicas', {
     type: 'number',
     default: 2,
@@ -42,7 +50,7 @@ const options = await yargs(process.argv.slice(2))
   })
   .check(({ replicas, 'port-base': portBase }) => {
     if (!Number.isInteger(replicas) || replicas < 0 || replicas > 50) {
-      throw new Error('--replicas is a number from 0 to 50')
+      throw new Error('--replicas is a number from 1 to 50')
     }
     if (!Number.isInteger(portBase) || portBase < 1_024 || portBase > 60_000) {
       throw new Error('--port-base is a number from 1024 to 60000')
@@ -52,8 +60,12 @@ const options = await yargs(process.argv.slice(2))
   .example('npm start', 'start, with the users and rides of the last time')
   .example('npm start -- --fresh --replicas 4', 'an empty cluster of five workers')
   .example('npm start -- --port-base 9000', 'http://127.0.0.1:9000')
-  .epilogue('Everything lies in .convoy/: logs, data, and run.json with addresses for scripts.')
+  .epilogue(
+    'Everything lies in .convoy/: logs, data, and run.json with addresses for scripts.\n' +
+      'Run by root, data and secrets lie in /var/lib/convoy/, linked from there.'
+  )
   .strict()
+  .showHelpOnFail(false, SEE_HELP)
   .parseAsync()
 
 // Whoever read our lines may be gone (`npm start | head`); stopping in order must go on.
@@ -73,30 +85,36 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 
 try {
-  const convoy = await start()
-  console.log(banner(convoy))
-  await new Promise<void>(resolve => {
-    if (stopRequest.signal.aborted) resolve()
-    stopRequest.signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-  await convoy.stop()
-  say('stopped; nothing is left running')
+  if (options.remove) await remove()
+  else await run()
   process.exit(0)
 } catch (err) {
-  if (stopRequest.signal.aborted) {
-    say('stopped; nothing is left running')
-    process.exit(0)
-  }
-  const known = err instanceof CannotInstallError || err instanceof AlreadyRunningError
-  console.error(known ? err.message : err)
-  process.exit(1)
+  if (!stopRequest.signal.aborted) failed(err)
+  say('stopped; nothing is left running')
+  process.exit(0)
+}
+
+async function remove(): Promise<void> {
+  const data = dataFolderOf(CHECKOUT)
+  await removeConvoy(openFolder(ROOT, data))
+  say(`removed ${[ROOT, data].filter(dir => dir !== undefined).join(' and ')}`)
+}
+
+async function run(): Promise<void> {
+  const convoy = await start()
+  console.log(banner(convoy))
+  const url = convoy.run.addresses.orchestrator
+  await followNews({ url, say, stopped: stopRequest.signal })
+  await convoy.stop()
+  say('stopped; nothing is left running')
 }
 
 async function start(): Promise<Convoy> {
   const config = loadStarterConfig()
+  checkReplicas(options.replicas, config.CONVOY_MIN_COPIES)
   const software = ensureSoftware(say)
-  const root = join(CHECKOUT, '.convoy')
-  const folder = openFolder(root, dataFolderOf(CHECKOUT))
+  if (process.getuid?.() === 0) accountOf(config.CONVOY_POSTGRES_USER)
+  const folder = openFolder(ROOT, dataFolderOf(CHECKOUT))
   const ports = Object.entries(PORTS).map(([name, offset]) => [name, options.portBase + offset])
   say('starting RabbitMQ, ZooKeeper, orchestrator, workers, users-api, rides-api, lb')
   return startConvoy(
@@ -117,14 +135,28 @@ async function start(): Promise<Convoy> {
   )
 }
 
+/** A master counts as a copy. @throws UserError when no write could ever be acknowledged */
+function checkReplicas(replicas: number, minCopies: number): void {
+  if (replicas + 1 < minCopies) {
+    throw new UserError(
+      `--replicas must be at least ${minCopies - 1}: a write needs ${minCopies} copies (CONVOY_MIN_COPIES)`
+    )
+  }
+  if (replicas + 1 > minCopies || minCopies === 1) return
+  const whose = replicas === 1 ? 'its only replica' : 'any of its replicas'
+  say(`--replicas ${replicas}: writes wait while the master or ${whose} is replaced`)
+}
+
 function banner({ run }: Convoy): string {
-  const { lb, orchestrator } = run.addresses
+  const { lb, orchestrator, 'users-api': usersApi, 'rides-api': ridesApi } = run.addresses
+  const replicas = `${options.replicas} replica${options.replicas === 1 ? '' : 's'}`
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
   const user = `{"username":"ada","password":"${'a'.repeat(40)}"}`
   return `
-Convoy is ready (${seconds} s): one master, ${options.replicas} replicas.
+Convoy is ready (${seconds} s): one master, ${replicas}.
 
-  ride pooling   ${lb}/api/v1          docs ${run.addresses['users-api']}/docs, ${run.addresses['rides-api']}/docs
+  ride pooling   ${lb}/api/v1          docs ${usersApi}/docs, ${ridesApi}/docs
+  lb             ${lb}/                docs ${lb}/docs
   orchestrator   ${orchestrator}/api/v1          docs ${orchestrator}/docs
   logs           ${run.logsDir}
 

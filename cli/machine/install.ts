@@ -15,6 +15,7 @@ import {
   writeFileSync
 } from 'node:fs'
 import { dirname } from 'node:path'
+import { UserError } from '../script.ts'
 import { findSoftware, type Missing, type Software } from './software.ts'
 
 /** Debian asks this file before a package starts a service; 101 says no. */
@@ -27,8 +28,7 @@ const CREATE_CLUSTER = {
 }
 const APT_LOCK_S = 300
 
-/** The user can do something about it; the message says what. */
-export class CannotInstallError extends Error {
+export class CannotInstallError extends UserError {
   override readonly name = 'CannotInstallError'
 }
 

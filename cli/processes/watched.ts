@@ -10,6 +10,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type BackoffPolicy, backoffMs } from '../../platform/backoff.ts'
+import { UserError } from '../script.ts'
 import { type Identity, identityOf, signal } from './identity.ts'
 import { LogFile } from './log-file.ts'
 
@@ -47,7 +48,7 @@ const PROBE_MS = 50
 const worthSaying = (death: number) => death < 3 || death % 20 === 0
 
 /** What it said last is in the message: a wrong setting, most likely. */
-export class NotReadyError extends Error {
+export class NotReadyError extends UserError {
   override readonly name = 'NotReadyError'
 }
 

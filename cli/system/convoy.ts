@@ -12,6 +12,7 @@ import type { Software } from '../machine/software.ts'
 import { endLeftovers, endWorkers } from '../processes/leftovers.ts'
 import { claim, Ports } from '../processes/ports.ts'
 import { type Surroundings, WatchedProcess } from '../processes/watched.ts'
+import { UserError } from '../script.ts'
 import type { Folder } from './folder.ts'
 import { type Addresses, PROGRAMS, type Program, programSpec } from './programs.ts'
 import { keptSecrets, type Secrets } from './secrets.ts'
@@ -59,14 +60,21 @@ export interface Convoy {
   stop(): Promise<void>
 }
 
-export class AlreadyRunningError extends Error {
+export class AlreadyRunningError extends UserError {
   override readonly name = 'AlreadyRunningError'
+}
+
+/** All data, secrets and logs. @throws AlreadyRunningError when a system runs in this folder */
+export async function removeConvoy(folder: Folder): Promise<void> {
+  await using _lock = await lock(folder)
+  await endLeftovers(folder)
+  folder.remove()
 }
 
 /**
  * @returns when all is ready
  * @throws AlreadyRunningError when a system runs in this folder
- * @throws Error when it is not ready in time; everything is stopped then
+ * @throws NotReadyError when it is not ready in time; everything is stopped then
  */
 export async function startConvoy(options: ConvoyOptions, stopped?: AbortSignal): Promise<Convoy> {
   await using opened = new AsyncDisposableStack()
@@ -109,6 +117,12 @@ interface Parts {
 async function startAll(options: ConvoyOptions, opened: AsyncDisposableStack): Promise<Parts> {
   const { folder, cluster, software, token, say } = options
   const ports = opened.use(new Ports())
+  if (hasData(folder.workers) && !existsSync(folder.secretsFile)) {
+    throw new UserError(
+      `${folder.workers} has data, and its passwords are lost: ${folder.secretsFile} is missing.\n` +
+        'Put it back, or begin empty with `npm start -- --fresh`.'
+    )
+  }
   const secrets = keptSecrets(folder.secretsFile)
   const around: Surroundings = {
     logsDir: folder.logs,

@@ -19,6 +19,7 @@ import {
   unlinkSync
 } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { ConfigError } from '../../platform/config.ts'
 
 export interface Folder {
   readonly root: string
@@ -105,11 +106,12 @@ export function giveTo(user: string, dir: string): void {
   }
 }
 
+/** @throws ConfigError when there is no such user */
 export function accountOf(user: string): { uid: number; gid: number } {
   const line = readFileSync('/etc/passwd', 'utf8')
     .split('\n')
     .find(entry => entry.startsWith(`${user}:`))
-  if (line === undefined) throw new Error(`no system user is called ${user}`)
+  if (line === undefined) throw new ConfigError(`no system user is called ${user}`)
   const [, , uid, gid] = line.split(':')
   return { uid: Number(uid), gid: Number(gid) }
 }
