@@ -41,7 +41,9 @@ class PlacesInMemory implements Runtime {
   async list() {
     return [...this.places.values()]
   }
-  async attend() {}
+  attend() {
+    return this.list()
+  }
   onDeath(listener: (death: Death) => void) {
     this.#tell = listener
     return { [Symbol.dispose]: () => {} }

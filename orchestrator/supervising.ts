@@ -81,11 +81,11 @@ export class Supervising implements AsyncDisposable {
       await zookeeper.create(SUPERVISOR, orchestratorId, { ephemeral: true }).catch(unavailable)
     }
     if (!this.supervises) return
-    await runtime.attend()
+    const places = await runtime.attend()
     const actions = decide({
       nowMs: performance.now(),
       wanted: wanted(),
-      places: await runtime.list(),
+      places,
       past: this.#past,
       cluster: view.now,
       brokerUp: brokerUp()

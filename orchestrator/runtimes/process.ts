@@ -54,10 +54,12 @@ export class ProcessRuntime implements Runtime {
     return Promise.all(names.map(name => this.#place(name)))
   }
 
-  async attend(): Promise<void> {
-    for (const { name, pid } of await this.list()) {
+  async attend(): Promise<readonly Place[]> {
+    const places = await this.list()
+    for (const { name, pid } of places) {
       if (pid !== null && !this.#attended.has(name)) await this.#adopt(name)
     }
+    return places
   }
 
   onDeath(listener: (death: Death) => void): Disposable {

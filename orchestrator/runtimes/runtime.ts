@@ -21,8 +21,8 @@ export interface Death {
 export interface Runtime extends AsyncDisposable {
   /** All places, by name. */
   list(): Promise<readonly Place[]>
-  /** Begins to watch whatever runs, whoever started it, and to tell of deaths. */
-  attend(): Promise<void>
+  /** Begins to watch whatever runs, whoever started it, and to tell of deaths. @returns all places, by name */
+  attend(): Promise<readonly Place[]>
   onDeath(listener: (death: Death) => void): Disposable
   /** Makes an empty place and starts a worker in it. @returns its name */
   create(): Promise<string>
