@@ -41,6 +41,7 @@ export async function openServer(options: ServerOptions): Promise<Http> {
     log,
     metrics,
     bodyLimit: BODY_MAX_BYTES,
+    bearer: true,
     missing: () => [
       ...(dispatch.up ? [] : ['RabbitMQ']),
       ...(connected() ? [] : ['ZooKeeper']),

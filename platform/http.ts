@@ -8,6 +8,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { LogController } from 'fastify'
 import { collectDefaultMetrics, type Registry } from 'prom-client'
 import { MethodNotAllowedError, NotFoundError } from './errors.ts'
+import { bearerScheme } from './http/openapi.ts'
 import { KnownPaths } from './http/paths.ts'
 import { replyWithError, validationError } from './http/replies.ts'
 import { REQUEST_ID, requestIdOf } from './http/request-id.ts'
@@ -24,6 +25,8 @@ export interface HttpOptions {
   readonly log: Logger
   readonly metrics: Registry
   readonly bodyLimit: number
+  /** Whether routes name the bearer token in their schema; the page at /docs asks for it then. */
+  readonly bearer?: boolean
   /** What is missing before the service can do its work; ready when empty. */
   readonly missing: () => readonly string[]
 }
@@ -54,7 +57,11 @@ export async function openHttp(options: HttpOptions) {
   observeTimes(app, options.metrics)
   logRequests(app, options.log)
   await app.register(swagger, {
-    openapi: { openapi: '3.1.0', info: { title: options.title, version: '1' } }
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: options.title, version: '1' },
+      components: options.bearer ? { securitySchemes: bearerScheme } : {}
+    }
   })
   await app.register(swaggerUi, { routePrefix: '/docs' })
   addHealth(app, options)

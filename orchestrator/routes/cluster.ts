@@ -2,8 +2,10 @@
  * What the cluster is doing, and the knobs to come.
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { needsBearer, refusals } from '../../platform/http/openapi.ts'
 import type { Cluster, ClusterView } from '../cluster-view.ts'
 import { NotImplementedYetError } from '../errors.ts'
+import { ClusterAnswer, Policy, Replicas } from './shapes.ts'
 
 export interface ClusterRouteOptions {
   readonly view: Pick<ClusterView, 'now'>
@@ -16,21 +18,40 @@ export const clusterRoute: FastifyPluginAsyncTypebox<ClusterRouteOptions> = asyn
   app,
   options
 ) => {
-  app.get('/api/v1/cluster', { schema: { tags: ['cluster'], summary: 'The cluster now' } }, () =>
+  const schema = {
+    tags: ['cluster'],
+    summary: 'The cluster now',
+    response: { 200: ClusterAnswer, ...refusals(500) }
+  }
+  // All that there is, were it more than the schema says.
+  const serializerCompiler = () => (body: unknown) => JSON.stringify(body)
+  app.get('/api/v1/cluster', { schema, serializerCompiler }, () =>
     describe(options.view.now, { minCopies: options.minCopies, wanted: options.replicas() })
   )
 }
 
 export const clusterKnobRoutes: FastifyPluginAsyncTypebox = async app => {
-  for (const knob of ['replicas', 'policy']) {
-    const schema = { tags: ['cluster'], summary: `Sets the ${knob}` }
-    app.put(`/api/v1/cluster/${knob}`, { schema }, () => {
+  for (const [knob, body] of Object.entries({ replicas: Replicas, policy: Policy })) {
+    const schema = {
+      tags: ['cluster'],
+      security: needsBearer,
+      summary: `Sets the ${knob}; not built yet`,
+      body,
+      response: refusals(401, 501)
+    }
+    // What is not built is not built for wrong bodies either.
+    app.put(`/api/v1/cluster/${knob}`, { schema, attachValidation: true }, () => {
       throw new NotImplementedYetError(`setting the ${knob} is not built yet`)
     })
   }
 }
 
-export function describe(cluster: Cluster, { minCopies, wanted }: Record<string, number>) {
+interface Configured {
+  readonly minCopies: number
+  readonly wanted: number
+}
+
+export function describe(cluster: Cluster, { minCopies, wanted }: Configured) {
   const { state, workers, supervisor, orchestrators } = cluster
   const named = new Set(state?.inSync)
   const applied = (state?.inSync ?? []).flatMap(id => workers.get(id)?.figures.applied ?? [])

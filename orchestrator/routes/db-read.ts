@@ -4,10 +4,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { InvalidRequestError } from '../../platform/errors.ts'
+import { needsBearer, refusals } from '../../platform/http/openapi.ts'
 import type { Admission } from '../admission/admission.ts'
 import type { Dispatch } from '../lanes/dispatch.ts'
 import { passOn } from './answer.ts'
 import { SqlParam } from './db-write.ts'
+import { ReadAnswer } from './shapes.ts'
 
 export interface ReadRouteOptions {
   readonly admission: Admission
@@ -20,7 +22,9 @@ const Read = Type.Object(
     sql: Type.String(),
     params: Type.Optional(Type.Array(SqlParam)),
     consistency: Type.Optional(
-      Type.Union([Type.Literal('replica'), Type.Literal('session'), Type.Literal('strong')])
+      Type.Enum(['replica', 'session', 'strong'], {
+        description: 'replica, unless said otherwise'
+      })
     ),
     minIndex: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
   },
@@ -32,7 +36,15 @@ export const readRoute: FastifyPluginAsyncTypebox<ReadRouteOptions> = async (app
 
   app.post(
     '/api/v1/db/read',
-    { schema: { tags: ['database'], summary: 'One reading statement', body: Read } },
+    {
+      schema: {
+        tags: ['database'],
+        security: needsBearer,
+        summary: 'One reading statement',
+        body: Read,
+        response: { 200: ReadAnswer, ...refusals(400, 401, 413, 415, 500, 503, 504) }
+      }
+    },
     async (request, reply) => {
       const { sql, params = [], consistency = 'replica', minIndex } = request.body
       if (consistency === 'session' && minIndex === undefined) {

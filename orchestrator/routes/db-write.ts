@@ -3,11 +3,13 @@
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
+import { IdempotencyKey, needsBearer, refusals } from '../../platform/http/openapi.ts'
 import type { Param } from '../../platform/wire/requests.ts'
 import { type Admission, STATEMENTS_MAX, sealWrite } from '../admission/admission.ts'
 import type { Dispatch } from '../lanes/dispatch.ts'
 import { passOn } from './answer.ts'
 import { checkedRequestId, requestIdOf } from './request-id.ts'
+import { WriteAnswer } from './shapes.ts'
 
 export interface WriteRouteOptions {
   readonly admission: Admission
@@ -19,6 +21,16 @@ export const SqlParam = Type.Unsafe<Param>({
   description: 'any JSON value; integers beyond 2^53 as strings'
 })
 
+/** In this order they work on a fresh system, and the first one as often as one likes. */
+const CREATE_NOTES =
+  'create table if not exists notes (id bigint generated always as identity primary key, ' +
+  'body text, at timestamptz default now())'
+const INSERT_NOTE = {
+  sql: 'insert into notes (body) values ($1) returning *',
+  params: ['hello'],
+  expectRows: 1
+}
+
 const Write = Type.Object(
   {
     statements: Type.Array(
@@ -26,7 +38,9 @@ const Write = Type.Object(
         {
           sql: Type.String(),
           params: Type.Optional(Type.Array(SqlParam)),
-          expectRows: Type.Optional(Type.Integer({ minimum: 0 }))
+          expectRows: Type.Optional(
+            Type.Integer({ minimum: 0, description: 'Any other number rolls all back: 409' })
+          )
         },
         { additionalProperties: false }
       ),
@@ -35,19 +49,31 @@ const Write = Type.Object(
   },
   {
     additionalProperties: false,
-    examples: [{ statements: [{ sql: 'insert into notes (text) values ($1)', params: ['hello'] }] }]
+    examples: [{ statements: [{ sql: CREATE_NOTES }] }, { statements: [INSERT_NOTE] }]
   }
 )
 
 /** One statement, which the workers know by its kind. */
 const CLEAR = sealWrite([{ sql: '', params: [], kind: 'clear' }])
 
+const about = { tags: ['database'], security: needsBearer }
+const writing = refusals(400, 401, 409, 413, 415, 422, 500, 503, 504)
+const reading = refusals(400, 401, 404, 413, 500, 503, 504)
+
 export const writeRoutes: FastifyPluginAsyncTypebox<WriteRouteOptions> = async (app, options) => {
   const { admission, dispatch, deadlineMs } = options
 
   app.post(
     '/api/v1/db/write',
-    { schema: { tags: ['database'], summary: 'One transaction', body: Write } },
+    {
+      schema: {
+        ...about,
+        summary: 'One transaction',
+        headers: IdempotencyKey,
+        body: Write,
+        response: { 200: WriteAnswer, ...writing }
+      }
+    },
     async (request, reply) => {
       const admitted = admission.write(request.body.statements)
       const ask = { ...admitted, ...requestIdOf(request.headers) }
@@ -59,9 +85,10 @@ export const writeRoutes: FastifyPluginAsyncTypebox<WriteRouteOptions> = async (
     '/api/v1/db/write/:requestId',
     {
       schema: {
-        tags: ['database'],
+        ...about,
         summary: 'What became of a write',
-        params: Type.Object({ requestId: Type.String() })
+        params: Type.Object({ requestId: Type.String() }),
+        response: { 200: WriteAnswer, ...reading }
       }
     },
     async (request, reply) => {
@@ -72,7 +99,14 @@ export const writeRoutes: FastifyPluginAsyncTypebox<WriteRouteOptions> = async (
 
   app.post(
     '/api/v1/db/clear',
-    { schema: { tags: ['database'], summary: 'Empties every table' } },
+    {
+      schema: {
+        ...about,
+        summary: 'Empties every table',
+        headers: IdempotencyKey,
+        response: { 200: Type.Object({}, { description: 'All empty' }), ...writing }
+      }
+    },
     async (request, reply) => {
       const answer = await dispatch.write({ ...CLEAR, ...requestIdOf(request.headers) }, deadlineMs)
       return answer.status === 200 ? {} : passOn(reply, answer)

@@ -4,7 +4,9 @@
  */
 import type { ServerResponse } from 'node:http'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
 import { OverloadedError } from '../../platform/errors.ts'
+import { refusals } from '../../platform/http/openapi.ts'
 import { type ClusterEvent, observe } from '../cluster-events.ts'
 import type { ClusterView } from '../cluster-view.ts'
 
@@ -41,7 +43,12 @@ export const eventsRoute: FastifyPluginAsyncTypebox<{ view: ClusterView }> = asy
     for (const reader of readers) reader.end()
   })
 
-  const schema = { tags: ['cluster'], summary: 'What happens, as server-sent events' }
+  const Events = Type.String({ description: 'text/event-stream, one event for each change' })
+  const schema = {
+    tags: ['cluster'],
+    summary: 'What happens, as server-sent events',
+    response: { 200: Events, ...refusals(503) }
+  }
   app.get('/api/v1/cluster/events', { schema }, (_request, reply) => {
     if (readers.size >= READERS_MAX) throw new OverloadedError('too many readers of events')
     reply.hijack()

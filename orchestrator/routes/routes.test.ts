@@ -248,6 +248,32 @@ t.test('verify tells which workers differ from the master', async t => {
   })
 })
 
+t.test('the description names what every call answers, and asks for the token', async t => {
+  const { app } = await server(t)
+  const { paths, components } = (await app.inject('/docs/json')).json()
+  t.strictSame(Object.keys(components.securitySchemes), ['bearer'])
+  const write = paths['/api/v1/db/write'].post
+  t.match(write, { security: [{ bearer: [] }], parameters: [{ name: 'idempotency-key' }] })
+  const statuses = ['200', '400', '401', '409', '413', '415', '422', '500', '503', '504']
+  t.strictSame(Object.keys(write.responses), statuses)
+  const silent = Object.keys(paths).filter(
+    path => path.startsWith('/api/') && JSON.stringify(paths[path]).includes('Default Response')
+  )
+  t.strictSame(silent, [])
+})
+
+t.test('the examples of the description are admitted', async t => {
+  const { app, call } = await server(t)
+  const { paths } = (await app.inject('/docs/json')).json()
+  const contentOf = (path: string) =>
+    paths[`/api/v1/${path}`].post.requestBody.content['application/json']
+  const { example1: create, example2: insert } = contentOf('db/write').examples
+  for (const { value } of [create, insert]) {
+    t.equal((await call('POST', 'db/write', value)).status, 200)
+  }
+  t.equal((await call('POST', 'db/read', contentOf('db/read').example)).status, 200)
+})
+
 t.test('ready needs a master and enough copies', async t => {
   t.strictSame(missingOf(CLUSTER, 2), [])
   t.strictSame(missingOf(NOTHING_KNOWN, 2), ['a master', 'in-sync workers: 0 of at least 2'])

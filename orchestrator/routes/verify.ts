@@ -4,6 +4,7 @@
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
+import { IdempotencyKey, needsBearer, refusals } from '../../platform/http/openapi.ts'
 import { sealWrite } from '../admission/admission.ts'
 import type { Cluster, ClusterView } from '../cluster-view.ts'
 import type { Dispatch } from '../lanes/dispatch.ts'
@@ -20,20 +21,23 @@ const VERIFY = sealWrite([{ sql: '', params: [], kind: 'verify' }])
 /** Summing large tables takes its time. */
 const REPORTED_WITHIN_MS = 30_000
 
-const Verified = Type.Object({
-  index: Type.Integer(),
-  tables: Type.Array(
-    Type.Object({ table: Type.String(), rows: Type.String(), sum: Type.String() })
-  ),
-  workers: Type.Array(
-    Type.Object({
-      id: Type.String(),
-      pid: Type.Integer(),
-      equal: Type.Boolean(),
-      differing: Type.Array(Type.String())
-    })
-  )
-})
+const Verified = Type.Object(
+  {
+    index: Type.Integer(),
+    tables: Type.Array(
+      Type.Object({ table: Type.String(), rows: Type.String(), sum: Type.String() })
+    ),
+    workers: Type.Array(
+      Type.Object({
+        id: Type.String(),
+        pid: Type.Integer(),
+        equal: Type.Boolean(),
+        differing: Type.Array(Type.String())
+      })
+    )
+  },
+  { description: 'Once every in-sync worker has told its sums' }
+)
 
 interface VerifyBody {
   readonly index: number
@@ -44,8 +48,10 @@ export const verifyRoute: FastifyPluginAsyncTypebox<VerifyOptions> = async (app,
   const { dispatch, view, deadlineMs } = options
   const schema = {
     tags: ['cluster'],
+    security: needsBearer,
     summary: 'Compares all tables on all workers',
-    response: { 200: Verified }
+    headers: IdempotencyKey,
+    response: { 200: Verified, ...refusals(400, 401, 422, 500, 503, 504) }
   }
   app.post('/api/v1/cluster/verify', { schema }, async (request, reply) => {
     const answer = await dispatch.write({ ...VERIFY, ...requestIdOf(request.headers) }, deadlineMs)

@@ -3,6 +3,7 @@
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
+import { needsBearer, refusals } from '../../platform/http/openapi.ts'
 import type { Cluster, ClusterView } from '../cluster-view.ts'
 import { NoSuchWorkerError } from '../errors.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
@@ -19,7 +20,9 @@ export const workerListRoute: FastifyPluginAsyncTypebox<WorkerListOptions> = asy
   app,
   { view }
 ) => {
-  const response = { 200: Type.Array(Type.Integer(), { examples: [[1000, 2112, 4330]] }) }
+  const response = {
+    200: Type.Array(Type.Integer(), { description: 'Sorted', examples: [[1000, 2112, 4330]] })
+  }
   app.get(
     '/api/v1/worker/list',
     { schema: { tags: ['cluster'], summary: 'Pids of all workers', response } },
@@ -29,20 +32,28 @@ export const workerListRoute: FastifyPluginAsyncTypebox<WorkerListOptions> = asy
 
 export const crashRoutes: FastifyPluginAsyncTypebox<CrashOptions> = async (app, options) => {
   const { view, runtime } = options
-  const crash = (what: string, choose: (cluster: Cluster) => string | null) => {
-    const response = { 200: Type.Array(Type.String(), { examples: [['2112']] }) }
-    const schema = { tags: ['cluster'], summary: `kill -9 of a ${what}`, response }
-    app.post(`/api/v1/crash/${what}`, { schema }, async () => {
+  const crash = (
+    { path, role }: { path: string; role: string },
+    choose: (cluster: Cluster) => string | null
+  ) => {
+    const Killed = Type.Array(Type.String(), { description: 'Its pid', examples: [['2112']] })
+    const schema = {
+      tags: ['cluster'],
+      security: needsBearer,
+      summary: `kill -9 of a ${role}`,
+      response: { 200: Killed, ...refusals(401, 409, 500) }
+    }
+    app.post(`/api/v1/crash/${path}`, { schema }, async () => {
       const workerId = choose(view.now)
       const pid = workerId === null ? null : await runtime.kill(workerId)
-      if (pid === null) throw new NoSuchWorkerError(`there is no ${what} to kill`)
+      if (pid === null) throw new NoSuchWorkerError(`there is no ${role} to kill`)
       return [String(pid)]
     })
   }
-  crash('master', ({ state, workers }) =>
+  crash({ path: 'master', role: 'master' }, ({ state, workers }) =>
     state?.master != null && workers.has(state.master) ? state.master : null
   )
-  crash('slave', lastReplica)
+  crash({ path: 'slave', role: 'replica' }, lastReplica)
 }
 
 /** The replica with the highest pid. */
