@@ -3,25 +3,35 @@
  * tests of a whole system that is started for them as `npm start` would. Runs beside
  * a running Convoy, and leaves nothing behind: that is checked too.
  */
-import { mkdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import yargs from 'yargs'
 import { ensureSoftware } from '../cli/machine/install.ts'
+import { SEE_HELP } from '../cli/script.ts'
 import { startConvoy, type TestConvoy } from './environment.ts'
 import { endProcessesOf } from './left-behind.ts'
 import { NONE, sum, type Totals, totalsLine } from './report.ts'
+import { openScratch, removeScratch } from './scratch.ts'
 import { type Kind, runTap, testFiles } from './suite.ts'
 
-/** Everything that the tests start has this path in its command, folder or environment. */
-const SCRATCH = join('/tmp', `convoy-${process.pid}`)
+await yargs(process.argv.slice(2))
+  .scriptName('npm test')
+  .usage(
+    '$0\n\nRuns all tests: unit, integration with real servers, whole system. Takes minutes.\n' +
+      'Single files: npx tap path/to/x.test.ts. Without servers: npm run check.'
+  )
+  .demandCommand(0, 0)
+  .strict()
+  .showHelpOnFail(false, SEE_HELP)
+  .parseAsync()
 
 const ending = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(name, () => ending.abort())
+  // Each time: npm, the shell and the terminal may all deliver the same Ctrl-C.
+  process.on(name, () => ending.abort())
 }
 
 const startedAt = performance.now()
-mkdirSync(SCRATCH, { mode: 0o711 })
-process.env['TMPDIR'] = SCRATCH
+/** Everything that the tests start has this path in its command, folder or environment. */
+const scratch = openScratch()
 let totals: Totals = NONE
 try {
   ensureSoftware(line => console.log(line))
@@ -34,8 +44,8 @@ try {
   console.error(err)
   totals = sum(totals, { ...NONE, failed: 1 })
 }
-const left = await endProcessesOf(SCRATCH)
-rmSync(SCRATCH, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
+const left = await endProcessesOf(scratch)
+removeScratch(scratch)
 for (const line of left) console.log(`  FAILED  left running: ${line}`)
 totals = sum(totals, left.length > 0 ? { ...NONE, failed: 1 } : { ...NONE, passed: 1 })
 const minutes = ((performance.now() - startedAt) / 60_000).toFixed(1)

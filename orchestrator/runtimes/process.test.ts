@@ -43,9 +43,12 @@ function openRuntime(t: Test, { dir = '', env = {} } = {}) {
   const deaths: Death[] = []
   runtime.onDeath(death => deaths.push(death))
   t.teardown(async () => {
-    for (const { name } of await runtime.list()) await runtime.discard(name)
-    await runtime[Symbol.asyncDispose]()
-    rmSync(root, { recursive: true, force: true })
+    try {
+      if (existsSync(root)) for (const { name } of await runtime.list()) await runtime.discard(name)
+      await runtime[Symbol.asyncDispose]()
+    } finally {
+      rmSync(root, { recursive: true, force: true, maxRetries: 5 })
+    }
   })
   return { runtime, deaths, root }
 }
