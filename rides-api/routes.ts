@@ -14,6 +14,7 @@ import { isUsername } from '../platform/service/usernames.ts'
 import { parseArea } from './areas.ts'
 import { JoinedAlreadyError, OwnRideError, SameAreaError, UnknownRideError } from './errors.ts'
 import type { JoinVerdict, NewRide, Rides } from './rides.ts'
+import { Listed, RideReply } from './schemas.ts'
 import type { Clock } from './timestamps.ts'
 
 export const SERVICE_NAME = 'rides-api'
@@ -31,17 +32,6 @@ const NewRideBody = Type.Object({
   source: Area,
   destination: Area
 })
-const RideReply = Type.Object({
-  rideId: Type.Integer(),
-  Created_by: Type.String(),
-  users: Type.Array(Type.String()),
-  Timestamp: Type.String(),
-  source: Type.Integer(),
-  destination: Type.Integer()
-})
-const Listed = Type.Array(
-  Type.Object({ rideId: Type.Integer(), username: Type.String(), timestamp: Type.String() })
-)
 const Empty = Type.Object({})
 const None = Type.Null({ description: 'none' })
 const RideParams = Type.Object({ rideId: Type.String() })

@@ -1,12 +1,13 @@
 /**
- * One ride, and the rides to come between two areas: the routes and the SQL of
- * rides-api, in one process with the database's pool.
+ * One ride, and the rides to come between two areas: the routes, the answers and the
+ * SQL of rides-api, in one process with the database's pool.
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
 import type pg from 'pg'
 import Type from 'typebox'
 import { parseArea } from '../../rides-api/areas.ts'
+import { Listed, RideReply } from '../../rides-api/schemas.ts'
 import * as sql from '../../rides-api/sql.ts'
 
 /** As many rows as rides-api asks for at once. */
@@ -14,17 +15,6 @@ const PAGE_ROWS = 10_000
 /** Of ids, for the first page: none lies after it. */
 const LAST_ID = String(Number.MAX_SAFE_INTEGER)
 
-const RideReply = Type.Object({
-  rideId: Type.Integer(),
-  Created_by: Type.String(),
-  users: Type.Array(Type.String()),
-  Timestamp: Type.String(),
-  source: Type.Integer(),
-  destination: Type.Integer()
-})
-const Listed = Type.Array(
-  Type.Object({ rideId: Type.Integer(), username: Type.String(), timestamp: Type.String() })
-)
 const None = Type.Null()
 
 export const rideRoutes: FastifyPluginAsyncTypebox<{ pool: pg.Pool }> = async (app, { pool }) => {
