@@ -1,49 +1,67 @@
 /**
- * The start of users-api and rides-api, in the one order that is right: answer health
- * calls first, wait for the orchestrator (schema), RabbitMQ and ZooKeeper as long as
- * it takes, and let lb know of the instance when it can do its work. What is opened
- * goes onto the stack, so that lb is told first when it ends.
+ * A whole instance of users-api or rides-api, from its parts, started in the one order
+ * that is right: answer health calls first, wait for the orchestrator (schema), RabbitMQ
+ * and ZooKeeper as long as it takes, and let lb know of the instance when it can do its
+ * work. What is opened goes onto a stack, so that lb is told first when it ends.
  */
 import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
-import type { Database } from '../client/database.ts'
+import { Registry } from 'prom-client'
+import { type Context, type Database, openDatabase } from '../client/database.ts'
 import type { Http } from '../http.ts'
-import type { Logger } from '../log.ts'
+import { type Logger, openLog } from '../log.ts'
 import { registerService } from '../registration.ts'
+import { shutdownOnSignal } from '../shutdown.ts'
 import { openZooKeeper } from '../zookeeper.ts'
 import type { ServiceConfig } from './config.ts'
-import type { Readiness } from './readiness.ts'
+import { openServiceHttp } from './http.ts'
+import { Readiness } from './readiness.ts'
 import { bringSchema } from './schema.ts'
 
-export interface ServiceParts {
+const GRACE_MS = 5_000
+
+export interface Service {
   readonly name: string
+  readonly title: string
   readonly config: ServiceConfig
-  readonly log: Logger
-  readonly readiness: Readiness
-  readonly app: Http
-  readonly db: Database
   /** Of the migrations. */
   readonly folder: string
+  /** What makes it this service; nothing of it may wait for a server. */
+  readonly open: (base: ServiceBase) => ServiceParts
+}
+
+export interface ServiceBase {
+  readonly log: Logger
+  readonly db: Database
+  /** Of what is to be closed when the service ends. */
+  readonly opened: AsyncDisposableStack
+}
+
+export interface ServiceParts {
+  readonly routes: (app: Http) => void
+  /** Empties the service's own tables. */
+  readonly clear: (write: Context & { readonly requestId: string }) => Promise<void>
   /** Opens what needs RabbitMQ, once the schema is there. */
   readonly openEvents: (onLink: (up: boolean) => void) => AsyncDisposable
 }
 
 /** Resolves when the service is ready and registered. @throws MigrationError */
-export async function startService(
-  opened: AsyncDisposableStack,
-  parts: ServiceParts
-): Promise<void> {
-  const { name, config, log, readiness, app, db, folder, openEvents } = parts
-  opened.defer(() => app.close())
-  await app.listen({ host: config.CONVOY_HTTP_HOST, port: config.CONVOY_HTTP_PORT })
-  const http = originOf(app, config.CONVOY_HTTP_HOST)
-  log.info({ http }, 'listening')
+export async function startService(service: Service): Promise<void> {
+  const { name, config, folder } = service
+  const log = openLog({ service: name, level: config.CONVOY_LOG_LEVEL })
+  const opened = new AsyncDisposableStack()
+  shutdownOnSignal(opened, { log, graceMs: GRACE_MS })
+  const urls = config.CONVOY_ORCHESTRATOR_URL
+  const db = opened.use(openDatabase({ urls, token: config.CONVOY_TOKEN }))
+  const readiness = new Readiness()
+  const parts = service.open({ log, db, opened })
+  const http = await listen(service, parts, { log, readiness, opened })
 
   const reached = () => readiness.set('orchestrator', true)
   await bringSchema(db, { service: name, folder, log, reached })
   readiness.set('schema', true)
-  opened.use(openEvents(up => readiness.set('rabbitmq', up)))
+  opened.use(parts.openEvents(up => readiness.set('rabbitmq', up)))
   await readiness.until('rabbitmq')
 
   const zooKeeper = opened.use(await connectZooKeeper(config, log))
@@ -51,6 +69,30 @@ export async function startService(
   readiness.set('zookeeper', true)
   opened.use(registerService(zooKeeper, { name, id: randomUUID(), http }))
   log.info({ http }, 'ready')
+}
+
+/** @returns where others reach it */
+async function listen(
+  { name, title, config }: Service,
+  { routes, clear }: ServiceParts,
+  base: Omit<ServiceBase, 'db'> & { readonly readiness: Readiness }
+): Promise<string> {
+  const { log, readiness, opened } = base
+  const app = await openServiceHttp({
+    service: name,
+    title,
+    log,
+    metrics: new Registry(),
+    readiness,
+    allowClear: config.CONVOY_ALLOW_CLEAR,
+    clear: traceId => clear({ requestId: `${name}:clear:${randomUUID()}:all`, traceId }),
+    routes
+  })
+  opened.defer(() => app.close())
+  await app.listen({ host: config.CONVOY_HTTP_HOST, port: config.CONVOY_HTTP_PORT })
+  const http = originOf(app, config.CONVOY_HTTP_HOST)
+  log.info({ http }, 'listening')
+  return http
 }
 
 function connectZooKeeper(config: ServiceConfig, log: Logger) {
