@@ -1,0 +1,75 @@
+/**
+ * The shapes of answers, for the API description. Database answers are a worker's own
+ * bytes and are sent as they are: these describe them and touch nothing.
+ */
+import Type from 'typebox'
+
+const Rows = Type.Array(Type.Record(Type.String(), Type.Unknown()), {
+  description: 'Objects by column name; 64-bit integers and numerics are strings'
+})
+
+export const WriteAnswer = Type.Object(
+  {
+    requestId: Type.String(),
+    index: Type.Integer({ description: 'Place in the log; the `minIndex` of a session read' }),
+    term: Type.Integer(),
+    results: Type.Array(Type.Object({ rowCount: Type.Integer(), rows: Rows }))
+  },
+  { description: 'Committed, and held by enough workers' }
+)
+
+export const ReadAnswer = Type.Object(
+  {
+    index: Type.Integer({ description: 'Of the last log entry that the answer has seen' }),
+    workerId: Type.String(),
+    fields: Type.Array(Type.Object({ name: Type.String(), type: Type.String() })),
+    rows: Rows
+  },
+  { description: 'The rows' }
+)
+
+const Nullable = Type.Union([Type.String(), Type.Null()])
+
+export const ClusterAnswer = Type.Object(
+  {
+    clusterId: Nullable,
+    term: Type.Integer(),
+    master: Nullable,
+    inSync: Type.Array(Type.String()),
+    minCopies: Type.Integer(),
+    commitIndex: Type.Integer(),
+    workers: Type.Array(
+      Type.Object({
+        id: Type.String(),
+        pid: Type.Integer(),
+        host: Type.String(),
+        role: Type.Enum(['starting', 'joining', 'replica', 'candidate', 'master', 'fenced']),
+        term: Type.Integer(),
+        inSync: Type.Boolean(),
+        index: Type.Integer(),
+        lag: Type.Integer({ description: 'Log entries behind the furthest in-sync worker' }),
+        readsPerS: Type.Number(),
+        cpuPercent: Type.Number(),
+        memoryMiB: Type.Number(),
+        reachesAmqp: Type.Boolean(),
+        diverged: Type.Boolean(),
+        trouble: Nullable,
+        since: Type.String()
+      })
+    ),
+    replicas: Type.Object({ wanted: Type.Integer(), actual: Type.Integer() }),
+    policy: Type.Object({ kind: Type.String(), next: Type.Null() }),
+    supervisor: Nullable,
+    orchestrators: Type.Array(
+      Type.Object({ id: Type.String(), http: Type.String(), pid: Type.Integer() })
+    )
+  },
+  { description: 'About a second old' }
+)
+
+export const Replicas = Type.Union([
+  Type.Object({ count: Type.Integer({ minimum: 0 }) }),
+  Type.Object({ min: Type.Integer({ minimum: 0 }), max: Type.Integer({ minimum: 0 }) })
+])
+
+export const Policy = Type.Object({ kind: Type.Enum(['window', 'rate', 'cpu', 'fixed']) })
