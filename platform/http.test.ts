@@ -94,10 +94,7 @@ t.test('a wrong body is told in words that name the field', async t => {
     ['{"name":1}', 'body.name must be string'],
     ['[]', 'body must be object'],
     ['{"name":"ada","age":3}', 'body.age is unknown'],
-    [
-      '{"name":"ada","kind":"pilot"}',
-      'body.kind must be equal to one of the allowed values: driver, guest'
-    ]
+    ['{"name":"ada","kind":"pilot"}', 'body.kind must be one of: driver, guest']
   ] as const
   for (const [body, message] of messages) {
     const reply = await app.inject(post(body))

@@ -212,6 +212,22 @@ t.test('everything else is refused as not allowed', async t => {
   }
 })
 
+t.test('a refusal names the statement as SQL does', async t => {
+  const names: Record<string, string> = {
+    'set role postgres': 'SET or RESET',
+    'drop database d': 'DROP DATABASE',
+    'create trigger a after insert on t execute function f()': 'CREATE TRIGGER',
+    'create materialized view m as select 1': 'CREATE MATERIALIZED VIEW',
+    'create table u as select 1': 'CREATE TABLE AS',
+    'create schema s': 'CREATE SCHEMA',
+    commit: 'transaction control',
+    'alter table t disable trigger all': 'ALTER ... DISABLE TRIGGER ALL'
+  }
+  for (const [sql, name] of Object.entries(names)) {
+    t.equal(refusal(() => admission.write([{ sql }])).message, `${name} is not taken`)
+  }
+})
+
 t.test('a read takes only what neither writes nor locks', async t => {
   for (const sql of ['select 1', 'values (1)', 'table t', 'with a as (select 1) select * from a']) {
     admission.read(sql, [])

@@ -12,6 +12,7 @@ import { ParamCountError, SqlNotAllowedError, StatementError } from '../errors.t
 import { type Findings, walk } from './findings.ts'
 import type { Parser } from './parser.ts'
 import { isSchemaChange, refuseKept, refuseSchemaChange } from './schema-changes.ts'
+import { statementName } from './statement-names.ts'
 import { VerdictCache } from './verdict-cache.ts'
 
 /** Parsing a megabyte takes some 0.3 s; values belong into parameters. */
@@ -139,7 +140,7 @@ export function examine(parser: Parser, sql: string): Verdict {
     return { kind: 'ddl', onlyReads: false, params: found.params }
   }
   const kind = KINDS[tag]
-  if (kind === undefined) throw new SqlNotAllowedError(`${readable(tag)} is not taken`)
+  if (kind === undefined) throw new SqlNotAllowedError(`${statementName(tag, body)} is not taken`)
   const onlyReads = kind === 'read' && !found.writes && !found.locks
   return { kind: kind === 'read' && found.writes ? 'dml' : kind, onlyReads, params: found.params }
 }
@@ -156,7 +157,7 @@ function theOne(statements: readonly RawStmt[]): { tag: string; body: unknown } 
 
 function refuseEverywhere(found: Findings): void {
   if (found.into) {
-    throw new SqlNotAllowedError('SELECT INTO and CREATE TABLE AS are not taken')
+    throw new SqlNotAllowedError('SELECT INTO is not taken')
   }
   if (found.schemas.has(CONVOY_SCHEMA)) {
     throw new SqlNotAllowedError(`the schema ${CONVOY_SCHEMA} is Convoy's own`)
@@ -164,10 +165,3 @@ function refuseEverywhere(found: Findings): void {
   const forbidden = [...found.functions].find(name => FORBIDDEN.test(name))
   if (forbidden !== undefined) throw new SqlNotAllowedError(`${forbidden}() is not taken`)
 }
-
-/** VariableSetStmt: VARIABLE SET. */
-const readable = (tag: string): string =>
-  tag
-    .replace(/Stmt$/, '')
-    .replace(/(?<=[a-z])(?=[A-Z])/g, ' ')
-    .toUpperCase()

@@ -19,6 +19,7 @@ import type {
   ViewStmt
 } from 'libpg-query'
 import { namesOf, saysDateWord, walk } from './findings.ts'
+import { alterationName } from './statement-names.ts'
 
 type Reason = string | undefined
 
@@ -132,7 +133,7 @@ function alterTable(alter: AlterTableStmt): Reason {
 
 function alteration(command: AlterTableCmd): Reason {
   const { subtype = '', def } = command
-  if (!ALTERATIONS.has(subtype)) return `${readable(subtype)} is not taken`
+  if (!ALTERATIONS.has(subtype)) return `${alterationName(subtype)} is not taken`
   if (def === undefined) return undefined
   if (subtype === 'AT_ColumnDefault') return defaultValue(def, undefined)
   if (subtype === 'AT_AlterColumnType' && 'ColumnDef' in def) {
@@ -247,10 +248,3 @@ function first<T>(items: readonly T[], reason: (item: T) => Reason): Reason {
   }
   return undefined
 }
-
-/** AT_DisableTrigAll: disable trig all. */
-const readable = (subtype: string): string =>
-  `ALTER ... ${subtype
-    .replace(/^AT_/, '')
-    .replace(/(?<=[a-z])(?=[A-Z])/g, ' ')
-    .toUpperCase()}`

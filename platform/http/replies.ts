@@ -64,11 +64,22 @@ export function validationError(errors: FastifySchemaValidationError[], where: s
   const [first] = errors
   if (first === undefined) return new Error(`${place} is invalid`)
   const at = `${place}${first.instancePath.replaceAll('/', '.')}`
-  const { missingProperty, additionalProperty, allowedValues } = first.params
+  const { missingProperty, additionalProperty, allowedValues, limit } = first.params
   if (first.keyword === 'required') return new Error(`${at}.${missingProperty} is missing`)
   if (first.keyword === 'additionalProperties') {
     return new Error(`${at}.${additionalProperty} is unknown`)
   }
-  const values = Array.isArray(allowedValues) ? `: ${allowedValues.join(', ')}` : ''
-  return new Error(`${at} ${first.message ?? 'is invalid'}${values}`)
+  if (Array.isArray(allowedValues)) {
+    return new Error(`${at} must be one of: ${allowedValues.join(', ')}`)
+  }
+  if (first.keyword === 'minItems') {
+    return new Error(`${at} must ${limit === 1 ? 'not be empty' : `have at least ${limit} items`}`)
+  }
+  if (first.keyword === 'maxItems') return new Error(`${at} must have at most ${limit} items`)
+  // One error for each type that it could be.
+  const types = errors
+    .filter(({ keyword }) => keyword === 'type')
+    .map(({ params }) => params['type'])
+  if (types.length > 1) return new Error(`${at} must be ${types.join(' or ')}`)
+  return new Error(`${at} ${first.message ?? 'is invalid'}`)
 }

@@ -26,8 +26,8 @@ export class InvalidUsernameError extends ServiceError {
   readonly code = 'CONVOY_USERNAME_INVALID'
   readonly statusCode = 400
 
-  constructor() {
-    super('a username has 1 to 1,000 characters')
+  constructor(reason: string) {
+    super(reason)
   }
 }
 

@@ -21,7 +21,14 @@ t.test('a username has 1 to 1,000 characters of any script', async t => {
 t.test('what no text can hold is no username', async t => {
   t.notOk(isUsername('a\0b'))
   t.notOk(isUsername('a\ud800'))
-  t.throws(() => checkUsername('\0'), InvalidUsernameError)
+  const reasons = [
+    ['a\0b', 'a username holds no character 0'],
+    ['a\ud800', 'a username holds no half of a surrogate pair'],
+    ['', 'a username has 1 to 1,000 characters']
+  ] as const
+  for (const [name, reason] of reasons) {
+    t.throws(() => checkUsername(name), new InvalidUsernameError(reason))
+  }
 })
 
 t.test('names that differ only in case have different digests', async t => {

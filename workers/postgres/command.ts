@@ -127,7 +127,9 @@ function outcomeOf(
     }
     const rowCount = Number(/\d+$/.exec(tag)?.[0] ?? 0)
     if (expected !== undefined && rowCount !== expected) {
-      return { kind: 'unmet', refusal: expectationFailed({ statement: i, expected, rowCount }) }
+      const did = tag.startsWith('SELECT') ? 'returned' : 'changed'
+      const refusal = expectationFailed({ statement: i, expected, rowCount }, did)
+      return { kind: 'unmet', refusal }
     }
     results.push(`{"rowCount":${rowCount},"rows":${rows.json}}`)
   }

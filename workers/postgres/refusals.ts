@@ -50,13 +50,12 @@ export function refusalOf(error: SqlError, statement?: number): Refusal {
 export const tooLarge = (message: string): Refusal =>
   refusal(413, 'CONVOY_ENTRY_TOO_LARGE', { message })
 
-export const expectationFailed = (details: {
-  statement: number
-  expected: number
-  rowCount: number
-}): Refusal =>
+export const expectationFailed = (
+  details: { statement: number; expected: number; rowCount: number },
+  did: 'changed' | 'returned'
+): Refusal =>
   refusal(409, 'CONVOY_EXPECTATION_FAILED', {
-    message: `statement ${details.statement} changed ${details.rowCount} rows, not ${details.expected}`,
+    message: `statement ${details.statement} ${did} ${details.rowCount} rows, not ${details.expected}`,
     ...details
   })
 
