@@ -2,17 +2,23 @@
  * Migrations of services against a real orchestrator: instances that start together,
  * and a record of migrations that somebody removed.
  */
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { openDatabase } from '../../platform/client/database.ts'
 import { MigrationError, migrate } from '../../platform/client/migrations.ts'
 import { call } from '../contract/convoy.ts'
 import { startCluster } from './cluster.ts'
 
+const USERS_API = fileURLToPath(new URL('../../users-api/main.ts', import.meta.url))
 const INSTANCES = 4
+const ENDED_MS = 15_000
 const RECORDED = 'select number from convoy_migrations where service = $1 order by number'
 
 const cluster = await startCluster(t)
@@ -21,6 +27,27 @@ function instance(t: Test) {
   const db = openDatabase({ urls: cluster.url, token: undefined })
   t.teardown(() => db[Symbol.asyncDispose]())
   return db
+}
+
+/** One more instance, beside the running one. @returns its exit code, and what it said */
+async function endOfUsersApi(t: Test): Promise<{ code: number | null; output: string }> {
+  const settings = readFileSync(join(cluster.folder.root, 'settings.json'), 'utf8')
+  const env = {
+    ...(JSON.parse(settings) as Record<string, string>),
+    CONVOY_ORCHESTRATOR_URL: cluster.url,
+    CONVOY_HTTP_HOST: '127.0.0.1',
+    CONVOY_HTTP_PORT: '0'
+  }
+  const child = spawn(process.execPath, [USERS_API], { env, timeout: ENDED_MS })
+  t.teardown(() => child.kill('SIGKILL'))
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+  }
+  await once(child, 'close')
+  return { code: child.exitCode, output }
 }
 
 /** A service of this test's own, with two migrations. */
@@ -55,6 +82,16 @@ await t.test('a removed record of migrations stops a service, and says so', asyn
     name: MigrationError.name,
     message: /001-a\.sql was applied, .* record of migrations was removed/
   })
+})
+
+await t.test('users-api whose record was removed ends, and its log says why', async t => {
+  const gone = { sql: "delete from convoy_migrations where service = 'users-api'" }
+  await instance(t).write([gone], { requestId: 'users-api:remove' })
+  const [one, other] = await Promise.all([endOfUsersApi(t), endOfUsersApi(t)])
+  for (const { code, output } of [one, other]) {
+    t.equal(code, 1)
+    t.match(output, /MigrationError: migration 001-users\.sql was applied/)
+  }
 })
 
 await t.test('the record of migrations is not dropped', async t => {
