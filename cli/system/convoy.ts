@@ -117,9 +117,10 @@ interface Parts {
 async function startAll(options: ConvoyOptions, opened: AsyncDisposableStack): Promise<Parts> {
   const { folder, cluster, software, token, say } = options
   const ports = opened.use(new Ports())
-  if (hasData(folder.workers) && !existsSync(folder.secretsFile)) {
+  const remembers = hasData(folder.workers) || existsSync(join(folder.zooKeeper, 'data'))
+  if (remembers && !existsSync(folder.secretsFile)) {
     throw new UserError(
-      `${folder.workers} has data, and its passwords are lost: ${folder.secretsFile} is missing.\n` +
+      `${folder.root} has data, and its passwords are lost: ${folder.secretsFile} is missing.\n` +
         'Put it back, or begin empty with `npm start -- --fresh`.'
     )
   }
