@@ -2,6 +2,7 @@
  * The orchestrator's HTTP server: all routes, and which of them need the token.
  */
 import type { Registry } from 'prom-client'
+import { leadToDocs } from '../platform/http/front.ts'
 import { type Http, openHttp } from '../platform/http.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Admission } from './admission/admission.ts'
@@ -49,6 +50,7 @@ export async function openServer(options: ServerOptions): Promise<Http> {
     ]
   })
   acceptEmptyBodies(app)
+  leadToDocs(app)
   await app.register(workerListRoute, { view })
   await app.register(clusterRoute, { view, minCopies, replicas: () => config.CONVOY_REPLICAS })
   await app.register(eventsRoute, { view })

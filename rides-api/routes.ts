@@ -6,7 +6,8 @@ import { hash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { MethodNotAllowedError } from '../platform/errors.ts'
-import { ErrorReply, type Http } from '../platform/http.ts'
+import { IdempotencyKey, refusals } from '../platform/http/openapi.ts'
+import type { Http } from '../platform/http.ts'
 import { contextOf } from '../platform/service/context.ts'
 import { UnknownUserError } from '../platform/service/errors.ts'
 import { stepsOf } from '../platform/service/idempotency.ts'
@@ -25,17 +26,31 @@ export interface RideRoutes {
   readonly clock: Clock
 }
 
-const Area = Type.Union([Type.Integer(), Type.String()])
-const NewRideBody = Type.Object({
-  created_by: Type.String(),
-  timestamp: Type.String({ description: 'DD-MM-YYYY:SS-MM-HH' }),
-  source: Area,
-  destination: Area
-})
-const Empty = Type.Object({})
+const Area = Type.Union([Type.Integer(), Type.String()], { description: 'from 1 to 198' })
+const NewRideBody = Type.Object(
+  {
+    created_by: Type.String({ description: 'a username' }),
+    timestamp: Type.String({ description: 'DD-MM-YYYY:SS-MM-HH' }),
+    source: Area,
+    destination: Area
+  },
+  {
+    examples: [{ created_by: 'ada', timestamp: '31-12-2030:00-30-18', source: 1, destination: 198 }]
+  }
+)
+const Empty = Type.Object({}, { description: 'Done' })
+const Created = Type.Object(
+  {},
+  {
+    description: 'Done',
+    headers: { Location: { type: 'string', description: 'The path of the new ride' } }
+  }
+)
 const None = Type.Null({ description: 'none' })
 const RideParams = Type.Object({ rideId: Type.String() })
-const errors = { '4xx': ErrorReply, '5xx': ErrorReply }
+const errors = refusals(400, 422, 500, 503, 504)
+const bodyErrors = refusals(413, 415)
+const headers = IdempotencyKey
 const tags = ['rides']
 
 export function rideRoutes(app: Http, options: RideRoutes): void {
@@ -48,8 +63,8 @@ export function rideRoutes(app: Http, options: RideRoutes): void {
 }
 
 function addCreate(app: Http, { rides, clock }: RideRoutes): void {
-  const response = { 201: Empty, ...errors }
-  const schema = { tags, summary: 'Offers a ride', body: NewRideBody, response }
+  const response = { 201: Created, ...errors, ...bodyErrors }
+  const schema = { tags, summary: 'Offers a ride', headers, body: NewRideBody, response }
   app.post(PATH, { schema }, async (request, reply) => {
     const ride = newRide(request.body, clock)
     if (!isUsername(ride.createdBy)) throw new UnknownUserError()
@@ -73,7 +88,7 @@ function addList(app: Http, { rides }: RideRoutes): void {
 }
 
 function addCount(app: Http, { rides }: RideRoutes): void {
-  const response = { 200: Type.Array(Type.Integer()), ...errors }
+  const response = { 200: Type.Array(Type.Integer(), { description: 'One number' }), ...errors }
   const schema = { tags, summary: 'How many rides exist', response }
   app.get(`${PATH}/count`, { schema }, async request => [await rides.count(contextOf(request))])
   // Else these would be taken for a ride called "count".
@@ -103,9 +118,9 @@ function addFind(app: Http, { rides }: RideRoutes): void {
 }
 
 function addJoin(app: Http, { rides }: RideRoutes): void {
-  const body = Type.Object({ username: Type.String() })
-  const response = { 200: Empty, ...errors }
-  const schema = { tags, summary: 'Joins a ride', params: RideParams, body, response }
+  const body = Type.Object({ username: Type.String() }, { examples: [{ username: 'grace' }] })
+  const response = { 200: Empty, ...errors, ...bodyErrors }
+  const schema = { tags, summary: 'Joins a ride', headers, params: RideParams, body, response }
   app.post(`${PATH}/:rideId`, { schema }, async request => {
     const rideId = parseRideId(request.params.rideId)
     if (rideId === undefined) throw new UnknownRideError()
@@ -119,7 +134,7 @@ function addJoin(app: Http, { rides }: RideRoutes): void {
 
 function addRemove(app: Http, { rides }: RideRoutes): void {
   const response = { 200: Empty, ...errors }
-  const schema = { tags, summary: 'Deletes a ride', params: RideParams, response }
+  const schema = { tags, summary: 'Deletes a ride', headers, params: RideParams, response }
   app.delete(`${PATH}/:rideId`, { schema }, async request => {
     const rideId = parseRideId(request.params.rideId)
     const steps = stepsFor(request, 'delete-ride')

@@ -7,7 +7,8 @@ import Type from 'typebox'
 import type { Database } from '../platform/client/database.ts'
 import { UnknownOutcomeError } from '../platform/client/errors.ts'
 import { InvalidRequestError } from '../platform/errors.ts'
-import { ErrorReply, type Http } from '../platform/http.ts'
+import { IdempotencyKey, IndexHeader, refusals } from '../platform/http/openapi.ts'
+import type { Http } from '../platform/http.ts'
 import { UnknownUserError } from '../platform/service/errors.ts'
 import { stepsOf } from '../platform/service/idempotency.ts'
 import { checkUsername, isUsername } from '../platform/service/usernames.ts'
@@ -32,10 +33,12 @@ export interface UserRoutes {
   readonly relay: () => Relay
 }
 
-const Empty = Type.Object({})
-const Names = Type.Array(Type.String())
-const None = Type.Null({ description: 'none' })
-const errors = { '4xx': ErrorReply, '5xx': ErrorReply }
+const headers = IndexHeader
+const Empty = Type.Object({}, { description: 'Done', headers })
+const Names = Type.Array(Type.String(), { description: 'Names', headers, examples: [['ada']] })
+const None = Type.Null({ description: 'none', headers })
+const errors = refusals(400, 422, 500, 503, 504)
+const bodyErrors = refusals(413, 415)
 const tags = ['users']
 
 export function userRoutes(app: Http, options: UserRoutes): void {
@@ -48,8 +51,15 @@ export function userRoutes(app: Http, options: UserRoutes): void {
 }
 
 function addPut(app: Http, { users, hasher }: UserRoutes): void {
-  const body = Type.Object({ username: Type.String(), password: Type.String() })
-  const schema = { tags, summary: 'Signs up a user', body, response: { 201: Empty, ...errors } }
+  const body = Type.Object(
+    {
+      username: Type.String({ description: '1 to 1,000 characters' }),
+      password: Type.String({ description: 'a SHA-1 in hex, 40 digits' })
+    },
+    { examples: [{ username: 'ada', password: '3d725109c7e7c0bfb9d709836735b56d943d263f' }] }
+  )
+  const response = { 201: Empty, ...errors, ...bodyErrors }
+  const schema = { tags, summary: 'Signs up a user', headers: IdempotencyKey, body, response }
   app.put(PATH, { schema }, async (request, reply) => {
     const { username, password } = request.body
     checkUsername(username)
@@ -93,7 +103,13 @@ function addGet(app: Http, { users }: UserRoutes): void {
 function addDelete(app: Http, { users, relay }: UserRoutes): void {
   const params = Type.Object({ username: Type.String() })
   const summary = 'Deletes a user, with all rides of the user'
-  const schema = { tags, summary, params, response: { 200: Empty, ...errors } }
+  const schema = {
+    tags,
+    summary,
+    headers: IdempotencyKey,
+    params,
+    response: { 200: Empty, ...errors }
+  }
   app.delete(`${PATH}/:username`, { schema }, async (request, reply) => {
     const { username } = request.params
     if (!isUsername(username)) throw new UnknownUserError()

@@ -180,6 +180,17 @@ t.test('bad input is told as such, and reaches no lane', async t => {
   t.strictSame(asked, [])
 })
 
+t.test('bad input is told in words', async t => {
+  const { call } = await server(t)
+  const messageOf = async (path: string, body: object) =>
+    JSON.parse((await call('POST', path, body)).body).message
+  t.equal(await messageOf('db/write', { statements: [] }), 'body.statements must not be empty')
+  t.equal(
+    await messageOf('db/read', { sql: 'select 1', consistency: 'eventual' }),
+    'body.consistency must be one of: replica, session, strong'
+  )
+})
+
 t.test('db/clear is a write of its own kind, with or without a body', async t => {
   const { call, asked } = await server(t, { body: '{"index":1}' })
   t.strictSame((await call('POST', 'db/clear')).body, '{}')
@@ -260,6 +271,12 @@ t.test('the description names what every call answers, and asks for the token', 
     path => path.startsWith('/api/') && JSON.stringify(paths[path]).includes('Default Response')
   )
   t.strictSame(silent, [])
+})
+
+t.test('the root leads to the description', async t => {
+  const { app } = await server(t)
+  const { statusCode, headers } = await app.inject('/')
+  t.strictSame([statusCode, headers.location], [302, '/docs'])
 })
 
 t.test('the examples of the description are admitted', async t => {

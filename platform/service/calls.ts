@@ -1,13 +1,13 @@
 /**
  * How many calls this instance has answered: failed ones and 405s too, but not
- * `_count`, `db/clear`, health and docs. GET and DELETE `_count` tell and reset it;
+ * `_count`, `db/clear`, health, docs and `/`. GET and DELETE `_count` tell and reset it;
  * the metric is never reset, so that its sum over instances means something.
  */
 import { Counter, type Registry } from 'prom-client'
 import Type from 'typebox'
 import type { Http } from '../http.ts'
 
-const UNCOUNTED = /^(\/api\/v1\/(_count|db\/clear)|\/(livez|readyz|metrics|docs(\/.*)?))$/
+const UNCOUNTED = /^(\/api\/v1\/(_count|db\/clear)|\/(livez|readyz|metrics|docs(\/.*)?)?)$/
 
 export function countCalls(app: Http, metrics: Registry): void {
   const total = new Counter({

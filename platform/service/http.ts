@@ -5,6 +5,8 @@
  */
 import type { Registry } from 'prom-client'
 import Type from 'typebox'
+import { leadToDocs } from '../http/front.ts'
+import { refusals } from '../http/openapi.ts'
 import { type Http, openHttp } from '../http.ts'
 import type { Logger } from '../log.ts'
 import { countCalls, isCounted } from './calls.ts'
@@ -33,6 +35,7 @@ export async function openServiceHttp(options: ServiceHttpOptions): Promise<Http
   acceptEmptyBodies(app)
   countCalls(app, metrics)
   addClear(app, options)
+  leadToDocs(app)
   app.addHook('onRequest', (request, _reply, done) => {
     if (isCounted(request.url)) readiness.check()
     done()
@@ -54,7 +57,10 @@ function addClear(app: Http, options: ServiceHttpOptions): void {
   const schema = {
     tags: ['service'],
     summary: 'Empties the tables of this service',
-    response: { 200: Type.Object({}) }
+    response: {
+      200: Type.Object({}, { description: 'All empty' }),
+      ...refusals(403, 500, 503, 504)
+    }
   }
   app.post('/api/v1/db/clear', { schema }, async request => {
     if (!options.allowClear) throw new ClearForbiddenError()
