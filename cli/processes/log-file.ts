@@ -21,7 +21,7 @@ const LOOK_MS = 5_000
 const TAIL_LINES = 10
 /** A stack would push its own message out of the few lines, and a note is not the process's. */
 const NO_TAIL = /^( {4}at |--- |Node\.js v|$)/
-const STARTED = /^--- \S+ .* started, pid .*$/m
+const STARTED = /^--- \S+ \S+ starts$/m
 
 export class LogFile implements Disposable {
   readonly path: string

@@ -20,7 +20,7 @@ function watch(t: Test, script: string, ready: (dir: string) => boolean) {
   })
   return {
     watched,
-    starts: () => readFileSync(join(dir, 'it.log'), 'utf8').split('started,').length - 1
+    starts: () => readFileSync(join(dir, 'it.log'), 'utf8').split('it starts').length - 1
   }
 }
 

@@ -120,6 +120,8 @@ export class WatchedProcess {
   #start(): void {
     const { name, command, args, env, deathSignal } = this.spec
     const startedAt = performance.now()
+    // Before the process can say anything itself.
+    this.#log.note(`${name} starts`)
     // In a session of its own: Ctrl-C is for the starter, which stops things in order.
     const child = spawn(
       'setpriv',
@@ -132,7 +134,6 @@ export class WatchedProcess {
       }
     )
     this.#child = child
-    this.#log.note(`${name} started, pid ${child.pid}`)
     child.once('exit', (code, name) => {
       if (!this.#wasReady && code !== null && code !== 0) this.#failedStarts++
       this.#ended(name ?? `exit code ${code}`, startedAt)
