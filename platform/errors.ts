@@ -49,8 +49,3 @@ export class OverloadedError extends ServiceError {
   readonly statusCode = 503
   override readonly retryAfterS = 1
 }
-
-/** The one error body of every service, as JSON text. */
-export function errorBody(error: ServiceError): string {
-  return JSON.stringify({ code: error.code, message: error.message, ...error.details })
-}

@@ -2,6 +2,7 @@
  * Starts the two servers that every part of Convoy talks through, RabbitMQ and
  * ZooKeeper, for `npm start` and for tests alike.
  */
+import { vhostOf } from '../../platform/wire/queues.ts'
 import type { Software } from '../machine/software.ts'
 import type { Ports } from '../processes/ports.ts'
 import { type Surroundings, WatchedProcess } from '../processes/watched.ts'
@@ -41,7 +42,7 @@ export async function startServices(options: ServiceOptions): Promise<Services> 
   const { cluster, folder, secrets, ports, around } = options
   const amqp = {
     port: await ports.take(),
-    vhost: `convoy-${cluster}`,
+    vhost: vhostOf(cluster),
     user: ACCOUNT,
     password: secrets.amqpPassword
   }

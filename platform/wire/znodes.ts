@@ -7,7 +7,6 @@ export const WORKERS = '/workers'
 export const ORCHESTRATORS = '/orchestrators'
 export const SUPERVISOR = '/supervisor'
 export const SERVICES = '/services'
-export const CONFIG = '/config'
 
 /** Null for what nobody of ours has written: one bad znode must not end those who read it. */
 export function parseNode<T>(data: string): T | null {
