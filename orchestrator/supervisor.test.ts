@@ -15,6 +15,7 @@ const node = (fields: Partial<WorkerNode> = {}): WorkerNode => ({
   reachesAmqp: true,
   trouble: null,
   diverged: false,
+  yields: false,
   needsFrom: null,
   since: '',
   verified: null,

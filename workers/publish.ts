@@ -17,13 +17,13 @@ export function publishRole(options: {
   const { loop, registration, log } = options
   let shown = ''
   const show = (view: View, state: State) => {
-    const { role, term, trouble, diverged } = view
-    const key = JSON.stringify([role, term, trouble, diverged, state.amqp])
+    const { role, term, trouble, diverged, yields } = view
+    const key = JSON.stringify([role, term, trouble, diverged, yields, state.amqp])
     if (key === shown) return
     shown = key
     const { index, term: lastTerm } = state.last
     const said = registration.show(state.self.id, {
-      ...{ role, term, trouble, diverged },
+      ...{ role, term, trouble, diverged, yields },
       last: { index, term: lastTerm },
       reachesAmqp: state.amqp,
       needsFrom: isNamed(state) ? null : index

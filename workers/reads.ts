@@ -2,20 +2,24 @@
  * Takes reads from a shared queue while the worker may, and lets those that it took
  * be finished, or given back, when it may no more.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { AmqpLink } from '../platform/amqp.ts'
 import { type READ_QUEUE, STRONG_QUEUE } from '../platform/wire/queues.ts'
-import type { Loop } from './loop.ts'
+import { type Loop, nowMs } from './loop.ts'
 import { ReadSession } from './read-session.ts'
 import type { Store } from './store.ts'
 
 /** Messages in work at once; more would be stuck with a worker that freezes. */
 const PREFETCH = 32
+const DRAIN_POLL_MS = 5
 
 export interface Reads {
   /** Consumes `readQ`, or `strongQ` where every read is answered behind a barrier. */
   start(link: AmqpLink, queue: typeof READ_QUEUE | typeof STRONG_QUEUE): Promise<void>
   /** Takes no more; what was taken is answered, or with `giveBack` delivered to others. */
   stop(how: 'finish' | 'giveBack'): void
+  /** Takes no more. Resolves when what was taken is answered, or after `withinMs`. */
+  drain(withinMs: number): Promise<void>
   /** Reads answered since the start of the process. */
   readonly answered: number
 }
@@ -38,6 +42,11 @@ export function openReads(options: {
   options.loop.onStep(() => {
     for (const session of sessions) if (!session.step()) sessions.delete(session)
   })
+  function stop(how: 'finish' | 'giveBack'): void {
+    if (how === 'finish') consuming?.finish()
+    else for (const session of sessions) session.close()
+    consuming = null
+  }
   return {
     async start(link, queue) {
       const channel = await link.consumeConnection.createChannel()
@@ -49,10 +58,11 @@ export function openReads(options: {
       await channel.prefetch(PREFETCH)
       await session.consume(queue)
     },
-    stop(how) {
-      if (how === 'finish') consuming?.finish()
-      else for (const session of sessions) session.close()
-      consuming = null
+    stop,
+    async drain(withinMs) {
+      stop('finish')
+      const until = nowMs() + withinMs
+      while (sessions.size > 0 && nowMs() < until) await sleep(DRAIN_POLL_MS)
     },
     get answered() {
       return answered

@@ -28,6 +28,7 @@ export function openRegistration(options: {
     reachesAmqp: false,
     trouble: null,
     diverged: false,
+    yields: false,
     needsFrom: null,
     since: new Date().toISOString(),
     verified: null,

@@ -4,7 +4,15 @@
  */
 import type { AmqpLink } from '../platform/amqp.ts'
 import type { Logger } from '../platform/log.ts'
-import { parseNode, STATE, WORKERS, type WorkerNode } from '../platform/wire/znodes.ts'
+import {
+  NO_WISHES,
+  parseNode,
+  STATE,
+  WISHES,
+  type Wishes,
+  WORKERS,
+  type WorkerNode
+} from '../platform/wire/znodes.ts'
 import type { ZooKeeper } from '../platform/zookeeper.ts'
 import { openBroker } from './broker.ts'
 import type { WorkerConfig } from './config.ts'
@@ -24,6 +32,8 @@ import { openWrites } from './writes.ts'
 const FIGURES_MS = 1_000
 const PRUNE_MS = 10_000
 const PROBE_MS = 500
+/** For the reads it has taken when it is told to stop. */
+const DRAIN_MS = 2_000
 
 export interface Parts {
   readonly config: WorkerConfig
@@ -68,7 +78,7 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
   })
   opened.use(broker)
   loop.onStep(view => consumption.follow(view, link))
-  opened.defer(() => reads.stop('finish'))
+  opened.defer(() => reads.drain(DRAIN_MS))
   publishRole({ loop, registration: parts.registration, log })
   watchCluster(parts, loop, opened)
   keepHouse(parts, { loop, reads: [reads, strongReads] }, opened)
@@ -78,6 +88,12 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
 
 function watchCluster({ zookeeper }: Parts, loop: Loop, opened: AsyncDisposableStack): void {
   opened.use(zookeeper.watch(STATE, () => loop.dispatch({ kind: 'stateChanged' })))
+  opened.use(
+    zookeeper.watch(WISHES, node => {
+      const wishes = (node && parseNode<Wishes>(node.data)) ?? NO_WISHES
+      loop.dispatch({ kind: 'wishes', wishes })
+    })
+  )
   opened.use(
     zookeeper.watchChildren(WORKERS, nodes => {
       const peers = new Map<string, WorkerNode>()

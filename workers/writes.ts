@@ -16,6 +16,7 @@ import {
 } from '../platform/wire/requests.ts'
 import type { Entry } from './entry.ts'
 import { type Loop, nowMs, refusal } from './loop.ts'
+import type { View } from './protocol/view.ts'
 import { type Executed, type Store, writeBody } from './store.ts'
 
 /** Messages, each of up to a lane's batch. More would be stuck with a master that freezes. */
@@ -54,7 +55,7 @@ export function openWrites(options: {
   let session: Session | null = null
   /** Ends when the last batch of the last session has: one transaction at a time. */
   let executing: Promise<void> = Promise.resolve()
-  loop.onStep(view => session?.release(view.commitIndex))
+  loop.onStep(view => session?.step(view))
   return {
     async start(link, term) {
       const channel = await link.consumeConnection.createChannel()
@@ -114,7 +115,11 @@ class Session {
 
   #accept(message: ConsumeMessage, { replyTo, commands }: WriteMessage): void {
     this.#waiting.push({ message, replyTo, commands, receivedMs: nowMs() })
-    if (this.#executing) return
+    this.#begin()
+  }
+
+  #begin(): void {
+    if (this.#executing || this.#waiting.length === 0) return
     this.#executing = true
     this.done = this.done.then(() => this.#execute()).catch(this.#options.failed)
   }
@@ -131,6 +136,12 @@ class Session {
     void this.#options.channel.close().catch(() => {})
   }
 
+  /** Begins what waited for a handover that came to nothing, and lets answers go. */
+  step({ leads, drains, commitIndex }: View): void {
+    if (leads && !drains) this.#begin()
+    this.release(commitIndex)
+  }
+
   release(commitIndex: number): void {
     while (this.#held[0] !== undefined && this.#held[0].index <= commitIndex) {
       const { deliveries, replies } = this.#held.shift() as Held
@@ -144,8 +155,13 @@ class Session {
     }
   }
 
+  get #mayExecute(): boolean {
+    const { leads, drains } = this.#options.loop.view
+    return leads && !drains
+  }
+
   async #execute(): Promise<void> {
-    while (this.#open && this.#waiting.length > 0 && this.#options.loop.view.leads) {
+    while (this.#open && this.#waiting.length > 0 && this.#mayExecute) {
       const deliveries = this.#nextBatch()
       await this.#executeBatch(deliveries)
     }

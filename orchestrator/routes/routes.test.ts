@@ -24,7 +24,8 @@ const REQUIRED = {
 
 const node = (pid: number, role: WorkerNode['role']): WorkerNode => ({
   ...{ pid, role, host: 'h', container: null, term: 3, last: { index: 9, term: 3 }, clone: null },
-  ...{ reachesAmqp: true, trouble: null, diverged: false, needsFrom: null, since: 's' },
+  ...{ reachesAmqp: true, trouble: null, diverged: false, yields: false },
+  ...{ needsFrom: null, since: 's' },
   verified: { index: 7, differing: role === 'replica' && pid === 4330 ? ['t'] : [] },
   figures: { applied: pid === 4330 ? 7 : 9, readsPerS: 1, cpuPercent: 2, memoryMiB: 3 }
 })

@@ -3,6 +3,7 @@
  * bytes and are sent as they are: these describe them and touch nothing.
  */
 import Type from 'typebox'
+import { WORKER_ROLES } from '../../platform/wire/znodes.ts'
 
 const Rows = Type.Array(Type.Record(Type.String(), Type.Unknown()), {
   description: 'Objects by column name; 64-bit integers and numerics are strings'
@@ -43,7 +44,7 @@ export const ClusterAnswer = Type.Object(
         id: Type.String(),
         pid: Type.Integer(),
         host: Type.String(),
-        role: Type.Enum(['starting', 'joining', 'replica', 'candidate', 'master', 'fenced']),
+        role: Type.Enum([...WORKER_ROLES]),
         term: Type.Integer(),
         inSync: Type.Boolean(),
         index: Type.Integer(),

@@ -7,6 +7,7 @@ export const WORKERS = '/workers'
 export const ORCHESTRATORS = '/orchestrators'
 export const SUPERVISOR = '/supervisor'
 export const SERVICES = '/services'
+export const WISHES = '/wishes'
 
 /** Null for what nobody of ours has written: one bad znode must not end those who read it. */
 export function parseNode<T>(data: string): T | null {
@@ -29,7 +30,28 @@ export interface ClusterState {
   readonly inSync: readonly string[]
 }
 
-export type WorkerRole = 'starting' | 'joining' | 'replica' | 'candidate' | 'master' | 'fenced'
+/** What is asked of workers. Persistent, so that it survives who asked; changed by compare-and-set. */
+export interface Wishes {
+  /** Workers that are to take no more reads and to leave the in-sync set. */
+  readonly leaving: readonly string[]
+  /** The term whose master is to make room for another; without a meaning in any other term. */
+  readonly handoverOf: number | null
+}
+
+export const NO_WISHES: Wishes = { leaving: [], handoverOf: null }
+
+/** `left`: out of the in-sync set as wished; it may be stopped, and its data thrown away. */
+export const WORKER_ROLES = [
+  'starting',
+  'joining',
+  'replica',
+  'candidate',
+  'master',
+  'fenced',
+  'left'
+] as const
+
+export type WorkerRole = (typeof WORKER_ROLES)[number]
 
 export interface WorkerNode {
   readonly pid: number
@@ -46,6 +68,8 @@ export interface WorkerNode {
   /** Why a fenced worker is fenced, in words for an operator. */
   readonly trouble: string | null
   readonly diverged: boolean
+  /** Elected only when nobody else is: it is leaving, or has just made room. */
+  readonly yields: boolean
   /** Log index from which a joining worker still needs entries. */
   readonly needsFrom: number | null
   readonly since: string

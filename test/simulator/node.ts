@@ -335,6 +335,7 @@ export class Node implements Inhabitant {
       last: { index, term: lastTerm },
       reachesAmqp: this.state.amqp,
       diverged,
+      yields: this.view.yields,
       needsFrom: null
     }
     this.#later(this.#world.dice.next() * 2, () => {

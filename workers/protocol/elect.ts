@@ -60,7 +60,10 @@ export function advanceCandidate(state: State, nowMs: number): Step {
   return step({ ...state, casPending: true }, { do: 'cas', version: known.version, to })
 }
 
-/** Members of the old set that stand, by worth: highest (term, index), then lowest pid, then id. */
+/**
+ * Members of the old set that stand, by worth: first who does not yield, then the highest
+ * (term, index), then the lowest pid, then id.
+ */
 function standing(state: State, role: Candidate): readonly (readonly [string, Peer])[] {
   const members = state.known?.state.inSync ?? []
   const found = members.flatMap((id): [string, Peer][] => {
@@ -69,6 +72,7 @@ function standing(state: State, role: Candidate): readonly (readonly [string, Pe
     return [[id, peer]]
   })
   return found.sort(([idA, a], [idB, b]) => {
+    if (a.yields !== b.yields) return a.yields ? 1 : -1
     if (a.last.term !== b.last.term) return b.last.term - a.last.term
     if (a.last.index !== b.last.index) return b.last.index - a.last.index
     return a.pid - b.pid || (idA < idB ? -1 : 1)

@@ -60,6 +60,7 @@ export function peer(changes: Partial<Peer> = {}): Peer {
     last: { index: 0, term: 0 },
     reachesAmqp: true,
     diverged: false,
+    yields: false,
     needsFrom: null,
     ...changes
   }

@@ -9,6 +9,7 @@ import { commitIndexOf, counting, keepAfterOf, NOTHING, wantedMembers } from './
 import type { Append, Confirm, Fetch } from './messages.ts'
 import { ChecksumTail, type Leader, type Progress, type State, type Step } from './state.ts'
 import { stay, step, then, withRole } from './steps.ts'
+import { drain, hasDrained } from './wishes.ts'
 
 /** Elected: the term begins with an entry of its own, whatever came before. */
 export function lead(state: State, elected: { term: number; members: readonly string[] }): Step {
@@ -23,7 +24,8 @@ export function lead(state: State, elected: { term: number; members: readonly st
     sentAtMs: Number.NEGATIVE_INFINITY,
     sentCommit: 0,
     checksums: new ChecksumTail(state.last),
-    withoutAmqpSinceMs: null
+    withoutAmqpSinceMs: null,
+    draining: 'no'
   }
   // Its log is the cluster's from now on, whatever another master's was.
   const next: State = { ...state, working: 'beginning', diverged: null, role }
@@ -109,13 +111,20 @@ export function onFetch(state: State, role: Leader, message: Fetch): Step {
 export function advanceLeader(state: State, nowMs: number): Step {
   const { role } = state
   if (role.kind !== 'leader') return stay(state)
-  if (mustMakeRoom(state, role, nowMs)) {
-    return follow(state, { term: role.term, master: state.self.id })
-  }
-  const charged = withRole(state, charge(state, role, nowMs))
+  if (mustMakeRoom(state, role, nowMs)) return makeRoom(state, role)
+  const charged = withRole(state, drain(state, charge(state, role, nowMs), nowMs))
   const changed = then(stay(charged), next => changeMembers(next, nowMs))
-  return then(changed, next => commitAndTell(next, nowMs))
+  const told = then(changed, next => commitAndTell(next, nowMs))
+  return then(told, next => {
+    return next.role.kind === 'leader' && hasDrained(next, next.role)
+      ? makeRoom(next, next.role)
+      : stay(next)
+  })
 }
+
+/** It leads no more, and its znode says so: the members elect one of them. */
+const makeRoom = (state: State, { term }: Leader): Step =>
+  follow(state, { term, master: state.self.id })
 
 /** Unreachable for its replicas while one of them could lead, or without its database. */
 function mustMakeRoom(state: State, role: Leader, nowMs: number): boolean {

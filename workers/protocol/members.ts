@@ -37,15 +37,20 @@ export function passedBarrierOf(state: State, role: Leader): number {
   return barrier
 }
 
-/** The in-sync set as it should be: without who is lost, with who is level and asks. */
+/** The in-sync set as it should be: without who is lost or leaves, with who is level and asks. */
 export function wantedMembers(state: State, role: Leader, nowMs: number): readonly string[] {
   const lost = role.members.filter(id => isLost(state, role, { id, nowMs }))
+  const leaving = role.members.filter(id => !lost.includes(id) && mayLeave(state, id))
   const joining = [...role.progress.keys()].filter(id => mayJoin(state, role, id))
-  const wanted = [...role.members.filter(id => !lost.includes(id)), ...joining]
+  const going = [...leaving, ...lost]
+  const wanted = [...role.members.filter(id => !going.includes(id)), ...joining]
   // A removal never leaves fewer than minCopies: the dead stay named, and writes wait.
   const missing = Math.max(0, state.settings.minCopies - wanted.length)
-  return [...wanted, ...lost.slice(0, missing)]
+  return [...wanted, ...going.slice(0, missing)]
 }
+
+const mayLeave = (state: State, id: string): boolean =>
+  id !== state.self.id && state.wishes.leaving.includes(id)
 
 function isLost(state: State, role: Leader, who: { id: string; nowMs: number }): boolean {
   if (who.id === state.self.id) return false
@@ -60,6 +65,7 @@ function mayJoin(state: State, role: Leader, id: string): boolean {
   const peer = state.peers?.get(id)
   if (progress === undefined || peer === undefined || role.first === null) return false
   if (!progress.joining || peer.diverged || role.members.includes(id)) return false
+  if (state.wishes.leaving.includes(id)) return false
   return progress.index >= Math.max(role.first, state.commitIndex)
 }
 

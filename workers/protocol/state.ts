@@ -9,7 +9,12 @@
  * MATCHED  a replica takes nothing of a master before their logs agree up to its own end
  * STAND    who has published itself as candidate confirms the old term no more
  */
-import type { ClusterState, WorkerRole } from '../../platform/wire/znodes.ts'
+import {
+  type ClusterState,
+  NO_WISHES,
+  type Wishes,
+  type WorkerRole
+} from '../../platform/wire/znodes.ts'
 import type { Entry, Position } from '../entry.ts'
 import type { Append, Message } from './messages.ts'
 
@@ -34,6 +39,8 @@ export interface Peer {
   readonly last: { readonly index: number; readonly term: number }
   readonly reachesAmqp: boolean
   readonly diverged: boolean
+  /** Elected only when nobody else is. */
+  readonly yields: boolean
   readonly needsFrom: number | null
 }
 
@@ -94,6 +101,8 @@ export interface Leader {
   readonly sentCommit: number
   readonly checksums: ChecksumTail
   readonly withoutAmqpSinceMs: number | null
+  /** Finishes what it has, to make room for another master as wished. */
+  readonly draining: 'no' | { readonly sinceMs: number } | 'given up'
 }
 
 export type Role =
@@ -126,6 +135,7 @@ export interface State {
   /** Null until they were seen. */
   readonly peers: ReadonlyMap<string, Peer> | null
   readonly peersSeenMs: number
+  readonly wishes: Wishes
   readonly amqp: boolean
   /** PostgreSQL answered when it was last asked. */
   readonly postgres: boolean
@@ -166,6 +176,7 @@ export function beginning(of: {
     termSeenMs: Number.NEGATIVE_INFINITY,
     peers: null,
     peersSeenMs: Number.NEGATIVE_INFINITY,
+    wishes: NO_WISHES,
     amqp: false,
     postgres: true,
     queue: '',
@@ -191,6 +202,7 @@ export type Event =
   | { readonly kind: 'stateChanged' | 'sessionLost' | 'barrierWanted' | 'tick' }
   | { readonly kind: 'executing' }
   | { readonly kind: 'peers'; readonly peers: ReadonlyMap<string, Peer> }
+  | { readonly kind: 'wishes'; readonly wishes: Wishes }
   /** This worker's znode now says that it stands for `term`. */
   | { readonly kind: 'published'; readonly term: number }
   | { readonly kind: 'amqpUp'; readonly queue: string; readonly ackQueue: string }

@@ -50,6 +50,8 @@ function note(state: State, event: Event, nowMs: number): Step {
       return step(state, { do: 'readState' })
     case 'peers':
       return onPeers({ ...state, peersSeenMs: nowMs }, event.peers)
+    case 'wishes':
+      return stay({ ...state, wishes: event.wishes })
     case 'sessionLost':
       return step({ ...state, session: false, sessionLostMs: nowMs }, { do: 'readState' })
     case 'amqpUp':

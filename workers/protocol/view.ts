@@ -6,6 +6,7 @@ import type { WorkerRole } from '../../platform/wire/znodes.ts'
 import { keepAfterOf, passedBarrierOf } from './members.ts'
 import type { State } from './state.ts'
 import { isNamed } from './steps.ts'
+import { isDraining, isLeaving, yields } from './wishes.ts'
 
 export interface View {
   readonly role: WorkerRole
@@ -13,8 +14,11 @@ export interface View {
   readonly term: number
   readonly trouble: string | null
   readonly diverged: boolean
+  readonly yields: boolean
   /** May execute writes, and answer strong reads after a barrier. */
   readonly leads: boolean
+  /** Begins no batch: it is about to make room for another master. */
+  readonly drains: boolean
   /** May take reads from the shared queue. */
   readonly reads: boolean
   /** Answers that show this index or less may leave. */
@@ -36,7 +40,9 @@ export function viewOf(state: State, nowMs: number): View {
     term: 'term' in role ? role.term : state.term,
     trouble: role.kind === 'fenced' ? role.trouble : null,
     diverged: state.diverged !== null,
+    yields: yields(state),
     leads,
+    drains: role.kind === 'leader' && isDraining(role),
     reads: mayRead(state, nowMs) && (role.kind !== 'leader' || (leads && readsAlone(state))),
     commitIndex: state.commitIndex,
     passedBarrier: role.kind === 'leader' ? passedBarrierOf(state, role) : 0,
@@ -56,7 +62,8 @@ function roleOf(state: State): WorkerRole {
     case 'waiting':
       return 'starting'
     case 'follower':
-      return isNamed(state) ? 'replica' : 'joining'
+      if (isNamed(state)) return 'replica'
+      return isLeaving(state) ? 'left' : 'joining'
   }
 }
 
@@ -67,7 +74,7 @@ function roleOf(state: State): WorkerRole {
 function mayRead(state: State, nowMs: number): boolean {
   const { known, role } = state
   if (known === null || !isNamed(state) || state.diverged !== null || !state.amqp) return false
-  if (role.kind === 'fenced') return false
+  if (role.kind === 'fenced' || (isLeaving(state) && role.kind !== 'leader')) return false
   return nowMs - known.beganMs <= state.settings.maxReadAgeMs
 }
 

@@ -1,0 +1,110 @@
+import t from 'tap'
+import { ORIGIN } from '../entry.ts'
+import { done, endOf, entriesAfter, peer, run, stateRead, worker } from './fixtures.ts'
+import type { Message } from './messages.ts'
+import type { Event, State } from './state.ts'
+import { viewOf } from './view.ts'
+
+const [first] = entriesAfter(ORIGIN, { count: 1, term: 1, tag: 'begin' })
+const log = first === undefined ? [] : [first]
+const three = { term: 1, master: 'a', inSync: ['a', 'b', 'c'] }
+const peers = new Map([
+  ['a', peer({ pid: 100, role: 'master' })],
+  ['b', peer({ pid: 200 })],
+  ['c', peer({ pid: 300 })]
+])
+const leaving = (...ids: string[]): Event => {
+  return { kind: 'wishes', wishes: { leaving: ids, handoverOf: null } }
+}
+const handover: Event = { kind: 'wishes', wishes: { leaving: [], handoverOf: 1 } }
+
+const confirm = (from: string, position = endOf(log)): Event => {
+  const { index, checksum } = position
+  const said = { kind: 'confirm', term: 1, from, index, checksum, barrier: 0, joining: false }
+  return { kind: 'message', message: said as Message }
+}
+
+/** The master of term 1, its first entry committed. */
+function master(): State {
+  const role = { kind: 'candidate', term: 1, sinceMs: 0, published: true } as const
+  const elected = run(worker({ peers, role }), [stateRead(three, { version: 5, beganMs: 0 })])
+  const begun = log.map(entry => ({ kind: 'termBegun', term: 1, entry }) as const)
+  return run(elected.state, [...begun, confirm('b'), confirm('c')]).state
+}
+
+const replica = (): State =>
+  run(worker({ term: 1, last: endOf(log) }), [
+    { kind: 'peers', peers },
+    stateRead({ ...three, master: 'b' }, { version: 5, beganMs: 0 })
+  ]).state
+
+t.test(
+  'a replica that leaves takes no reads, and is gone when /state names it no more',
+  async t => {
+    t.equal(viewOf(replica(), 1).reads, true)
+    const { state } = run(replica(), [leaving('a')])
+    t.match(viewOf(state, 1), { reads: false, role: 'replica', yields: true })
+    const unnamed = stateRead({ ...three, master: 'b', inSync: ['b'] }, { version: 6, beganMs: 1 })
+    t.equal(viewOf(run(state, [unnamed]).state, 1).role, 'left')
+  }
+)
+
+t.test('the master removes who leaves, and does not take it back', async t => {
+  const asked = run(master(), [leaving('c')])
+  t.match(done(asked.effects, 'cas'), [{ to: { inSync: ['a', 'b'] } }])
+})
+
+t.test('who leaves stays while fewer than minCopies would be left', async t => {
+  const two = stateRead({ ...three, inSync: ['a', 'c'] }, { version: 6, beganMs: 1 })
+  t.strictSame(done(run(master(), [two, leaving('c')]).effects, 'cas'), [])
+})
+
+t.test('a dead member goes before one that leaves and lives', async t => {
+  const alive = new Map([...peers].filter(([id]) => id !== 'b'))
+  const { effects } = run(master(), [{ kind: 'peers', peers: alive }, leaving('c')])
+  t.match(done(effects, 'cas').at(-1), { to: { inSync: ['a', 'c'] } })
+})
+
+t.test('a master makes room when all that it has is committed', async t => {
+  const entries = entriesAfter(endOf(log), { count: 1, term: 1 })
+  const wrote = run(master(), [{ kind: 'executed', term: 1, entries }, handover])
+  t.match(viewOf(wrote.state, 1), { leads: true, drains: true })
+  const end = endOf(entries)
+  const { state } = run(wrote.state, [confirm('b', end), confirm('c', end)])
+  t.equal(state.role.kind, 'follower')
+  t.equal(state.commitIndex, end.index, 'after its answers could leave')
+  t.equal(viewOf(state, 1).yields, true, 'and is not the next one')
+})
+
+t.test('a handover that a member cannot follow is given up', async t => {
+  const entries = entriesAfter(endOf(log), { count: 1, term: 1 })
+  const wrote = run(master(), [{ kind: 'executed', term: 1, entries }, handover])
+  const late = run(wrote.state, [{ kind: 'tick' }], 1_002)
+  t.match(viewOf(late.state, 1_002), { role: 'master', drains: false })
+})
+
+t.test('a master without another member in reach keeps its term', async t => {
+  const alone = new Map([...peers].filter(([id]) => id === 'a'))
+  const { state } = run(master(), [{ kind: 'peers', peers: alone }, handover])
+  t.match(viewOf(state, 1), { role: 'master', drains: false })
+})
+
+t.test('the wish to hand over an earlier term has no meaning', async t => {
+  const wishes = { leaving: [], handoverOf: 0 }
+  t.equal(run(master(), [{ kind: 'wishes', wishes }]).state.role.kind, 'leader')
+})
+
+t.test('who has made room is elected only when nobody else stands', async t => {
+  const last = endOf(log)
+  const standing = new Map([
+    ['a', peer({ pid: 100, role: 'candidate', term: 2, last, yields: true })],
+    ['b', peer({ pid: 200, role: 'candidate', term: 2, last })]
+  ])
+  const role = { kind: 'candidate', term: 2, sinceMs: 0, published: true } as const
+  const state = run(worker({ term: 1, last, role }), [
+    stateRead({ ...three, inSync: ['a', 'b'] }, { version: 5, beganMs: 0 })
+  ]).state
+  const first = run(state, [{ kind: 'peers', peers: standing }])
+  t.strictSame(done(first.effects, 'cas'), [])
+  t.equal(done(run(first.state, [{ kind: 'tick' }], 101).effects, 'cas').length, 1)
+})

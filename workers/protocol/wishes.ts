@@ -1,0 +1,46 @@
+/**
+ * What may be wished of workers: that one leaves, or that the master of a term makes
+ * room for another. Wishes only choose among what is safe anyway: who leaves is
+ * removed as one that is lost would be, never below `minCopies`; a master makes room
+ * by an ordinary election, begun when every member has all that it has.
+ */
+import type { Leader, State } from './state.ts'
+
+export const isLeaving = (state: State): boolean => state.wishes.leaving.includes(state.self.id)
+
+/** Elected only when nobody else is: it leaves, or was asked to make room and has done so. */
+export function yields(state: State): boolean {
+  const cluster = state.known?.state
+  const madeRoom = cluster?.master === state.self.id && cluster.term === state.wishes.handoverOf
+  return isLeaving(state) || madeRoom
+}
+
+export const isDraining = (role: Leader): boolean => typeof role.draining === 'object'
+
+/**
+ * Begins to drain when that is wished of this term. Writes wait meanwhile: a member that
+ * cannot follow must not hold them up for long, so that the wish is then given up.
+ */
+export function drain(state: State, role: Leader, nowMs: number): Leader {
+  const { draining } = role
+  if (draining === 'given up' || role.term !== state.wishes.handoverOf) return role
+  if (draining === 'no') {
+    return hasSuccessor(state, role) ? { ...role, draining: { sinceMs: nowMs } } : role
+  }
+  const isLate = nowMs - draining.sinceMs >= state.settings.replicaTimeoutMs
+  return isLate ? { ...role, draining: 'given up' } : role
+}
+
+function hasSuccessor(state: State, role: Leader): boolean {
+  return role.members.some(id => {
+    const peer = state.peers?.get(id)
+    if (id === state.self.id || peer === undefined) return false
+    return peer.reachesAmqp && !peer.diverged && !peer.yields
+  })
+}
+
+/** Everything here is committed, and so with every member: none of them needs to be cloned. */
+export function hasDrained(state: State, role: Leader): boolean {
+  if (!isDraining(role) || state.working !== null || state.casPending) return false
+  return state.commitIndex === state.last.index
+}
