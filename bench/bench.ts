@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import yargs from 'yargs'
 import { hideBin } from 'yargs/helpers'
+import { stopOnSignal } from '../cli/script.ts'
 import { openBaseline } from './contestants/baseline.ts'
 import type { Contestant } from './contestants/contestant.ts'
 import { openConvoy } from './contestants/convoy.ts'
@@ -19,8 +20,6 @@ import { checkSameAnswers, fill, WORKLOADS } from './workloads.ts'
 const RESULTS = join(import.meta.dirname, 'results')
 const CONNECTIONS = [1, 10, 64]
 const REFERENCE = 'baseline'
-/** npm, the shell and the terminal may each deliver the same Ctrl-C. */
-const SAME_SIGNAL_MS = 1_000
 
 const options = await yargs(hideBin(process.argv))
   .scriptName('npm run bench --')
@@ -56,12 +55,12 @@ const options = await yargs(hideBin(process.argv))
   .parse()
 
 const startedAtMs = performance.now()
-const stopRequest = stopOnSignal()
+const stopped = stopOnSignal(say)
 try {
-  await run(stopRequest.signal)
+  await run(stopped)
   process.exit(0)
 } catch (err) {
-  if (err !== stopRequest.signal.reason) console.error(err)
+  if (err !== stopped.reason) console.error(err)
   process.exit(1)
 }
 
@@ -124,22 +123,6 @@ function report(plan: Plan, measured: [Run, Measurement][]): void {
   const written = reportOf(plan, { cells, reference: REFERENCE, settings })
   printTable(written)
   for (const path of writeReport(written, { dir: RESULTS, name: options.name })) say(path)
-}
-
-function stopOnSignal(): AbortController {
-  const request = new AbortController()
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    let askedAtMs: number | undefined
-    process.on(name, () => {
-      const nowMs = performance.now()
-      askedAtMs ??= nowMs
-      if (nowMs - askedAtMs > SAME_SIGNAL_MS) process.exit(1) // Whoever repeats it means it.
-      if (request.signal.aborted) return
-      say(`${name}: stopping`)
-      request.abort(new Error(`stopped by ${name}`))
-    })
-  }
-  return request
 }
 
 function say(line: string): void {

@@ -22,6 +22,26 @@ export function httpUrl(text: string | undefined): string | undefined {
   return text.replace(/\/+$/, '')
 }
 
+/** npm, the shell and the terminal may each deliver the same Ctrl-C. */
+const SAME_SIGNAL_MS = 1_000
+
+/** @returns what is aborted when the user asks to stop; a second, later request ends the script at once */
+export function stopOnSignal(say: (line: string) => void): AbortSignal {
+  const request = new AbortController()
+  let askedAtMs = 0
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      const again = request.signal.aborted && performance.now() - askedAtMs > SAME_SIGNAL_MS
+      if (again) process.exit(1) // Whoever repeats it means it; the kernel ends the children.
+      if (request.signal.aborted) return
+      askedAtMs = performance.now()
+      say(`${name}: stopping`)
+      request.abort(new Error(`stopped by ${name}`))
+    })
+  }
+  return request.signal
+}
+
 /** Tells the user of `err` and ends the script with 1. */
 export function failed(err: unknown, url?: string): never {
   const isMistake = err instanceof UserError || err instanceof ConfigError

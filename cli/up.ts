@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import yargs from 'yargs'
 import { convoySettings, loadStarterConfig } from './config.ts'
 import { ensureSoftware } from './machine/install.ts'
-import { failed, SEE_HELP, UserError } from './script.ts'
+import { failed, SEE_HELP, stopOnSignal, UserError } from './script.ts'
 import { type Convoy, removeConvoy, startConvoy } from './system/convoy.ts'
 import { accountOf, dataFolderOf, openFolder } from './system/folder.ts'
 import { followNews } from './system/news.ts'
@@ -15,8 +15,6 @@ import { followNews } from './system/news.ts'
 const CHECKOUT = fileURLToPath(new URL('..', import.meta.url))
 const ROOT = join(CHECKOUT, '.convoy')
 const READY_MS = 120_000
-/** npm, the shell and the terminal may each deliver the same Ctrl-C. */
-const SAME_SIGNAL_MS = 1_000
 /** Relative to the base. */
 const PORTS = { lb: 0, 'users-api': 1, 'rides-api': 2, orchestrator: 10 }
 
@@ -71,25 +69,14 @@ const options = await yargs(process.argv.slice(2))
 // Whoever read our lines may be gone (`npm start | head`); stopping in order must go on.
 process.stdout.on('error', () => {})
 
-const stopRequest = new AbortController()
-let askedAt = 0
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(name, () => {
-    const again = stopRequest.signal.aborted && performance.now() - askedAt > SAME_SIGNAL_MS
-    if (again) process.exit(1) // Whoever repeats it means it; the kernel ends the children.
-    if (stopRequest.signal.aborted) return
-    askedAt = performance.now()
-    say(`${name}: stopping`)
-    stopRequest.abort(new Error(`stopped by ${name}`))
-  })
-}
+const stopped = stopOnSignal(say)
 
 try {
   if (options.remove) await remove()
   else await run()
   process.exit(0)
 } catch (err) {
-  if (!stopRequest.signal.aborted) failed(err)
+  if (!stopped.aborted) failed(err)
   say('stopped; nothing is left running')
   process.exit(0)
 }
@@ -104,7 +91,7 @@ async function run(): Promise<void> {
   const convoy = await start()
   console.log(banner(convoy))
   const url = convoy.run.addresses.orchestrator
-  await followNews({ url, say, stopped: stopRequest.signal })
+  await followNews({ url, say, stopped })
   await convoy.stop()
   say('stopped; nothing is left running')
 }
@@ -131,7 +118,7 @@ async function start(): Promise<Convoy> {
       readyMs: READY_MS,
       say
     },
-    stopRequest.signal
+    stopped
   )
 }
 

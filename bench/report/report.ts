@@ -2,21 +2,15 @@
  * A report: what was measured, where, and of which code. Written as JSON with its
  * pictures beside it; `lines` come from `cells`, which have every round.
  */
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { cpus, platform, release, totalmem } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { serverConfiguration } from '../../workers/postgres/configuration.ts'
 import type { Cell, Plan } from '../rounds.ts'
 import { plotsOf } from './plots.ts'
+import { type Provenance, provenanceOf } from './provenance.ts'
 import { type Line, summarize } from './summary.ts'
 
-export interface Report {
-  readonly at: string
-  /** Of the checkout; `changed` when it has changes that are not committed. */
-  readonly commit: { readonly id: string; readonly changed: boolean }
-  readonly machine: Readonly<Record<string, string | number>>
-  readonly versions: Readonly<Record<string, string>>
+export interface Report extends Provenance {
   readonly settings: Readonly<Record<string, unknown>>
   readonly contestants: readonly { readonly name: string; readonly title: string }[]
   readonly workloads: readonly { readonly name: string; readonly title: string }[]
@@ -26,7 +20,6 @@ export interface Report {
   readonly cells: readonly Cell[]
 }
 
-const CHECKOUT = join(import.meta.dirname, '../..')
 const PACKAGES = ['autocannon', 'fastify', 'pg', 'amqplib', 'undici']
 
 export function reportOf(
@@ -40,15 +33,7 @@ export function reportOf(
   const { contestants, workloads, connections, rounds, seconds } = plan
   const nowhere = { socketDir: '', host: '', port: 0 }
   return {
-    at: new Date().toISOString(),
-    commit: { id: git('rev-parse', 'HEAD'), changed: git('status', '--porcelain') !== '' },
-    machine: {
-      cpu: cpus()[0]?.model.trim() ?? 'unknown',
-      cores: cpus().length,
-      memoryGiB: Math.round(totalmem() / 2 ** 30),
-      system: `${platform()} ${release()}`
-    },
-    versions: { node: process.version, ...Object.fromEntries(PACKAGES.map(versionOf)) },
+    ...provenanceOf(PACKAGES),
     settings: {
       ...measured.settings,
       ...{ connections, rounds, seconds },
@@ -73,12 +58,4 @@ export function writeReport(report: Report, place: { dir: string; name: string }
       return path
     }
   )
-}
-
-const git = (...args: string[]) =>
-  execFileSync('git', args, { cwd: CHECKOUT, encoding: 'utf8' }).trim()
-
-function versionOf(name: string): [string, string] {
-  const file = join(CHECKOUT, 'node_modules', name, 'package.json')
-  return [name, (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version]
 }

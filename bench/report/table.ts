@@ -30,8 +30,9 @@ const rowOf = ({ connections, contestant, perS, p50Ms, p99Ms, ratios }: Line): s
 const withSpread = ({ median, min, max }: Spread, digits: number) =>
   `${median.toFixed(digits)} (${min.toFixed(digits)} to ${max.toFixed(digits)})`
 
-function aligned(rows: readonly (readonly string[])[]): string {
-  const widths = HEAD.map((_, i) => Math.max(...rows.map(row => row[i]?.length ?? 0)))
+/** @param rows the head first */
+export function aligned(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map(row => row[i]?.length ?? 0)))
   const line = (row: readonly string[]) =>
     row.map((text, i) => text.padEnd(widths[i] ?? 0)).join(GAP)
   return rows.map(row => line(row).trimEnd()).join('\n')
