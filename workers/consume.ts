@@ -6,6 +6,7 @@
 import type { AmqpLink } from '../platform/amqp.ts'
 import type { Logger } from '../platform/log.ts'
 import { READ_QUEUE, STRONG_QUEUE } from '../platform/wire/queues.ts'
+import { consumptionOf } from './protocol/answers.ts'
 import type { View } from './protocol/view.ts'
 import type { Reads } from './reads.ts'
 import type { Writes } from './writes.ts'
@@ -41,11 +42,12 @@ export function openConsumption(options: {
   )
   return {
     follow(view, link) {
-      giveBack = link === null || view.diverged || view.role === 'fenced'
-      const leading = view.leads ? link : null
+      const wanted = consumptionOf(view, link !== null)
+      giveBack = wanted.giveBack
+      const leading = wanted.leads ? link : null
       writing.set(leading, view.term)
       strong.set(leading, view.term)
-      reading.set(view.reads ? link : null, 0)
+      reading.set(wanted.reads ? link : null, 0)
     }
   }
 }

@@ -18,13 +18,13 @@ import {
   type Reply
 } from '../platform/wire/requests.ts'
 import { type Loop, nowMs } from './loop.ts'
-import { viewOf } from './protocol/view.ts'
+import { barrierFor, isBeyond, mayLeave, mayTakeReads } from './protocol/answers.ts'
 import type { Answer, Store } from './store.ts'
 
-/** Answers ready to go once `applied` is committed and, at the master, `barrier` has passed. */
+/** Answers ready to go once `index` is committed and, at the master, `barrier` has passed. */
 interface Held {
-  readonly applied: number
-  barrier: number | null
+  readonly index: number
+  barrier?: number | null
   readonly send: () => void
 }
 
@@ -85,10 +85,9 @@ export class ReadSession {
     void this.#options.channel.close().catch(() => {})
   }
 
-  /** Asked anew for each message: a process that wakes from a pause has outlived its permission. */
   #mayTake(): boolean {
     const { loop, strong } = this.#options
-    return strong || viewOf(loop.state, nowMs()).reads
+    return strong || mayTakeReads(loop.state, nowMs())
   }
 
   finish(): void {
@@ -103,12 +102,9 @@ export class ReadSession {
     const { loop, strong } = this.#options
     if (this.#late.length > 0) this.#wakeLate()
     if (this.#held.length > 0) {
-      const { commitIndex, passedBarrier } = loop.view
-      const mayLeave = (held: Held) =>
-        held.applied <= commitIndex &&
-        (strong ? held.barrier !== null && held.barrier <= passedBarrier : true)
-      const leaving = this.#held.filter(mayLeave)
-      if (leaving.length > 0) this.#held = this.#held.filter(held => !mayLeave(held))
+      const { view } = loop
+      const leaving = this.#held.filter(held => mayLeave(held, view))
+      if (leaving.length > 0) this.#held = this.#held.filter(held => !leaving.includes(held))
       for (const held of leaving) held.send()
       if (strong) this.#wantBarrier()
     }
@@ -128,11 +124,9 @@ export class ReadSession {
   /** One barrier, sent after the snapshots were taken, serves all reads that wait. */
   #wantBarrier(): void {
     const { loop } = this.#options
-    const { role } = loop.state
-    if (this.#held.length === 0 || role.kind !== 'leader') return
-    if (this.#held.some(held => held.barrier !== null)) return
-    // Any barrier above the present one is sent after now.
-    for (const held of this.#held) held.barrier = role.barrier + 1
+    const barrier = barrierFor(this.#held, loop.state.role)
+    if (barrier === null) return
+    for (const held of this.#held) held.barrier = barrier
     loop.dispatch({ kind: 'barrierWanted' })
   }
 
@@ -151,7 +145,7 @@ export class ReadSession {
   }
 
   #isBeyond(read: ReadCommand | OutcomeQuery): boolean {
-    return !isOutcomeQuery(read) && (read.minIndex ?? 0) > this.#options.loop.state.last.index
+    return !isOutcomeQuery(read) && isBeyond(read.minIndex, this.#options.loop.state)
   }
 
   /** Waits for the index; what does not get it in time goes to the master. */
@@ -191,7 +185,7 @@ export class ReadSession {
       this.#options.count(replies.length)
       this.#settle(job, replies.length)
     }
-    this.#held.push({ applied, barrier: null, send })
+    this.#held.push({ index: applied, ...(this.#options.strong && { barrier: null }), send })
     this.step()
   }
 

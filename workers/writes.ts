@@ -16,6 +16,7 @@ import {
 } from '../platform/wire/requests.ts'
 import type { Entry } from './entry.ts'
 import { type Loop, nowMs, refusal } from './loop.ts'
+import { isLeftOver, mayExecute, mayLeave, toldAt } from './protocol/answers.ts'
 import type { View } from './protocol/view.ts'
 import { type Executed, type Store, writeBody } from './store.ts'
 
@@ -100,17 +101,14 @@ class Session {
     this.done = options.before
   }
 
-  /**
-   * What a master of an earlier term left unanswered is dropped: its orchestrator sends
-   * it again with the new term, but not for ever, should it be what kills masters.
-   */
   take(message: ConsumeMessage | null): void {
     if (message === null) this.lost()
     if (message === null || !this.#open) return
     const asked = decoded(message)
-    const isLeft = message.fields.redelivered && (asked?.term ?? 0) < this.#options.term
-    if (asked === null || isLeft) this.#options.channel.nack(message, false, false)
-    else this.#accept(message, asked)
+    const { redelivered } = message.fields
+    if (asked === null || isLeftOver({ redelivered, term: asked.term }, this.#options.term)) {
+      this.#options.channel.nack(message, false, false)
+    } else this.#accept(message, asked)
   }
 
   #accept(message: ConsumeMessage, { replyTo, commands }: WriteMessage): void {
@@ -137,13 +135,13 @@ class Session {
   }
 
   /** Begins what waited for a handover that came to nothing, and lets answers go. */
-  step({ leads, drains, commitIndex }: View): void {
-    if (leads && !drains) this.#begin()
-    this.release(commitIndex)
+  step(view: View): void {
+    if (mayExecute(view)) this.#begin()
+    this.release(view)
   }
 
-  release(commitIndex: number): void {
-    while (this.#held[0] !== undefined && this.#held[0].index <= commitIndex) {
+  release(view: View): void {
+    while (this.#held[0] !== undefined && mayLeave(this.#held[0], view)) {
       const { deliveries, replies } = this.#held.shift() as Held
       const { channel, link } = this.#options
       whileOpen(() => {
@@ -155,13 +153,8 @@ class Session {
     }
   }
 
-  get #mayExecute(): boolean {
-    const { leads, drains } = this.#options.loop.view
-    return leads && !drains
-  }
-
   async #execute(): Promise<void> {
-    while (this.#open && this.#waiting.length > 0 && this.#mayExecute) {
+    while (this.#open && this.#waiting.length > 0 && mayExecute(this.#options.loop.view)) {
       const deliveries = this.#nextBatch()
       await this.#executeBatch(deliveries)
     }
@@ -202,7 +195,7 @@ class Session {
       outcome.kind === 'entry' ? [outcome.entry] : []
     )
     loop.dispatch({ kind: 'executed', term, entries })
-    this.release(loop.view.commitIndex)
+    this.release(loop.view)
   }
 }
 
@@ -223,15 +216,13 @@ function hold(batch: {
   before: number
 }): Held {
   const replies = new Map<string, Reply[]>()
-  let index = batch.before
   for (const [i, outcome] of batch.executed.entries()) {
     const { id = '', replyTo = '' } = batch.asked[i] ?? {}
     const answers = replies.get(replyTo) ?? []
     replies.set(replyTo, answers)
     answers.push(replyOf(id, outcome))
-    if (outcome.kind === 'entry') index = Math.max(index, outcome.entry.index)
-    if (outcome.kind === 'repeat') index = Math.max(index, outcome.index)
   }
+  const index = toldAt(batch.before, batch.executed)
   return { index, deliveries: batch.deliveries, replies }
 }
 

@@ -1,0 +1,89 @@
+/**
+ * What a worker takes from the shared queues, and when what it has executed or read
+ * may be told. Whoever consumes and answers asks here, in production and in simulation.
+ *
+ * Invariants:
+ * SHOWN    no answer leaves before what it shows is known to be committed
+ * BARRIER  a strong read is answered behind a barrier that was sent after its snapshot
+ */
+import type { Role, State } from './state.ts'
+import { type View, viewOf } from './view.ts'
+
+export interface Consumption {
+  /** `writeQ` and `strongQ`, as master of the view's term. */
+  readonly leads: boolean
+  /** `readQ`. */
+  readonly reads: boolean
+  /** Reads that were taken go to others; otherwise they are finished. */
+  readonly giveBack: boolean
+}
+
+export function consumptionOf(view: View, connected: boolean): Consumption {
+  return {
+    leads: connected && view.leads,
+    reads: connected && view.reads,
+    giveBack: !connected || view.diverged || view.role === 'fenced'
+  }
+}
+
+/** Whether a batch may be begun: not by a master that is about to make room. */
+export const mayExecute = (view: View): boolean => view.leads && !view.drains
+
+/**
+ * What a master of an earlier term left unanswered is dropped: its orchestrator sends
+ * it again with the new term, but not for ever, should it be what kills masters.
+ */
+export const isLeftOver = (
+  message: { readonly redelivered: boolean; readonly term: number },
+  term: number
+): boolean => message.redelivered && message.term < term
+
+/** What became of one command of a batch, as far as its answer depends on it. */
+export type Told =
+  | { readonly kind: 'entry'; readonly entry: { readonly index: number } }
+  | { readonly kind: 'repeat'; readonly index: number }
+  | { readonly kind: 'refused' }
+
+/**
+ * SHOWN: the index that has to be committed before a batch is answered.
+ *
+ * @param before end of the log before the batch: what was refused rests on nothing newer
+ */
+export function toldAt(before: number, batch: readonly Told[]): number {
+  let index = before
+  for (const told of batch) {
+    if (told.kind === 'entry') index = Math.max(index, told.entry.index)
+    if (told.kind === 'repeat') index = Math.max(index, told.index)
+  }
+  return index
+}
+
+/** A result ready to go: of a read, or of a batch of writes. */
+export interface Held {
+  /** End of the log that it shows. */
+  readonly index: number
+  /** Null where none was sent yet; left out where none is needed. */
+  readonly barrier?: number | null
+}
+
+export function mayLeave(held: Held, view: View): boolean {
+  if (held.index > view.commitIndex) return false // SHOWN
+  if (held.barrier === undefined) return true
+  return held.barrier !== null && held.barrier <= view.passedBarrier // BARRIER
+}
+
+/**
+ * BARRIER: the one that serves all reads that wait, when none of them has one yet.
+ * Any barrier above the present one is sent after now. Null: nothing is wanted.
+ */
+export function barrierFor(held: readonly Held[], role: Role): number | null {
+  if (role.kind !== 'leader' || held.length === 0) return null
+  return held.some(({ barrier }) => barrier !== null) ? null : role.barrier + 1
+}
+
+/** Asked anew for each message: a process that wakes from a pause has outlived its permission. */
+export const mayTakeReads = (state: State, nowMs: number): boolean => viewOf(state, nowMs).reads
+
+/** A `session` read whose index has not arrived here: it waits, and then goes to the master. */
+export const isBeyond = (minIndex: number | undefined, state: State): boolean =>
+  (minIndex ?? 0) > state.last.index
