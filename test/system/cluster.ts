@@ -57,8 +57,8 @@ export interface Cluster {
   start(): Promise<void>
 }
 
-/** A started system, stopped and removed at the end of `t`. */
-export async function startCluster(t: Test): Promise<Cluster> {
+/** A started system, stopped and removed at the end of `t`: of a test, or of a script's run. */
+export async function startCluster(t: Pick<Test, 'teardown'>): Promise<Cluster> {
   await using opened = new AsyncDisposableStack()
   const folder = openFolder(mkdtempSync(join(tmpdir(), 'convoy-')), undefined)
   opened.defer(() => folder.remove())

@@ -1,0 +1,140 @@
+/**
+ * `npm run bench:failover`: starts a system of its own, does harm to it under load again
+ * and again, and tells how long nobody was answered. In the end everything that was
+ * acknowledged must be there, once.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import yargs from 'yargs'
+import { failed, SEE_HELP, stopOnSignal } from '../../cli/script.ts'
+import { type Cluster, startCluster } from '../../test/system/cluster.ts'
+import { keepLogs } from '../../test/torture/evidence.ts'
+import { provenanceOf } from '../report/provenance.ts'
+import { type Line, lineOf } from './figures.ts'
+import { Load, type Seen } from './load.ts'
+import { SCENARIOS, type Scenario } from './scenarios.ts'
+import { printTable } from './table.ts'
+
+const RESULTS = join(import.meta.dirname, '..', 'results')
+const PACKAGES = ['amqplib', 'fastify', 'node-zookeeper-client', 'pg', 'undici']
+/** Before each harm: a new worker has come to rest, caches are warm. */
+const CALM_MS = 3_000
+
+const options = await yargs(process.argv.slice(2))
+  .scriptName('npm run bench:failover --')
+  .usage('$0 [options]\n\nHow long clients of Convoy wait when something of it dies or hangs.')
+  .option('quick', { type: 'boolean', default: false, describe: 'each only a few times' })
+  .option('only', {
+    type: 'string',
+    describe: `of ${SCENARIOS.map(({ name }) => name).join(', ')}; separated by commas`
+  })
+  .option('times', { type: 'number', describe: 'how often each; as the table says unless told' })
+  .option('writers', { type: 'number', default: 64, describe: 'clients that write' })
+  .option('readers', { type: 'number', default: 8, describe: 'clients that read' })
+  .option('pause', {
+    type: 'number',
+    default: 20,
+    describe: 'ms between an answer and the next request of a client'
+  })
+  .option('name', { type: 'string', default: 'latest', describe: 'of the file of the report' })
+  .option('logs', { type: 'string', describe: 'a folder that the logs are copied to' })
+  .example('$0', 'the figures of the README, in about half an hour')
+  .example('$0 --quick --only master,replica', '')
+  .epilogue('The report is written to bench/results/failover-<name>.json.')
+  .check(({ only, times = 1, writers, readers, pause }) => {
+    const unknown =
+      only?.split(',').filter(one => SCENARIOS.every(({ name }) => name !== one)) ?? []
+    if (unknown.length > 0) return `--only: there is no ${unknown.join(', ')}`
+    const whole = [times, writers, readers].every(number => Number.isInteger(number) && number > 0)
+    return (whole && pause >= 0) || 'times, writers and readers are whole numbers above 0'
+  })
+  .strict()
+  .showHelpOnFail(false, SEE_HELP)
+  .parseAsync()
+
+const startedAtMs = performance.now()
+const stopped = stopOnSignal(say)
+try {
+  const fine = await run()
+  process.exit(fine ? 0 : 1)
+} catch (err) {
+  if (!stopped.aborted) failed(err)
+  process.exit(1)
+}
+
+async function run(): Promise<boolean> {
+  await using opened = new AsyncDisposableStack()
+  say('starting')
+  const cluster = await startCluster({ teardown: stop => opened.defer(stop) })
+  opened.defer(() => {
+    if (options.logs !== undefined) keepLogs(cluster.folder, options.logs)
+    say('stopping')
+  })
+  const { writers, readers, pause: pauseMs } = options
+  const load = new Load({ url: () => cluster.url, writers, readers, pauseMs })
+  await load.start()
+  const lines: Line[] = []
+  for (const scenario of chosen()) lines.push(await measure(cluster, load, scenario))
+  const found = await load.stop()
+  const { acknowledged, rows, values, unknown } = found
+  printTable(lines)
+  console.log(
+    `\n${acknowledged} writes acknowledged, ${rows} rows, ${values} values, ${unknown} errors`
+  )
+  write(lines, found)
+  const kept = rows === values && rows >= acknowledged && rows <= acknowledged + unknown
+  if (!kept) say('LOST OR DOUBLED: rows are not what was acknowledged')
+  return kept && lines.every(({ missed }) => missed.length === 0)
+}
+
+function chosen(): readonly Scenario[] {
+  const names = options.only?.split(',')
+  return SCENARIOS.filter(({ name }) => names?.includes(name) ?? true)
+}
+
+async function measure(cluster: Cluster, load: Load, scenario: Scenario): Promise<Line> {
+  const { name, title, retrying = false } = scenario
+  const times = options.times ?? (options.quick ? scenario.quickTimes : scenario.times)
+  say(`${title}, ${times} times`)
+  load.retrying = retrying
+  const seen: Seen[] = []
+  for (let time = 1; time <= times; time++) {
+    await sleep(CALM_MS, undefined, { signal: stopped })
+    const one = await harmed(cluster, load, scenario)
+    seen.push(one)
+    const { writeGapMs, readGapMs, errors } = one
+    const gaps = `no write for ${writeGapMs.toFixed(0)} ms, no read for ${readGapMs.toFixed(0)} ms`
+    say(`  ${name} ${time} of ${times}: ${gaps}, ${errors.length} errors`)
+    for (const error of errors.slice(0, 3)) say(`    ${error}`)
+  }
+  return lineOf(scenario, seen)
+}
+
+async function harmed(cluster: Cluster, load: Load, { harm, lastsMs }: Scenario): Promise<Seen> {
+  const fromMs = performance.now()
+  const { dead, undo } = await harm(cluster)
+  await sleep(lastsMs, undefined, { signal: stopped })
+  await undo()
+  await cluster.healed(dead)
+  return load.seen({ fromMs, toMs: performance.now() })
+}
+
+function write(lines: readonly Line[], found: object): void {
+  const { writers, readers, pause: pauseMs } = options
+  const report = {
+    ...provenanceOf(PACKAGES),
+    settings: { writers, readers, pauseMs },
+    ...found,
+    lines
+  }
+  mkdirSync(RESULTS, { recursive: true })
+  const path = join(RESULTS, `failover-${options.name}.json`)
+  writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`)
+  say(path)
+}
+
+function say(line: string): void {
+  const seconds = ((performance.now() - startedAtMs) / 1_000).toFixed(1)
+  console.log(`${seconds.padStart(6)} s  ${line}`)
+}
