@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: compares Convoy with the same routes on one PostgreSQL, all in one
+ * `npm run bench`: compares Convoy with the same routes on PostgreSQL alone, all in one
  * run on this machine. Starts what it needs, and leaves nothing but its report.
  */
 import { join } from 'node:path'
@@ -24,7 +24,8 @@ const REFERENCE = 'baseline'
 const options = await yargs(hideBin(process.argv))
   .scriptName('npm run bench --')
   .usage(
-    '$0 [options]\n\nCompares Convoy with fastify and pg on one PostgreSQL, in about 5 minutes.'
+    '$0 [options]\n\nCompares Convoy with fastify and pg, on one PostgreSQL and on a primary with\n' +
+      'synchronous standbys, in about 5 minutes.'
   )
   .option('quick', { type: 'boolean', default: false, describe: 'about 1 minute, less exact' })
   .option('profile', {
@@ -82,7 +83,8 @@ async function openAll(opened: AsyncDisposableStack, stopped: AbortSignal): Prom
   say('starting')
   const contestants: Contestant[] = []
   for (const open of [
-    () => openBaseline(say),
+    () => openBaseline({ standbys: 0, say }),
+    () => openBaseline({ standbys: options.replicas, say }),
     () => openConvoy({ replicas: options.replicas, say })
   ]) {
     stopped.throwIfAborted()

@@ -1,11 +1,12 @@
 /**
  * POST /api/v1/db/write and /api/v1/db/read with the JSON of the orchestrator's, as
- * one would write them for one PostgreSQL.
+ * one would write them for PostgreSQL itself.
  */
 import { randomUUID } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type pg from 'pg'
 import Type from 'typebox'
+import type { Pools } from './pools.ts'
 
 type Queryable = Pick<pg.ClientBase, 'query'>
 type Row = Record<string, unknown>
@@ -14,9 +15,9 @@ const Param = Type.Unsafe<unknown>({})
 const Statement = Type.Object({ sql: Type.String(), params: Type.Optional(Type.Array(Param)) })
 const Write = Type.Object({ statements: Type.Array(Statement, { minItems: 1 }) })
 
-export const databaseRoutes: FastifyPluginAsyncTypebox<{ pool: pg.Pool }> = async (
+export const databaseRoutes: FastifyPluginAsyncTypebox<{ pools: Pools }> = async (
   app,
-  { pool }
+  { pools }
 ) => {
   const statements = new Statements()
   let index = 0
@@ -27,8 +28,8 @@ export const databaseRoutes: FastifyPluginAsyncTypebox<{ pool: pg.Pool }> = asyn
     // One statement is a transaction by itself.
     const done =
       more.length === 0
-        ? await runAll(pool, all, statements)
-        : await inTransaction(pool, client => runAll(client, all, statements))
+        ? await runAll(pools.primary, all, statements)
+        : await inTransaction(pools.primary, client => runAll(client, all, statements))
     const results = done.map(({ rowCount, rows }) => ({ rowCount: rowCount ?? 0, rows }))
     index += 1
     return { requestId: randomUUID(), index, term: 1, results }
@@ -36,7 +37,7 @@ export const databaseRoutes: FastifyPluginAsyncTypebox<{ pool: pg.Pool }> = asyn
 
   app.post('/api/v1/db/read', { schema: { body: Statement } }, async request => {
     const { sql, params = [] } = request.body
-    const { fields, rows } = await pool.query<Row>(statements.of(sql, params))
+    const { fields, rows } = await pools.reading.query<Row>(statements.of(sql, params))
     const columns = fields.map(({ name, dataTypeID }) => ({ name, type: typeName(dataTypeID) }))
     return { index, workerId: 'baseline', fields: columns, rows }
   })

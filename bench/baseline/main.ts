@@ -1,20 +1,17 @@
 /**
- * What Convoy is compared with: the same routes on fastify and a pool of connections
- * to one PostgreSQL, made and configured by the same code as a worker's.
+ * What Convoy is compared with: the same routes on fastify and pg, in front of one
+ * PostgreSQL or of a primary with synchronous standbys.
  */
 import { readFile } from 'node:fs/promises'
 import Fastify from 'fastify'
-import pg from 'pg'
 import { openLog } from '../../platform/log.ts'
 import { shutdownOnSignal } from '../../platform/shutdown.ts'
-import { initDatabase, SETUP_ROLE, startPostgres } from '../../workers/postgres/server.ts'
 import { loadBaselineConfig } from './config.ts'
 import { databaseRoutes } from './database.ts'
+import { openPools } from './pools.ts'
 import { rideRoutes } from './rides.ts'
 
 const GRACE_MS = 5_000
-/** As pg has it by default. */
-const POOL_MAX = 10
 const RIDES_SCHEMA = new URL('../../rides-api/migrations/001-rides.sql', import.meta.url)
 
 const config = loadBaselineConfig()
@@ -27,21 +24,12 @@ const place = {
   binDir: config.BASELINE_POSTGRES_BIN,
   runAs: config.BASELINE_POSTGRES_USER
 }
-await initDatabase(place)
-const postgres = opened.use(await startPostgres(place))
-const pool = new pg.Pool({
-  host: postgres.socketDir,
-  port: postgres.port,
-  user: SETUP_ROLE,
-  database: 'postgres',
-  max: POOL_MAX
-})
-opened.defer(() => pool.end())
-await pool.query(await readFile(RIDES_SCHEMA, 'utf8'))
+const pools = await openPools(place, config.BASELINE_STANDBYS, opened)
+await pools.primary.query(await readFile(RIDES_SCHEMA, 'utf8'))
 
 const app = Fastify()
-await app.register(databaseRoutes, { pool })
-await app.register(rideRoutes, { pool })
+await app.register(databaseRoutes, { pools })
+await app.register(rideRoutes, { pools })
 app.get('/readyz', () => ({ ready: true }))
 opened.defer(() => app.close())
 await app.listen({ host: config.CONVOY_HTTP_HOST, port: config.CONVOY_HTTP_PORT })

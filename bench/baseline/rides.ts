@@ -1,14 +1,14 @@
 /**
  * One ride, and the rides to come between two areas: the routes, the answers and the
- * SQL of rides-api, in one process with the database's pool.
+ * SQL of rides-api, in one process with the databases' pools.
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
-import type pg from 'pg'
 import Type from 'typebox'
 import { parseArea } from '../../rides-api/areas.ts'
 import { Listed, RideReply } from '../../rides-api/schemas.ts'
 import * as sql from '../../rides-api/sql.ts'
+import type { Pools } from './pools.ts'
 
 /** As many rows as rides-api asks for at once. */
 const PAGE_ROWS = 10_000
@@ -17,7 +17,7 @@ const LAST_ID = String(Number.MAX_SAFE_INTEGER)
 
 const None = Type.Null()
 
-export const rideRoutes: FastifyPluginAsyncTypebox<{ pool: pg.Pool }> = async (app, { pool }) => {
+export const rideRoutes: FastifyPluginAsyncTypebox<{ pools: Pools }> = async (app, { pools }) => {
   const querystring = Type.Object({ source: Type.String(), destination: Type.String() })
 
   app.get(
@@ -27,7 +27,7 @@ export const rideRoutes: FastifyPluginAsyncTypebox<{ pool: pg.Pool }> = async (a
       const source = parseArea(request.query.source)
       const destination = parseArea(request.query.destination)
       const nowS = Math.floor(Date.now() / 1_000)
-      const { rows } = await pool.query<sql.UpcomingRow>({
+      const { rows } = await pools.reading.query<sql.UpcomingRow>({
         name: 'upcoming',
         text: sql.UPCOMING,
         values: [source, destination, nowS, LAST_ID, PAGE_ROWS]
@@ -51,7 +51,7 @@ export const rideRoutes: FastifyPluginAsyncTypebox<{ pool: pg.Pool }> = async (a
     },
     async (request, reply) => {
       const { rideId } = request.params
-      const { rows } = await pool.query<sql.MemberRow>({
+      const { rows } = await pools.reading.query<sql.MemberRow>({
         name: 'find',
         text: sql.FIND,
         values: [rideId, 0, PAGE_ROWS]

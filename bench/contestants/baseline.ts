@@ -1,4 +1,4 @@
-/** fastify and pg on one PostgreSQL, as a process of its own. */
+/** fastify and pg in front of PostgreSQL, as a process of its own. */
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +12,12 @@ const READY_MS = 60_000
 const GRACE_MS = 6_000
 const MAIN = fileURLToPath(new URL('../baseline/main.ts', import.meta.url))
 
-export async function openBaseline(say: (line: string) => void): Promise<Contestant> {
+export async function openBaseline(options: {
+  /** Synchronous ones, beside the primary. */
+  readonly standbys: number
+  readonly say: (line: string) => void
+}): Promise<Contestant> {
+  const { standbys, say } = options
   await using opened = new AsyncDisposableStack()
   const { software } = findSoftware()
   if (software === undefined) throw new Error('PostgreSQL is missing: run `npm test` first')
@@ -31,6 +36,7 @@ export async function openBaseline(say: (line: string) => void): Promise<Contest
         PATH: SYSTEM_PATH,
         LANG: 'C.UTF-8',
         CONVOY_HTTP_PORT: String(port),
+        BASELINE_STANDBYS: String(standbys),
         BASELINE_DIR: join(root, 'database'),
         BASELINE_POSTGRES_BIN: software.postgresBin
       },
@@ -44,8 +50,11 @@ export async function openBaseline(say: (line: string) => void): Promise<Contest
   await server.untilReady(READY_MS)
   const owned = opened.move()
   return {
-    name: 'baseline',
-    title: 'fastify and pg on one PostgreSQL',
+    name: standbys === 0 ? 'baseline' : 'standbys',
+    title:
+      standbys === 0
+        ? 'fastify and pg on one PostgreSQL'
+        : `fastify and pg on a primary with ${standbys} synchronous standbys`,
     doors: { database: url, rides: url },
     processes: async () => new Map(server.pid === undefined ? [] : [['baseline', server.pid]]),
     [Symbol.asyncDispose]: () => owned.disposeAsync()

@@ -20,6 +20,8 @@ export const SETUP_ROLE = 'convoy_setup'
 const SOCKET_DIR_BYTES_MAX = 107 - 16
 const END_GRACE_MS = 5_000
 const READY_POLL_MS = 10
+/** A standby takes reads; only the bench makes one. */
+const READY = ['ready', 'standby']
 
 export interface DatabaseOptions {
   /** The worker's folder. */
@@ -174,7 +176,7 @@ async function ready(
   const deadline = performance.now() + timeoutMs
   for (;;) {
     const lines = (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
-    if (lines[0] === String(child.pid) && lines[7]?.trim() === 'ready') return
+    if (lines[0] === String(child.pid) && READY.includes(lines[7]?.trim() ?? '')) return
     if (failed !== undefined || child.exitCode !== null || child.signalCode !== null) {
       throw new Error(`PostgreSQL did not start: ${log.tail}`, { cause: failed })
     }
