@@ -19,7 +19,7 @@ const ORCHESTRATOR = {
   CONVOY_MIN_COPIES: Type.Integer({ minimum: 1, maximum: 9, default: 2 }),
   /** Makes `/state` of a cluster that has none: for a new one only. */
   CONVOY_INIT: Type.Boolean({ default: false }),
-  /** Whether the workers are stopped with the orchestrator that supervises them. */
+  /** Whether the workers are stopped with the last orchestrator. */
   CONVOY_STOP_WORKERS: Type.Boolean({ default: false }),
   CONVOY_WRITE_DEADLINE_MS: Type.Integer({ minimum: 100, maximum: 60_000, default: 10_000 }),
   CONVOY_READ_DEADLINE_MS: Type.Integer({ minimum: 100, maximum: 60_000, default: 10_000 }),

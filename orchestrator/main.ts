@@ -5,8 +5,8 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Registry } from 'prom-client'
 import { openLog } from '../platform/log.ts'
+import { registerOrchestrator } from '../platform/registration.ts'
 import { shutdownOnSignal } from '../platform/shutdown.ts'
-import { ORCHESTRATORS, type OrchestratorNode } from '../platform/wire/znodes.ts'
 import { openZooKeeper } from '../platform/zookeeper.ts'
 import { openAdmission } from './admission/admission.ts'
 import { openParser } from './admission/parser.ts'
@@ -86,6 +86,5 @@ opened.defer(async () => {
   await Promise.race([app.close(), sleep(DRAIN_MS)])
 })
 const http = await app.listen({ host: config.CONVOY_HTTP_HOST, port: config.CONVOY_HTTP_PORT })
-const node: OrchestratorNode = { http, pid: process.pid }
-opened.use(zookeeper.keep(`${ORCHESTRATORS}/${orchestratorId}`, JSON.stringify(node)))
+opened.use(registerOrchestrator(zookeeper, { id: orchestratorId, http }))
 log.info({ orchestratorId, http }, 'orchestrator listens')

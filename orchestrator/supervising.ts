@@ -1,14 +1,27 @@
 /**
  * Does what the supervisor decides, on the one orchestrator that is elected for it.
- * A worker known to be dead is taken out of ZooKeeper at once, so that a failover
- * does not wait for a session to time out.
+ * What is known to be dead is taken out of ZooKeeper at once: a worker, so that a
+ * failover does not wait for a session to time out; an orchestrator, for the same reason.
+ * Invariants:
+ * - Before each action ZooKeeper is asked anew whether this one is still elected: a view
+ *   may be old, in a process that was frozen and wakes. What slips through even so is
+ *   harmless (docs/decisions/a-late-supervisor-does-no-harm.md).
+ * - The workers are stopped with the last orchestrator only.
  */
 
 import type { Logger } from '../platform/log.ts'
-import { STATE, SUPERVISOR, WORKERS, type WorkerNode } from '../platform/wire/znodes.ts'
+import { isKnownDead } from '../platform/process-identity.ts'
+import {
+  ORCHESTRATORS,
+  parseNode,
+  STATE,
+  SUPERVISOR,
+  WORKERS,
+  type WorkerNode
+} from '../platform/wire/znodes.ts'
 import { type ZooKeeper, ZooKeeperUnavailableError } from '../platform/zookeeper.ts'
 import { type ClusterView, masterOf } from './cluster-view.ts'
-import type { Death, Runtime } from './runtimes/runtime.ts'
+import type { Death, Place, Runtime } from './runtimes/runtime.ts'
 import { type Action, decide, died, isOf, type Past, started } from './supervisor.ts'
 
 const TICK_MS = 250
@@ -22,7 +35,7 @@ export interface SupervisingOptions {
   readonly log: Logger
   readonly wanted: () => number
   readonly brokerUp: () => boolean
-  /** Whether the workers are stopped when this ends. */
+  /** Whether the workers are stopped when the last orchestrator ends. */
   readonly stopWorkers: boolean
 }
 
@@ -59,8 +72,9 @@ export class Supervising implements AsyncDisposable {
     clearInterval(this.#timer)
     for (const one of this.#closing) one[Symbol.dispose]()
     await this.#turn
-    if (!stopWorkers) return
+    if (!stopWorkers || !(await this.#isLast())) return
     log.info('stopping the workers')
+    await runtime.attend()
     await runtime.stop({ last: masterOf(view.now), graceMs: STOP_GRACE_MS })
   }
 
@@ -68,6 +82,7 @@ export class Supervising implements AsyncDisposable {
     if (this.#busy || this.#stopped) return
     this.#busy = true
     this.#turn = this.#look()
+      .catch(unavailable)
       .catch(err => this.#options.log.error({ err }, 'supervising failed; tried again'))
       .finally(() => {
         this.#busy = false
@@ -75,13 +90,16 @@ export class Supervising implements AsyncDisposable {
   }
 
   async #look(): Promise<void> {
-    const { orchestratorId, zookeeper, view, runtime, wanted, brokerUp } = this.#options
+    const { zookeeper, view, runtime, wanted, brokerUp } = this.#options
     if (!zookeeper.connected) return
-    if (view.now.supervisor === null) {
-      await zookeeper.create(SUPERVISOR, orchestratorId, { ephemeral: true }).catch(unavailable)
-    }
+    await this.#elect()
     if (!this.supervises) return
+    const { orchestrators, workers } = view.now
+    for (const [id, node] of orchestrators) {
+      if (isKnownDead(node)) await this.#bury(id, [`${ORCHESTRATORS}/${id}`])
+    }
     const places = await runtime.attend()
+    await this.#unregisterAbsent(places, workers)
     const actions = decide({
       nowMs: performance.now(),
       wanted: wanted(),
@@ -91,8 +109,47 @@ export class Supervising implements AsyncDisposable {
       brokerUp: brokerUp()
     })
     for (const action of actions) {
-      if (this.#stopped || !this.supervises) return
+      if (this.#stopped || !(await this.#isElected())) return
       await this.#do(action)
+    }
+  }
+
+  /** Stands when nobody supervises, or one who is known to be dead. */
+  async #elect(): Promise<void> {
+    const { orchestratorId, zookeeper, view, log } = this.#options
+    const { supervisor, orchestrators } = view.now
+    if (supervisor === orchestratorId) return
+    const node = supervisor === null ? undefined : orchestrators.get(supervisor)
+    if (supervisor !== null) {
+      if (node === undefined || !isKnownDead(node)) return
+      // Both or none: whoever else does the same must not throw out the next supervisor.
+      await this.#bury(supervisor, [`${ORCHESTRATORS}/${supervisor}`, SUPERVISOR])
+    }
+    if (await zookeeper.create(SUPERVISOR, orchestratorId, { ephemeral: true })) {
+      log.info({ before: supervisor }, 'supervises')
+    }
+  }
+
+  async #bury(orchestratorId: string, paths: readonly string[]): Promise<void> {
+    const { zookeeper, log } = this.#options
+    const done = await zookeeper.removeAll(paths)
+    if (done) log.warn({ dead: orchestratorId }, 'an orchestrator died')
+  }
+
+  /** As ZooKeeper says now. */
+  async #isElected(): Promise<boolean> {
+    const { orchestratorId, zookeeper } = this.#options
+    return (await zookeeper.read(SUPERVISOR))?.data === orchestratorId
+  }
+
+  /** Asked after this one's own registration has gone. */
+  async #isLast(): Promise<boolean> {
+    const { orchestratorId, zookeeper, view } = this.#options
+    try {
+      return (await zookeeper.children(ORCHESTRATORS)).length === 0
+    } catch (err) {
+      unavailable(err)
+      return view.now.supervisor === orchestratorId
     }
   }
 
@@ -104,9 +161,11 @@ export class Supervising implements AsyncDisposable {
       this.#begun(action.name)
       return runtime.start(action.name)
     }
-    if (await this.#isNamed(action.name)) return
     this.#past.delete(action.name)
-    await runtime.discard(action.name)
+    await runtime.discard(
+      action.name,
+      async () => (await this.#isElected()) && !(await this.#isNamed(action.name))
+    )
   }
 
   #begun(name: string): void {
@@ -125,21 +184,38 @@ export class Supervising implements AsyncDisposable {
   async #onDeath(death: Death): Promise<void> {
     const { log } = this.#options
     this.#past.set(death.name, died(this.#past.get(death.name), performance.now()))
+    if (!this.supervises) return
     log.warn({ ...death }, 'worker died')
     try {
-      if (death.workerId !== null) await this.#unregister(death, death.workerId)
+      if (death.workerId !== null) await this.#unregister(death.workerId, node => isOf(node, death))
     } catch (err) {
       log.warn({ err, ...death }, 'a dead worker stays registered until its session ends')
     }
     this.#wake()
   }
 
-  async #unregister(death: Death, workerId: string): Promise<void> {
+  /**
+   * Those that died while nobody watched.
+   * @param before as it was before `places` were looked at: of what runs nowhere since, the process is dead
+   */
+  async #unregisterAbsent(
+    places: readonly Place[],
+    before: ReadonlyMap<string, WorkerNode>
+  ): Promise<void> {
+    for (const { workerId, pid } of places) {
+      const registered = workerId === null || pid !== null ? undefined : before.get(workerId)
+      if (workerId === null || registered === undefined) continue
+      const { since } = registered
+      await this.#unregister(workerId, node => node.since === since)
+    }
+  }
+
+  async #unregister(workerId: string, isDead: (node: WorkerNode) => boolean): Promise<void> {
     const { zookeeper } = this.#options
     const path = `${WORKERS}/${workerId}`
-    const node = await zookeeper.read(path)
-    if (node === undefined || !isOf(JSON.parse(node.data) as WorkerNode, death)) return
-    await zookeeper.remove(path, node.version)
+    const found = await zookeeper.read(path)
+    const node = found && parseNode<WorkerNode>(found.data)
+    if (found && node && isDead(node)) await zookeeper.remove(path, found.version)
   }
 }
 

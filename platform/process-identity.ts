@@ -2,7 +2,7 @@
  * Names one process for certain, as Linux tells it in /proc. A pid alone is used again
  * by another process; with its start time it is not.
  */
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 
 export interface ProcessIdentity {
   readonly pid: number
@@ -26,3 +26,11 @@ export function startTimeOf(pid: number): string | undefined {
 /** Also of what a file says, where the start time may have become a number. */
 export const isAlive = ({ pid, startTime }: ProcessIdentity): boolean =>
   startTimeOf(pid) === String(startTime)
+
+/** Where a pid means something: this boot of this machine, and this namespace of pids. */
+export const pidSpace = (): string =>
+  `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/pid')}`
+
+/** False also of a process that cannot be seen from here. */
+export const isKnownDead = (process: ProcessIdentity & { readonly pidSpace: string }): boolean =>
+  process.pidSpace === pidSpace() && !isAlive(process)

@@ -1,9 +1,11 @@
 /**
- * How an instance of users-api or rides-api makes itself known: lb sends requests to
- * whatever stands at `/services/<name>/<id>`. Register when ready to answer, and
- * dispose before the server is closed.
+ * How a process makes its address known: lb sends requests to whatever stands at
+ * `/services/<name>/<id>`, users-api and rides-api to whatever stands at
+ * `/orchestrators/<id>`. Register when ready to answer, and dispose before the server
+ * is closed.
  */
-import { SERVICES, type ServiceNode } from './wire/znodes.ts'
+import { pidSpace, startTimeOf } from './process-identity.ts'
+import { ORCHESTRATORS, type OrchestratorNode, SERVICES, type ServiceNode } from './wire/znodes.ts'
 import type { Kept, ZooKeeper } from './zookeeper.ts'
 
 /** @param instance its `http` is an origin, such as `http://127.0.0.1:8081` */
@@ -13,4 +15,14 @@ export function registerService(
 ): Kept {
   const node: ServiceNode = { http: new URL(instance.http).origin, pid: process.pid }
   return zooKeeper.keep(`${SERVICES}/${instance.name}/${instance.id}`, JSON.stringify(node))
+}
+
+export function registerOrchestrator(
+  zooKeeper: ZooKeeper,
+  instance: { readonly id: string; readonly http: string }
+): Kept {
+  const { pid } = process
+  const startTime = startTimeOf(pid) ?? ''
+  const node: OrchestratorNode = { http: instance.http, pid, startTime, pidSpace: pidSpace() }
+  return zooKeeper.keep(`${ORCHESTRATORS}/${instance.id}`, JSON.stringify(node))
 }

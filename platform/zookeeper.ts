@@ -47,6 +47,8 @@ export interface ZooKeeper extends AsyncDisposable {
   write(path: string, data: string, version: number): Promise<number | undefined>
   /** @returns false when it was not at `version`, or there is no node */
   remove(path: string, version?: number): Promise<boolean>
+  /** All or none. @returns false when one of them is not there */
+  removeAll(paths: readonly string[]): Promise<boolean>
   /** Names; none when there is no such node. */
   children(path: string): Promise<string[]>
   /** Calls with the present value, then at each change; again, perhaps unchanged, after a reconnect. */
@@ -131,6 +133,10 @@ class LastingZooKeeper implements ZooKeeper {
 
   async remove(path: string, version = -1): Promise<boolean> {
     return this.#present().remove(this.#path(path), version)
+  }
+
+  async removeAll(paths: readonly string[]): Promise<boolean> {
+    return this.#present().removeAll(paths.map(path => this.#path(path)))
   }
 
   async children(path: string): Promise<string[]> {

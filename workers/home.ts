@@ -4,10 +4,11 @@
  * without it holds nothing worth keeping. New data, new id.
  */
 import { randomUUID } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { claim } from '../platform/claim.ts'
 import { startTimeOf } from '../platform/process-identity.ts'
 
 export interface Identity {
@@ -28,6 +29,27 @@ export interface Home {
 }
 
 export const newWorkerId = (): string => randomUUID().slice(0, 13)
+
+/** A worker works here already, or the folder is being removed. */
+export class HomeTakenError extends Error {
+  override readonly name = 'HomeTakenError'
+}
+
+/**
+ * Held as long as this process lives: two workers on one folder would end each other's
+ * PostgreSQL, and nobody may remove a folder in which one works. @throws HomeTakenError
+ */
+export async function takeHome(dir: string): Promise<AsyncDisposable> {
+  const claimed = await claim(homeClaim(dir))
+  if (claimed) return claimed
+  throw new HomeTakenError(`${dir} is in use`)
+}
+
+/** By what it is, not by its path: links lead to it, and a claim's name is short. */
+export function homeClaim(dir: string): string {
+  const { dev, ino } = statSync(dir)
+  return `worker/${dev}-${ino}`
+}
 
 export async function openHome(dir: string): Promise<Home> {
   await mkdir(dir, { recursive: true })

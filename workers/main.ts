@@ -8,7 +8,7 @@ import { shutdownOnSignal } from '../platform/shutdown.ts'
 import { openZooKeeper } from '../platform/zookeeper.ts'
 import { prepareData } from './bootstrap.ts'
 import { limitsOf, loadWorkerConfig } from './config.ts'
-import { openHome, showLife } from './home.ts'
+import { openHome, showLife, takeHome } from './home.ts'
 import { startPostgres } from './postgres/server.ts'
 import { openStore } from './postgres/store.ts'
 import { openRegistration } from './registration.ts'
@@ -22,6 +22,7 @@ const opened = new AsyncDisposableStack()
 shutdownOnSignal(opened, { log, graceMs: STOP_GRACE_MS })
 
 const home = await openHome(config.CONVOY_WORKER_DIR)
+opened.use(await takeHome(home.dir))
 opened.use(await showLife(home, () => home.identity()?.workerId ?? null))
 const zookeeper = opened.use(
   await openZooKeeper({

@@ -1,18 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import t from 'tap'
-import { claim, Ports } from './ports.ts'
-
-t.test('a name is held by one at a time', async t => {
-  const name = `test-${process.pid}`
-  const first = await claim(name)
-  t.ok(first)
-  t.equal(await claim(name), undefined)
-  await first?.[Symbol.asyncDispose]()
-  const next = await claim(name)
-  t.ok(next)
-  await next?.[Symbol.asyncDispose]()
-})
+import { Ports } from './ports.ts'
 
 t.test('a port in use is passed over for one some hundreds above', async t => {
   const server = createServer().listen(0, '127.0.0.1')

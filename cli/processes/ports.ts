@@ -1,10 +1,10 @@
 /**
- * Names and ports that one starter holds against all others on this machine. A
- * claim is an abstract Unix socket: it leaves no file, two cannot hold it, and the
- * kernel frees it when the holder dies, however it dies.
+ * Ports that one starter holds against all others on this machine, for as long as its
+ * system runs: also while the process that listens there is being started again.
  */
 import { randomInt } from 'node:crypto'
 import { createServer, type ListenOptions, type Server } from 'node:net'
+import { claim } from '../../platform/claim.ts'
 
 /** Below the range that outgoing connections use, so that a restarted server finds its port free. */
 const FREE_PORTS = { first: 20_000, last: 32_000 }
@@ -12,13 +12,6 @@ const ATTEMPTS = 200
 /** A second clone finds the same last digits: 8080, 8180, 8280, ... */
 const STEP = 100
 const STEPS = 20
-
-/** @returns undefined when somebody holds the name */
-export async function claim(name: string): Promise<AsyncDisposable | undefined> {
-  const server = await listening({ path: `\0convoy/${name}` })
-  server?.unref()
-  return server && { [Symbol.asyncDispose]: () => closed(server) }
-}
 
 /** Ports claimed for one system, freed together. Two starters at the same moment get different ones. */
 export class Ports implements AsyncDisposable {

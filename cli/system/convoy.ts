@@ -8,9 +8,10 @@
  */
 import { existsSync, readdirSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { claim } from '../../platform/claim.ts'
 import type { Software } from '../machine/software.ts'
 import { endLeftovers, endWorkers } from '../processes/leftovers.ts'
-import { claim, Ports } from '../processes/ports.ts'
+import { Ports } from '../processes/ports.ts'
 import { type Surroundings, WatchedProcess } from '../processes/watched.ts'
 import { UserError } from '../script.ts'
 import type { Folder } from './folder.ts'

@@ -8,10 +8,13 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openLog } from '../../platform/log.ts'
 import { startTimeOf } from '../../platform/process-identity.ts'
+import { HomeTakenError, takeHome } from '../../workers/home.ts'
 import { ProcessRuntime } from './process.ts'
 import type { Death, Runtime } from './runtime.ts'
 
 const log = openLog({ service: 'test', level: 'silent' })
+
+const yes = async () => true
 
 const STAND_IN = `
   import { readFileSync, writeFileSync, rmSync } from 'node:fs'
@@ -44,7 +47,8 @@ function openRuntime(t: Test, { dir = '', env = {} } = {}) {
   runtime.onDeath(death => deaths.push(death))
   t.teardown(async () => {
     try {
-      if (existsSync(root)) for (const { name } of await runtime.list()) await runtime.discard(name)
+      if (existsSync(root))
+        for (const { name } of await runtime.list()) await runtime.discard(name, yes)
       await runtime[Symbol.asyncDispose]()
     } finally {
       rmSync(root, { recursive: true, force: true, maxRetries: 5 })
@@ -120,8 +124,24 @@ t.test('a pid file of a process that is no more means nothing', async t => {
 t.test('a discarded place is gone, with what ran there', async t => {
   const { runtime, root } = openRuntime(t)
   const { name, pid } = await startOne(runtime)
-  await runtime.discard(name)
+  await runtime.discard(name, yes)
   t.strictSame([existsSync(join(root, name)), startTimeOf(pid)], [false, undefined])
+})
+
+t.test('a place is kept when somebody works there, or went on with it meanwhile', async t => {
+  const { runtime, root } = openRuntime(t)
+  const { name } = await startOne(runtime)
+  await runtime.discard(name, async () => false)
+  t.ok((await runtime.list())[0]?.pid, 'nothing is killed')
+  let asked = 0
+  await runtime.discard(name, async () => asked++ === 0)
+  t.ok(existsSync(join(root, name, 'worker.json')))
+  {
+    await using _worker = await takeHome(join(root, name))
+    await runtime.discard(name, yes)
+    await t.rejects(takeHome(join(root, name)), HomeTakenError)
+  }
+  t.ok(existsSync(join(root, name, 'worker.json')))
 })
 
 t.test('stopping ends all, the stubborn ones too', async t => {

@@ -5,6 +5,7 @@
  * Invariants:
  * - A process is known by pid and start time, never by its pid alone.
  * - A death is told once: when a child exits, or an adopted worker's socket ends.
+ * - A folder is removed under the claim that a worker holds while it works there.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -13,9 +14,11 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { claim } from '../../platform/claim.ts'
 import type { Logger } from '../../platform/log.ts'
 import { isAlive, type ProcessIdentity, startTimeOf } from '../../platform/process-identity.ts'
 import { parseNode } from '../../platform/wire/znodes.ts'
+import { homeClaim } from '../../workers/home.ts'
 import type { Death, Place, Runtime } from './runtime.ts'
 
 const MAIN = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
@@ -90,13 +93,16 @@ export class ProcessRuntime implements Runtime {
     }
   }
 
-  async discard(name: string): Promise<void> {
+  async discard(name: string, mayGo: () => Promise<boolean>): Promise<void> {
+    if (!(await mayGo())) return
     const running = await this.#running(name)
     if (running !== null) {
       end(running, 'SIGKILL')
       await untilDead(running, KILLED_WITHIN_MS)
     }
     const folder = join(this.#options.dir, name)
+    await using held = await claim(homeClaim(folder))
+    if (held === undefined || !(await mayGo())) return
     await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
     this.#options.log.info({ name }, 'worker folder removed')
   }

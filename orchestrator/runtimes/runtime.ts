@@ -28,8 +28,12 @@ export interface Runtime extends AsyncDisposable {
   create(): Promise<string>
   /** Does nothing when a worker runs there. */
   start(name: string): Promise<void>
-  /** Kills what runs there, and removes the place with its data. */
-  discard(name: string): Promise<void>
+  /**
+   * Kills what runs there, and removes the place with its data.
+   * @param mayGo asked before that, and again when nothing can start there any more: whoever
+   *   calls may have stood still in between, and another may have gone on with the place
+   */
+  discard(name: string, mayGo: () => Promise<boolean>): Promise<void>
   /** kill -9. @returns the pid; null when no such worker runs within this runtime's reach */
   kill(workerId: string): Promise<number | null>
   /** Asks what is attended to end, in this order of workers, and kills what has not within `graceMs`. */

@@ -26,8 +26,11 @@ export interface ClusterState {
   readonly clusterId: string
   /** 0 and nobody named: made by `init`, no worker has led yet. */
   readonly term: number
+  /** Null with workers named: an operator's recovery chose these, and they elect one of them. */
   readonly master: string | null
   readonly inSync: readonly string[]
+  /** Since a recovery that gave up entries: who has other entries keeps them until that is forgotten. */
+  readonly keepDiverged?: boolean
 }
 
 /** What is asked of workers. Persistent, so that it survives who asked; changed by compare-and-set. */
@@ -65,7 +68,7 @@ export interface WorkerNode {
   /** Where a physical copy can be taken from. */
   readonly clone: { readonly host: string; readonly port: number } | null
   readonly reachesAmqp: boolean
-  /** Why a fenced worker is fenced, in words for an operator. */
+  /** Why it does not serve, in words for an operator. */
   readonly trouble: string | null
   readonly diverged: boolean
   /** Elected only when nobody else is: it is leaving, or has just made room. */
@@ -89,6 +92,9 @@ export interface WorkerFigures {
 export interface OrchestratorNode {
   readonly http: string
   readonly pid: number
+  /** With these, others on its machine can tell that it is dead, whatever ZooKeeper still shows. */
+  readonly startTime: string
+  readonly pidSpace: string
 }
 
 export interface ServiceNode {

@@ -183,6 +183,16 @@ export class Link {
     return removed === true
   }
 
+  /** All or none. @returns false when one of them is not there */
+  async removeAll(paths: readonly string[]): Promise<boolean> {
+    const removed = await this.#ask<true>(`to remove ${paths}`, [Exception.NO_NODE], done => {
+      const transaction = this.#client.transaction()
+      for (const path of paths) transaction.remove(path)
+      transaction.commit(error => done(error, true))
+    })
+    return removed === true
+  }
+
   /** Puts an ephemeral node of this session in the place of another's; false when that has just gone. */
   async replace(path: string, data: string): Promise<boolean> {
     const misses = [Exception.NO_NODE, Exception.NODE_EXISTS]
