@@ -99,6 +99,18 @@ t.test('the death of a child is told once, and its folder can be used again', as
   t.not((await runtime.list())[0]?.pid, pid)
 })
 
+t.test('who is shown a dead worker was told of its death before', async t => {
+  const { runtime, deaths } = openRuntime(t)
+  const { name, workerId, pid } = await startOne(runtime)
+  process.kill(pid, 'SIGKILL')
+  while (startTimeOf(pid) !== undefined); // Nothing is heard meanwhile, of an exit neither.
+  const [place] = await runtime.attend()
+  t.strictSame([place?.pid, deaths], [null, [{ name, workerId, pid }]])
+  await runtime.start(name)
+  await until(async () => (await runtime.list())[0]?.pid, 'another one')
+  t.equal(deaths.length, 1)
+})
+
 t.test('a worker that another orchestrator started is adopted, and its death told', async t => {
   const first = openRuntime(t)
   const { name, workerId, pid } = await startOne(first.runtime)

@@ -60,7 +60,10 @@ export class ProcessRuntime implements Runtime {
   async attend(): Promise<readonly Place[]> {
     const places = await this.list()
     for (const { name, pid } of places) {
-      if (pid !== null && !this.#attended.has(name)) await this.#adopt(name)
+      const attended = this.#attended.get(name)
+      // Seen before its exit was heard: told now, for whoever asks may start another there.
+      if (pid === null && attended !== undefined) await this.#buried(name, attended)
+      if (pid !== null && attended === undefined) await this.#adopt(name)
     }
     return places
   }
@@ -194,9 +197,9 @@ export class ProcessRuntime implements Runtime {
   /** A socket can end a moment before its process does. */
   async #buried(name: string, attended: Attended): Promise<void> {
     while (!this.#disposed && attended.child === null && isAlive(attended)) await sleep(POLL_MS)
+    const identity = await this.#readJson<{ workerId: string }>(name, 'worker.json')
     if (this.#disposed || this.#attended.get(name) !== attended) return
     this.#attended.delete(name)
-    const identity = await this.#readJson<{ workerId: string }>(name, 'worker.json')
     const death = { name, workerId: identity?.workerId ?? null, pid: attended.pid }
     for (const listener of [...this.#listeners]) listener(death)
   }
