@@ -123,7 +123,8 @@ function keepHouse(
   const showing = setInterval(() => {
     const { last } = loop.state
     const differs = (store.verified?.differing.length ?? 0) > 0
-    if (differs && loop.state.diverged === null) loop.dispatch({ kind: 'differs' })
+    if (differs && loop.state.diverged === null)
+      loop.dispatch({ kind: 'differs', tables: store.verified?.differing ?? [] })
     const reads = work.reads.reduce((sum, of) => sum + of.answered, 0)
     registration
       .show(identity.workerId, {

@@ -4,8 +4,9 @@
  * Keeps TERM and MATCHED (state.ts).
  */
 import { checksumOf, type Entry, positionOf } from '../entry.ts'
+import { diverge, startOver } from './diverge.ts'
 import type { Append, Pruned } from './messages.ts'
-import type { Divergence, Follower, State, Step } from './state.ts'
+import type { Follower, State, Step } from './state.ts'
 import { isNamed, stay, step, then, withRole } from './steps.ts'
 
 /** Entries held beyond `last`, and their bytes; what does not fit is fetched later. */
@@ -73,7 +74,7 @@ function match(state: State, role: Follower, message: Append, nowMs: number): St
   if (state.working !== null) return hold(state, message) // `last` is about to move
   const { last } = state
   const same = (checksum: string): Step => {
-    if (checksum !== last.checksum) return diverge(state, 'log', nowMs)
+    if (checksum !== last.checksum) return diverge(state, 'log', { nowMs })
     const matched: Follower = { ...role, matched: true, tail: last, pending: [] }
     return take(withRole(state, matched), matched, message, nowMs)
   }
@@ -94,7 +95,7 @@ function take(state: State, role: Follower, message: Append, nowMs: number): Ste
     return heardBarrier(gap, message)
   }
   const fresh = following(role, message)
-  if (fresh === 'differs') return diverge(state, 'log', nowMs)
+  if (fresh === 'differs') return diverge(state, 'log', { nowMs })
   const room =
     role.pending.length + fresh.length <= PENDING_MAX &&
     (role.pending.length === 0 || bytesOf(role.pending) + bytesOf(fresh) <= PENDING_BYTES)
@@ -176,12 +177,7 @@ function refuse(state: State, message: Append): Step {
 export function onPruned(state: State, message: Pruned, nowMs: number): Step {
   const { role } = state
   if (role.kind !== 'follower' || role.term !== message.term) return stay(state)
-  return diverge(state, 'pruned', nowMs)
-}
-
-/** From here on it confirms and serves nothing; its data stays while `/state` names it. */
-export function diverge(state: State, kind: Divergence, nowMs: number): Step {
-  return stay({ ...state, diverged: { kind, sinceMs: nowMs } })
+  return diverge(state, 'pruned', { nowMs })
 }
 
 /** What a replica does by itself, whatever just happened. */
@@ -214,16 +210,4 @@ function fitting(entries: readonly Entry[]): number {
     count += 1
   }
   return count
-}
-
-/**
- * NAMED: data goes only when `/state`, read after the divergence, does not name it,
- * and so long after it that no request of its to be added can be open.
- */
-function startOver(state: State, nowMs: number): Step {
-  const { diverged, known, settings } = state
-  if (diverged === null || known === null || isNamed(state)) return stay(state)
-  const waitedMs = nowMs - diverged.sinceMs
-  if (known.beganMs <= diverged.sinceMs || waitedMs < settings.replicaTimeoutMs) return stay(state)
-  return step(state, { do: 'startOver', why: diverged.kind })
 }

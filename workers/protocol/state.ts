@@ -150,7 +150,12 @@ export interface State {
   readonly working: 'applying' | 'beginning' | 'executing' | null
   /** A compare-and-set that was sent and is not settled. */
   readonly casPending: boolean
-  readonly diverged: { readonly kind: Divergence; readonly sinceMs: number } | null
+  readonly diverged: {
+    readonly kind: Divergence
+    readonly sinceMs: number
+    /** In words for an operator. */
+    readonly trouble: string
+  } | null
   /** Consecutive reads of `/state` that were behind what is stored here. */
   readonly forgotten: number
   readonly stateAskedMs: number
@@ -217,9 +222,11 @@ export type Event =
       readonly why: 'term' | 'rows' | 'cancelled'
       /** Long work is several transactions: where the log ends after those that were made. */
       readonly last: Position
+      /** What does not fit, in words for an operator. */
+      readonly found?: string
     }
   /** A `verify` found tables here that are not the master's. */
-  | { readonly kind: 'differs' }
+  | { readonly kind: 'differs'; readonly tables: readonly string[] }
   /** Whether the own PostgreSQL answers. */
   | { readonly kind: 'postgres'; readonly answers: boolean }
   | { readonly kind: 'compared'; readonly term: number; readonly equal: boolean }

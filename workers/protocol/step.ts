@@ -4,16 +4,15 @@
  * no randomness; results of effects come back as events.
  */
 import { positionOf } from '../entry.ts'
+import { diverge } from './diverge.ts'
 import { advanceCandidate, mustStand, stand } from './elect.ts'
-import { advanceFollower, confirm, diverge, follow, onAppend, onPruned, resume } from './follow.ts'
+import { advanceFollower, confirm, follow, onAppend, onPruned, resume } from './follow.ts'
 import { advanceLeader, lead, onConfirm, onEntries, onFetch, raiseBarrier } from './lead.ts'
 import { counting } from './members.ts'
+import { believe, forgotten, isBehind, isStale } from './memory.ts'
 import type { Message } from './messages.ts'
 import type { Event, Known, Peer, State, Step } from './state.ts'
 import { isNamed, stay, step, then, withRole } from './steps.ts'
-
-/** Reads of `/state` in a row that are behind the stored term before its memory counts as lost. */
-const FORGOTTEN_READS = 3
 
 export function handle(state: State, event: Event, nowMs: number): Step {
   const noted = note(state, event, nowMs)
@@ -59,7 +58,7 @@ function note(state: State, event: Event, nowMs: number): Step {
     case 'amqpDown':
       return stay({ ...state, amqp: false })
     case 'differs':
-      return diverge(state, 'rows', nowMs)
+      return diverge(state, 'rows', { nowMs, found: event.tables.join(', ') })
     case 'postgres':
       return stay({ ...state, postgres: event.answers })
     case 'message':
@@ -133,7 +132,7 @@ function onFinished(
       return onRefused(state, event, nowMs)
     case 'compared': {
       if (role.kind !== 'follower' || role.term !== event.term || event.equal) return stay(state)
-      return diverge(state, 'log', nowMs)
+      return diverge(state, 'log', { nowMs })
     }
   }
 }
@@ -157,9 +156,9 @@ function onGrown(
 }
 
 function onRefused(state: State, event: Extract<Event, { kind: 'refused' }>, nowMs: number): Step {
-  const { why, last } = event
+  const { why, last, found } = event
   const idle: State = { ...state, working: null, last }
-  if (why === 'rows') return diverge(idle, 'rows', nowMs)
+  if (why === 'rows') return diverge(idle, 'rows', { nowMs, ...(found !== undefined && { found }) })
   const { role } = idle
   if (why === 'cancelled' && role.kind === 'follower') {
     // What was cut off is fetched again, should this role go on.
@@ -183,37 +182,19 @@ function onState(
 ): Step {
   const settled = event.kind === 'casSettled' ? { ...state, casPending: false } : state
   const { node } = event
-  if (state.role.kind === 'fenced') return stay(settled)
-  if (node === null || isBehind(state, node)) {
-    return forgotten(settled, event.beganMs)
+  if (node === null || isBehind(state, node)) return forgotten(settled, event.beganMs)
+  if (isStale(settled, node)) {
+    return event.kind === 'casSettled' ? step(settled, { do: 'readState' }) : stay(settled)
   }
-  const stale = node.version < (settled.known?.version ?? -1)
-  if (stale) return event.kind === 'casSettled' ? step(settled, { do: 'readState' }) : stay(settled)
+  const believing = believe(settled)
   // While an own compare-and-set is under way only what follows its answer settles anything.
-  const beganMs = Math.max(event.beganMs, settled.known?.beganMs ?? event.beganMs)
+  const beganMs = Math.max(event.beganMs, believing.known?.beganMs ?? event.beganMs)
   const known: Known = { ...node, beganMs }
-  const session = settled.session || event.beganMs > settled.sessionLostMs
-  const isNewTerm = settled.known?.state.term !== node.state.term
-  const termSeenMs = isNewTerm ? nowMs : settled.termSeenMs
-  const next: State = { ...settled, known, termSeenMs, session, forgotten: 0 }
+  const session = believing.session || event.beganMs > believing.sessionLostMs
+  const isNewTerm = believing.known?.state.term !== node.state.term
+  const termSeenMs = isNewTerm ? nowMs : believing.termSeenMs
+  const next: State = { ...believing, known, termSeenMs, session }
   return onKnown(next, known)
-}
-
-/** Below what is stored here: another cluster's, or a memory that was lost. */
-function isBehind(state: State, { state: cluster, version }: Omit<Known, 'beganMs'>): boolean {
-  if (cluster.clusterId !== state.clusterId || cluster.term < state.term) return true
-  return cluster.term === state.term && version < state.stateVersion
-}
-
-function forgotten(state: State, beganMs: number): Step {
-  const count = state.forgotten + 1
-  const known = state.known
-  // A read that began before the term was learned may be behind; a row of them is not.
-  if (count < FORGOTTEN_READS || (known !== null && beganMs <= known.beganMs)) {
-    return stay({ ...state, forgotten: count })
-  }
-  const trouble = 'ZooKeeper has lost its memory of this cluster; see `convoy recover`'
-  return stay({ ...withRole(state, { kind: 'fenced', trouble }), forgotten: count })
 }
 
 function onKnown(state: State, known: Known): Step {
@@ -241,6 +222,7 @@ function onKnown(state: State, known: Known): Step {
 
 function onDeposed(state: State, known: Known): Step {
   const { term, master } = known.state
-  if (master === null) return stay(deposed(state))
-  return follow(state, { term, master })
+  if (master !== null) return follow(state, { term, master })
+  // Only an operator names workers and no master: what these hold is the cluster's from now on.
+  return stay(deposed(isNamed(state) ? { ...state, diverged: null } : state))
 }

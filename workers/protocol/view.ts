@@ -3,6 +3,7 @@
  * says, which queues are consumed, which answers may leave.
  */
 import type { WorkerRole } from '../../platform/wire/znodes.ts'
+import { isKept } from './diverge.ts'
 import { keepAfterOf, passedBarrierOf } from './members.ts'
 import type { State } from './state.ts'
 import { isNamed } from './steps.ts'
@@ -38,7 +39,7 @@ export function viewOf(state: State, nowMs: number): View {
   return {
     role: roleOf(state),
     term: 'term' in role ? role.term : state.term,
-    trouble: role.kind === 'fenced' ? role.trouble : null,
+    trouble: troubleOf(state),
     diverged: state.diverged !== null,
     yields: yields(state),
     leads,
@@ -48,6 +49,14 @@ export function viewOf(state: State, nowMs: number): View {
     passedBarrier: role.kind === 'leader' ? passedBarrierOf(state, role) : 0,
     keepAfter: role.kind === 'leader' ? keepAfterOf(state, role) : state.keepAfter
   }
+}
+
+function troubleOf(state: State): string | null {
+  const { role, diverged } = state
+  if (role.kind === 'fenced') return role.trouble
+  if (diverged === null) return null
+  const kept = isKept(state) ? '; kept until `npm run recover -- --forget`' : ''
+  return `${diverged.trouble}${kept}`
 }
 
 function roleOf(state: State): WorkerRole {
