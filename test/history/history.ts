@@ -88,5 +88,20 @@ export interface Problem {
   readonly operations: readonly Operation[]
 }
 
-/** The first problem found, or null. */
-export type Check = (history: History) => Problem | null
+/** What the system under test promises in figures. */
+export interface Promises {
+  /** A `replica` read shows all that was acknowledged so long before it was asked. */
+  readonly maxReadAgeMs: number
+  /** What all accounts of a bank hold together. */
+  readonly bankTotal: number
+}
+
+/** @returns the first problem found, or null */
+export type Check = (history: History, promises: Promises) => Problem | null
+
+/** A read shows all that anybody was told before this moment; -Infinity: it promises nothing. */
+export function horizonMs(read: Read, promises: Promises): number {
+  if (read.consistency === 'strong') return read.beginMs
+  if (read.consistency === 'replica') return read.beginMs - promises.maxReadAgeMs
+  return Number.NEGATIVE_INFINITY // `session` promises an index, not a moment
+}
