@@ -1,0 +1,50 @@
+/**
+ * A cluster in numbers, for the tests of the policies: a load goes in, replicas follow
+ * what is wanted some seconds later.
+ */
+import { type ScalingState, scale } from './scale.ts'
+import type { ScalingSettings } from './settings.ts'
+
+export const SETTINGS: ScalingSettings = {
+  ...{ policy: 'window', count: 3, min: 2, max: 5 },
+  ...{ windowS: 120, readsPerReplica: 20, readsPerS: 100, coolDownS: 30 }
+}
+
+export interface World {
+  readonly settings: ScalingSettings
+  /** Reads asked for in each second. */
+  readonly load: readonly number[]
+  /** Percent of a core that a read per second costs, and that each replica costs idle. */
+  readonly cpu?: { readonly perRead: number; readonly idle: number }
+}
+
+/** A replica serves so long after it was wanted. */
+const FOLLOWS_S = 3
+
+/** @returns replicas wanted after each second */
+export function wantedBySecond({ settings, load, cpu = { perRead: 0, idle: 0 } }: World): number[] {
+  const nobody = { atMs: -1_000, reads: new Map<string, number>(), cpuPercent: [] }
+  let state: ScalingState = scale(null, nobody, settings)
+  let total = 0
+  const wanted: number[] = []
+  for (const [second, reads] of load.entries()) {
+    total += reads
+    const running = wanted[second - FOLLOWS_S] ?? settings.min
+    const each = Math.min(100, cpu.idle + (reads * cpu.perRead) / running)
+    const seen = {
+      atMs: second * 1_000,
+      reads: new Map([['o', total]]),
+      cpuPercent: Array.from({ length: running }, () => each)
+    }
+    state = scale(state, seen, settings)
+    wanted.push(state.wanted)
+  }
+  return wanted
+}
+
+/** Each change, and the second in which it came. */
+export const changesOf = (wanted: readonly number[]): { second: number; by: number }[] =>
+  wanted.flatMap((number, second) => {
+    const by = number - (wanted[second - 1] ?? number)
+    return by === 0 ? [] : [{ second, by }]
+  })

@@ -1,0 +1,171 @@
+/**
+ * How many replicas there should be, as one state that grows with what is seen. Pure.
+ * The state lives in `/scaling`, so that whoever supervises next goes on from it; its
+ * times are of the wall clock, which decides nothing but when to scale.
+ * Invariants:
+ * - The number wanted is within the bounds, or it is the operator's fixed count.
+ * - A read is counted once, whichever orchestrator took it.
+ */
+import { EMPTY, POLICY, type Span, spanS } from './policies.ts'
+import type { PolicyKind, ScalingSettings } from './settings.ts'
+
+/** What was seen before a silence this long says nothing about now. */
+const STALE_MS = 30_000
+/** Orchestrators whose counts are remembered: one that lost its session comes back with its own. */
+const REMEMBERED = 32
+
+export interface Decision {
+  readonly at: string
+  readonly policy: PolicyKind
+  readonly from: number
+  readonly to: number
+  readonly reason: string
+}
+
+export interface ScalingState {
+  /** Replicas, the master not counted. */
+  readonly wanted: number
+  /** The last one, also when it was to leave the number as it is. */
+  readonly decision: Decision
+  readonly policy: PolicyKind
+  readonly span: Span
+  readonly seenAtMs: number
+  readonly changedAtMs: number
+  /** Reads counted so far of each orchestrator. */
+  readonly counted: Readonly<Record<string, number>>
+}
+
+export interface Seen {
+  readonly atMs: number
+  /** Reads that each orchestrator has taken since it began. */
+  readonly reads: ReadonlyMap<string, number>
+  /** CPU of each replica that serves reads, in percent of one core. */
+  readonly cpuPercent: readonly number[]
+}
+
+/** @param state null when nobody has decided anything in this cluster */
+export function scale(
+  state: ScalingState | null,
+  seen: Seen,
+  settings: ScalingSettings
+): ScalingState {
+  const before = state === null ? beginning(seen, settings) : upToDate(state, seen, settings)
+  const span = extended(before, seen, settings)
+  const counted = remembered(before.counted, seen.reads)
+  const next = { ...before, span, counted, seenAtMs: seen.atMs }
+  const due = dueAtMs(next, settings)
+  return due === null || seen.atMs < due ? next : judged(next, seen, settings)
+}
+
+/** When the next decision falls; null when nothing leads to one yet. */
+export function dueAtMs({ span }: ScalingState, settings: ScalingSettings): number | null {
+  if (settings.policy === 'fixed' || span.sinceMs === null) return null
+  return span.sinceMs + 1_000 * spanS(settings)
+}
+
+function beginning({ atMs }: Seen, settings: ScalingSettings): ScalingState {
+  const wanted = settings.policy === 'fixed' ? settings.count : settings.min
+  const { policy } = settings
+  return {
+    wanted,
+    decision: { at: iso(atMs), policy, from: wanted, to: wanted, reason: 'the cluster began' },
+    policy,
+    span: begun(atMs, settings),
+    seenAtMs: atMs,
+    changedAtMs: atMs,
+    counted: {}
+  }
+}
+
+/** After what an operator changed, and after a silence. */
+function upToDate(state: ScalingState, seen: Seen, settings: ScalingSettings): ScalingState {
+  const { policy } = settings
+  const silentMs = seen.atMs - state.seenAtMs
+  const usable = policy === state.policy && silentMs >= 0 && silentMs < STALE_MS
+  const kept: ScalingState = {
+    ...state,
+    policy,
+    span: usable ? state.span : begun(seen.atMs, settings),
+    changedAtMs: Math.min(state.changedAtMs, seen.atMs) // a clock that was set back
+  }
+  const { to, reason } =
+    policy === 'fixed'
+      ? { to: settings.count, reason: 'set by an operator' }
+      : bounded({ replicas: state.wanted, reason: 'bounds set by an operator' }, settings)
+  return to === state.wanted ? kept : decided(kept, { atMs: seen.atMs, to, reason })
+}
+
+function judged(state: ScalingState, seen: Seen, settings: ScalingSettings): ScalingState {
+  const { atMs } = seen
+  const { policy } = settings
+  if (policy === 'fixed') return state
+  const judgement = POLICY[policy](
+    state.span,
+    {
+      lengthS: Math.round((atMs - (state.span.sinceMs ?? atMs)) / 1_000),
+      wanted: state.wanted,
+      unchangedS: (atMs - state.changedAtMs) / 1_000
+    },
+    settings
+  )
+  const next = { ...state, span: { ...EMPTY, sinceMs: atMs } }
+  return decided(next, { atMs, ...bounded(judgement, settings) })
+}
+
+function decided(
+  state: ScalingState,
+  { atMs, to, reason }: { atMs: number; to: number; reason: string }
+): ScalingState {
+  const { policy, wanted: from } = state
+  return {
+    ...state,
+    wanted: to,
+    decision: { at: iso(atMs), policy, from, to, reason },
+    changedAtMs: to === from ? state.changedAtMs : atMs
+  }
+}
+
+function bounded(
+  { replicas, reason }: { replicas: number; reason: string },
+  { min, max }: ScalingSettings
+): { to: number; reason: string } {
+  if (replicas < min) return { to: min, reason: `${reason}; at least ${min}` }
+  if (replicas > max) return { to: max, reason: `${reason}; at most ${max}` }
+  return { to: replicas, reason }
+}
+
+/** The timer of a window starts with the first read, others run by themselves. */
+const begun = (atMs: number, { policy }: ScalingSettings): Span => ({
+  ...EMPTY,
+  sinceMs: policy === 'window' ? null : atMs
+})
+
+function extended(
+  { span, counted, wanted, seenAtMs }: ScalingState,
+  { atMs, reads, cpuPercent }: Seen,
+  { policy }: ScalingSettings
+): Span {
+  const replicas = cpuPercent.length
+  if (policy === 'cpu' && replicas !== wanted) return { ...EMPTY, sinceMs: atMs }
+  let news = 0
+  for (const [id, total] of reads) news += Math.max(0, total - (counted[id] ?? 0))
+  const mean = cpuPercent.reduce((sum, one) => sum + one, 0) / Math.max(1, replicas)
+  const begins = policy === 'window' && span.sinceMs === null && news > 0
+  return {
+    // The first read came since the last look.
+    sinceMs: begins ? seenAtMs : span.sinceMs,
+    reads: span.reads + news,
+    cpuPercent: span.cpuPercent + mean,
+    samples: span.samples + 1
+  }
+}
+
+function remembered(
+  counted: ScalingState['counted'],
+  reads: ReadonlyMap<string, number>
+): Record<string, number> {
+  const gone = Object.entries(counted).filter(([id]) => !reads.has(id))
+  return Object.fromEntries([...gone.slice(-REMEMBERED), ...reads])
+}
+
+const iso = (atMs: number) => new Date(atMs).toISOString()
