@@ -75,3 +75,18 @@ t.test('a worker that joins is told when it starts, and when it counts', async t
     { type: 'inSync', term: 1, added: ['c'], removed: [] }
   ])
 })
+
+t.test('a worker that differs is told at once, with what differs', async t => {
+  const trouble = 'its rows are not those that the log speaks of: users'
+  const b = { ...WELL.workers.get('b'), diverged: true, trouble } as WorkerNode
+  const differs = { ...WELL, workers: new Map(WELL.workers).set('b', b) }
+  t.strictSame(seen(WELL, differs).events, [{ type: 'diverged', workerId: 'b', pid: 2, trouble }])
+  t.strictSame(seen(differs, differs).events, [])
+})
+
+t.test("an operator's recovery is an event, once", async t => {
+  const chosen = view({ term: 5, master: null, inSync: ['b'], workers: { b: ['fenced', 2] } })
+  const { events } = seen({ ...chosen, state: null }, chosen)
+  t.strictSame(events[0], { type: 'recovered', term: 5, inSync: ['b'] })
+  t.strictSame(seen(chosen, chosen).events, [])
+})

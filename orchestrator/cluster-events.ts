@@ -25,6 +25,15 @@ export type ClusterEvent =
       readonly added: readonly string[]
       readonly removed: readonly string[]
     }
+  /** Out of service at once: its log or its rows are not the cluster's. */
+  | {
+      readonly type: 'diverged'
+      readonly workerId: string
+      readonly pid: number
+      readonly trouble: string
+    }
+  /** An operator named workers to go on with. */
+  | { readonly type: 'recovered'; readonly term: number; readonly inSync: readonly string[] }
   | { readonly type: 'leaderless'; readonly term: number }
   | {
       readonly type: 'elected'
@@ -46,7 +55,11 @@ export function observe(
   at: { readonly nowMs: number; readonly leaderlessSinceMs: number | null }
 ): Observed {
   if (!before.known) return { events: [], leaderlessSinceMs: null }
-  const events = [...workerEvents(before, after), ...inSyncEvents(before, after)]
+  const events = [
+    ...workerEvents(before, after),
+    ...recoveredEvents(before, after),
+    ...inSyncEvents(before, after)
+  ]
   const led = masterOf(before)
   const leads = masterOf(after)
   const term = after.state?.term ?? 0
@@ -74,14 +87,24 @@ function workerEvents(before: Cluster, after: Cluster): ClusterEvent[] {
       events.push({ type: 'workerLost', workerId, pid, role })
     }
   }
-  for (const [workerId, { pid, role, term }] of after.workers) {
+  for (const [workerId, { pid, role, term, diverged, trouble }] of after.workers) {
     const former = before.workers.get(workerId)
+    if (diverged && former?.diverged !== true) {
+      events.push({ type: 'diverged', workerId, pid, trouble: trouble ?? '' })
+    }
     if (former?.pid !== pid) events.push({ type: 'workerStarted', workerId, pid })
     else if (former.role !== role) {
       events.push({ type: 'role', workerId, from: former.role, to: role, term })
     }
   }
   return events
+}
+
+/** Nothing else names workers and no master. */
+function recoveredEvents(before: Cluster, { state }: Cluster): ClusterEvent[] {
+  if (state === null || state.master !== null || state.inSync.length === 0) return []
+  if (before.state?.term === state.term && before.state.master === null) return []
+  return [{ type: 'recovered', term: state.term, inSync: state.inSync }]
 }
 
 function inSyncEvents(before: Cluster, after: Cluster): ClusterEvent[] {

@@ -17,6 +17,7 @@ import { openDispatch } from './lanes/dispatch.ts'
 import { observeBatches, observeLanes } from './metrics.ts'
 import { ProcessRuntime } from './runtimes/process.ts'
 import { openServer } from './server.ts'
+import { StuckWatch } from './stuck-watch.ts'
 import { Supervising } from './supervising.ts'
 
 /** Stopping the workers takes up to 8 s of it. */
@@ -47,6 +48,7 @@ const runtime = opened.use(
 if (config.CONVOY_INIT) await foundCluster({ zookeeper, runtime, log })
 
 const view = opened.use(new ClusterView(zookeeper, log))
+const stuck = opened.use(new StuckWatch(view, log))
 const dispatch = opened.use(
   openDispatch({
     url: config.CONVOY_AMQP_URL,
@@ -80,6 +82,7 @@ const app = await openServer({
   dispatch,
   view,
   runtime,
+  stuck: () => stuck.now,
   connected: () => zookeeper.connected
 })
 opened.defer(async () => {

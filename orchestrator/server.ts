@@ -17,6 +17,7 @@ import { eventsRoute } from './routes/events.ts'
 import { verifyRoute } from './routes/verify.ts'
 import { crashRoutes, workerListRoute } from './routes/workers.ts'
 import type { Runtime } from './runtimes/runtime.ts'
+import type { Stuck } from './stuck.ts'
 
 const BODY_MAX_BYTES = 16 * 1024 * 1024
 
@@ -28,13 +29,15 @@ export interface ServerOptions {
   readonly dispatch: Dispatch
   readonly view: ClusterView
   readonly runtime: Runtime
+  /** Why nobody can be elected, if that will not pass by itself. */
+  readonly stuck: () => Stuck | null
   /** Whether ZooKeeper is there. */
   readonly connected: () => boolean
 }
 
 /** A server with all its routes; the caller listens. */
 export async function openServer(options: ServerOptions): Promise<Http> {
-  const { config, log, metrics, admission, dispatch, view, runtime, connected } = options
+  const { config, log, metrics, admission, dispatch, view, runtime, stuck, connected } = options
   const minCopies = config.CONVOY_MIN_COPIES
   const app = await openHttp({
     service: 'orchestrator',
@@ -46,13 +49,14 @@ export async function openServer(options: ServerOptions): Promise<Http> {
     missing: () => [
       ...(dispatch.up ? [] : ['RabbitMQ']),
       ...(connected() ? [] : ['ZooKeeper']),
-      ...missingOf(view.now, minCopies)
+      ...missingOf(view.now, { minCopies, stuck: stuck() })
     ]
   })
   acceptEmptyBodies(app)
   leadToDocs(app)
   await app.register(workerListRoute, { view })
-  await app.register(clusterRoute, { view, minCopies, replicas: () => config.CONVOY_REPLICAS })
+  const replicas = () => config.CONVOY_REPLICAS
+  await app.register(clusterRoute, { view, minCopies, replicas, stuck })
   await app.register(eventsRoute, { view })
   await app.register(async guarded => {
     if (config.CONVOY_TOKEN !== undefined) guarded.addHook('onRequest', bearer(config.CONVOY_TOKEN))
@@ -71,9 +75,13 @@ export async function openServer(options: ServerOptions): Promise<Http> {
 }
 
 /** What the cluster lacks to take writes. */
-export function missingOf(cluster: Cluster, minCopies: number): string[] {
+export function missingOf(
+  cluster: Cluster,
+  { minCopies, stuck }: { minCopies: number; stuck: Stuck | null }
+): string[] {
   const missing: string[] = []
-  if (masterOf(cluster) === null) missing.push('a master')
+  if (stuck !== null) missing.push(`a master: ${stuck.message}`)
+  else if (masterOf(cluster) === null) missing.push('a master')
   const live = (cluster.state?.inSync ?? []).filter(id => {
     const role = cluster.workers.get(id)?.role
     return role === 'master' || role === 'replica'

@@ -52,6 +52,10 @@ export function newsOf(event: ClusterEvent, pids: ReadonlyMap<string, number>): 
         event.removed.length > 0 ? [`writes wait no more for ${named(event.removed)}`] : []
       return [...joined, ...left].join('; ')
     }
+    case 'diverged':
+      return `worker ${event.pid} differs and leaves the service: ${event.trouble}`
+    case 'recovered':
+      return `an operator chose ${named(event.inSync)} to go on with, in term ${event.term}`
     case 'role':
     case 'leaderless': // The death before it and the election after it say as much.
       return undefined

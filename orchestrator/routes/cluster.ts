@@ -5,6 +5,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { needsBearer, refusals } from '../../platform/http/openapi.ts'
 import type { Cluster, ClusterView } from '../cluster-view.ts'
 import { NotImplementedYetError } from '../errors.ts'
+import type { Stuck } from '../stuck.ts'
 import { ClusterAnswer, Policy, Replicas } from './shapes.ts'
 
 export interface ClusterRouteOptions {
@@ -12,6 +13,7 @@ export interface ClusterRouteOptions {
   readonly minCopies: number
   /** Replicas to run. */
   readonly replicas: () => number
+  readonly stuck: () => Stuck | null
 }
 
 export const clusterRoute: FastifyPluginAsyncTypebox<ClusterRouteOptions> = async (
@@ -26,7 +28,11 @@ export const clusterRoute: FastifyPluginAsyncTypebox<ClusterRouteOptions> = asyn
   // All that there is, were it more than the schema says.
   const serializerCompiler = () => (body: unknown) => JSON.stringify(body)
   app.get('/api/v1/cluster', { schema, serializerCompiler }, () =>
-    describe(options.view.now, { minCopies: options.minCopies, wanted: options.replicas() })
+    describe(options.view.now, {
+      minCopies: options.minCopies,
+      wanted: options.replicas(),
+      stuck: options.stuck()
+    })
   )
 }
 
@@ -49,9 +55,10 @@ export const clusterKnobRoutes: FastifyPluginAsyncTypebox = async app => {
 interface Configured {
   readonly minCopies: number
   readonly wanted: number
+  readonly stuck: Stuck | null
 }
 
-export function describe(cluster: Cluster, { minCopies, wanted }: Configured) {
+export function describe(cluster: Cluster, { minCopies, wanted, stuck }: Configured) {
   const { state, workers, supervisor, orchestrators } = cluster
   const named = new Set(state?.inSync)
   const applied = (state?.inSync ?? []).flatMap(id => workers.get(id)?.figures.applied ?? [])
@@ -63,6 +70,8 @@ export function describe(cluster: Cluster, { minCopies, wanted }: Configured) {
     master: state?.master ?? null,
     inSync: [...named].sort(),
     minCopies,
+    stuck: stuck && { ...stuck, missing: [...stuck.missing] },
+    keepDiverged: state?.keepDiverged ?? false,
     // What every in-sync worker has; about a second old, as the figures in ZooKeeper are.
     commitIndex: applied.length === 0 ? 0 : Math.min(...applied),
     workers: [...workers].map(([id, node]) => ({

@@ -66,6 +66,7 @@ async function server(t: Test, { cluster = CLUSTER, env = {}, status = 200, body
         return cluster.workers.get(workerId)?.pid ?? null
       }
     } as unknown as Runtime,
+    stuck: () => null,
     connected: () => true
   })
   t.teardown(() => app.close())
@@ -293,8 +294,15 @@ t.test('the examples of the description are admitted', async t => {
 })
 
 t.test('ready needs a master and enough copies', async t => {
-  t.strictSame(missingOf(CLUSTER, 2), [])
-  t.strictSame(missingOf(NOTHING_KNOWN, 2), ['a master', 'in-sync workers: 0 of at least 2'])
+  const well = { minCopies: 2, stuck: null }
+  t.strictSame(missingOf(CLUSTER, well), [])
+  const workers = 'in-sync workers: 0 of at least 2'
+  t.strictSame(missingOf(NOTHING_KNOWN, well), ['a master', workers])
+  const stuck = { why: 'inSyncGone', message: 'all are gone; do this', missing: [] } as const
+  t.strictSame(missingOf(NOTHING_KNOWN, { ...well, stuck }), [
+    'a master: all are gone; do this',
+    workers
+  ])
   const { app } = await server(t, { cluster: NOTHING_KNOWN })
   t.equal((await app.inject('/readyz')).statusCode, 503)
 })

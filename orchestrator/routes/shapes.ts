@@ -31,6 +31,18 @@ export const ReadAnswer = Type.Object(
 
 const Nullable = Type.Union([Type.String(), Type.Null()])
 
+const Stuck = Type.Object({
+  why: Type.Enum(['inSyncGone', 'memoryLost']),
+  message: Type.String(),
+  missing: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      goneForMs: Type.Integer(),
+      last: Type.Union([Type.Object({ index: Type.Integer(), term: Type.Integer() }), Type.Null()])
+    })
+  )
+})
+
 export const ClusterAnswer = Type.Object(
   {
     clusterId: Nullable,
@@ -38,6 +50,12 @@ export const ClusterAnswer = Type.Object(
     master: Nullable,
     inSync: Type.Array(Type.String()),
     minCopies: Type.Integer(),
+    stuck: Type.Union([Stuck, Type.Null()], {
+      description: 'Why nobody can be elected, where that will not pass by itself'
+    }),
+    keepDiverged: Type.Boolean({
+      description: 'Workers with entries that a recovery gave up keep their data'
+    }),
     commitIndex: Type.Integer(),
     workers: Type.Array(
       Type.Object({
