@@ -4,8 +4,16 @@
  * `/orchestrators/<id>`. Register when ready to answer, and dispose before the server
  * is closed.
  */
+import type { Targets } from './client/targets.ts'
+import type { Logger } from './log.ts'
 import { pidSpace, startTimeOf } from './process-identity.ts'
-import { ORCHESTRATORS, type OrchestratorNode, SERVICES, type ServiceNode } from './wire/znodes.ts'
+import {
+  ORCHESTRATORS,
+  type OrchestratorNode,
+  parseNode,
+  SERVICES,
+  type ServiceNode
+} from './wire/znodes.ts'
 import type { Kept, ZooKeeper } from './zookeeper.ts'
 
 /** @param instance its `http` is an origin, such as `http://127.0.0.1:8081` */
@@ -25,4 +33,18 @@ export function registerOrchestrator(
   const startTime = startTimeOf(pid) ?? ''
   const node: OrchestratorNode = { http: instance.http, pid, startTime, pidSpace: pidSpace() }
   return zooKeeper.keep(`${ORCHESTRATORS}/${instance.id}`, JSON.stringify(node))
+}
+
+/** Keeps `targets` to the orchestrators that are registered. */
+export function findOrchestrators(
+  zooKeeper: ZooKeeper,
+  { targets, log }: { readonly targets: Targets; readonly log: Logger }
+): Disposable {
+  return zooKeeper.watchChildren(ORCHESTRATORS, nodes => {
+    const found = [...nodes.values()].flatMap(
+      node => parseNode<OrchestratorNode>(node.data)?.http ?? []
+    )
+    targets.become(found.filter(http => URL.canParse(http)))
+    log.info({ orchestrators: targets.origins }, 'orchestrators found')
+  })
 }

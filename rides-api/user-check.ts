@@ -3,13 +3,15 @@
  * ride created or joined.
  */
 import { type Answered, Caller, type Context, GivenUpError } from '../platform/client/caller.ts'
+import { Targets } from '../platform/client/targets.ts'
 import { UsersUnavailableError } from './errors.ts'
 
 export class UserCheck implements AsyncDisposable {
   readonly #caller: Caller
 
   constructor(options: { readonly lbUrl: string; readonly origin: string }) {
-    this.#caller = new Caller({ urls: options.lbUrl, headers: { origin: options.origin } })
+    const targets = new Targets([options.lbUrl])
+    this.#caller = new Caller({ targets, headers: { origin: options.origin } })
   }
 
   /**

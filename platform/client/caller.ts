@@ -1,13 +1,13 @@
 /**
  * HTTP calls to another part of Convoy that may be repeated, over connections that
  * are kept. What is not an answer to the call itself (a broken connection, 502, 503,
- * 504) is tried again by the rule of retry.ts, at the next address if there are
- * several, until the caller's deadline.
+ * 504) is tried again by the rule of retry.ts, first at every other target, until the
+ * caller's deadline.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Pool } from 'undici'
 import { type Answered, Exchange, type Failed } from './exchange.ts'
-import { decide } from './retry.ts'
+import { isFinal, waitMs } from './retry.ts'
+import type { Target, Targets } from './targets.ts'
 
 export type { Answered }
 
@@ -17,12 +17,7 @@ export const DEADLINE_MS = 9_000
 /** A server that takes a call and then says nothing is given up for the next one. */
 const ATTEMPT_MS = 4_000
 
-const POOL: Pool.Options = {
-  connections: 64,
-  // Each exchange has a timer of its own, which counts the wait for a connection too.
-  headersTimeout: 0,
-  bodyTimeout: 0
-}
+const NOBODY: Failed = { kind: 'failed', sent: false, cause: new Error('nobody is known') }
 
 export interface Context {
   /** Goes with the call as `x-request-id`, into every log line of its way. */
@@ -51,46 +46,52 @@ export class GivenUpError extends Error {
 }
 
 export class Caller implements AsyncDisposable {
-  readonly #pools: readonly Pool[]
+  readonly #targets: Targets
   readonly #headers: Readonly<Record<string, string>>
-  #preferred = 0
 
-  /** @param options.urls addresses, comma separated; `headers` go with every call */
-  constructor(options: { readonly urls: string; readonly headers: Record<string, string> }) {
-    const { urls, headers } = options
-    this.#pools = urls.split(',').map(url => new Pool(url.trim(), POOL))
-    this.#headers = headers
+  /** @param options.headers go with every call */
+  constructor(options: { readonly targets: Targets; readonly headers: Record<string, string> }) {
+    this.#targets = options.targets
+    this.#headers = options.headers
   }
 
   /** @throws GivenUpError */
   async call(call: Call, context: Context): Promise<Answered> {
     const deadlineAt = context.deadlineAt ?? performance.now() + DEADLINE_MS
+    const failed = new Set<Target>()
     let uncertain = false
-    for (let made = 1; ; made++) {
+    for (let rounds = 1; ; ) {
+      const target = this.#targets.choose(failed)
       const leftMs = Math.max(1, Math.ceil(deadlineAt - performance.now()))
-      const attemptMs = Math.min(leftMs, ATTEMPT_MS)
-      const attempt = await this.#attempt(call, context, attemptMs)
-      const decision = decide(attempt, { made, leftMs: deadlineAt - performance.now() })
-      if (attempt.kind === 'answer' && decision.kind === 'final') return attempt
+      const attempt = target
+        ? await this.#attempt(call, context, { target, timeoutMs: Math.min(leftMs, ATTEMPT_MS) })
+        : NOBODY
+      if (attempt.kind === 'answer' && isFinal(attempt.status)) return attempt
+      if (target !== undefined) failed.add(target)
       uncertain ||= attempt.kind === 'answer' ? attempt.status !== 503 : attempt.sent
-      if (decision.kind !== 'again') throw new GivenUpError(uncertain, attempt)
-      this.#preferred = (this.#preferred + 1) % this.#pools.length
-      await sleep(decision.afterMs)
+      const others = this.#targets.hasOther(failed)
+      const afterMs = waitMs(attempt, { rounds, others })
+      if (afterMs >= deadlineAt - performance.now()) throw new GivenUpError(uncertain, attempt)
+      if (others) continue
+      failed.clear()
+      rounds += 1
+      await sleep(afterMs)
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#pools.map(pool => pool.close()))
+    await this.#targets[Symbol.asyncDispose]()
   }
 
-  #attempt(call: Call, context: Context, timeoutMs: number): Promise<Answered | Failed> {
-    const pool = this.#pools[this.#preferred] as Pool
+  #attempt(
+    call: Call,
+    { traceId }: Context,
+    { target, timeoutMs }: { target: Target; timeoutMs: number }
+  ): Promise<Answered | Failed> {
     const { method, path, body = null } = call
     const headers: Record<string, string> = { ...this.#headers, ...call.headers }
     if (body !== null) headers['content-type'] = 'application/json'
-    if (context.traceId !== undefined) headers['x-request-id'] = context.traceId
-    const exchange = new Exchange(timeoutMs)
-    pool.dispatch({ method, path, headers, body }, exchange)
-    return exchange.outcome
+    if (traceId !== undefined) headers['x-request-id'] = traceId
+    return target.dispatch({ method, path, headers, body }, new Exchange(timeoutMs))
   }
 }

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { openDatabase } from './database.ts'
 import { DatabaseUnavailableError, UnknownOutcomeError } from './errors.ts'
+import { Targets } from './targets.ts'
 
 /** What goes wrong between the client and an orchestrator; the SQL is tested on real ones. */
 async function listen(t: Test, listener: RequestListener): Promise<string> {
@@ -15,8 +16,8 @@ async function listen(t: Test, listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-const open = (t: Test, urls: string) => {
-  const db = openDatabase({ urls, token: undefined })
+const open = (t: Test, ...urls: string[]) => {
+  const db = openDatabase({ targets: new Targets(urls), token: undefined })
   t.teardown(() => db[Symbol.asyncDispose]())
   return db
 }
@@ -46,7 +47,7 @@ t.test('a write keeps its request id until an orchestrator answers', async t => 
 
 t.test('another orchestrator is asked when one is gone', async t => {
   const url = await listen(t, (_request, response) => response.end(DONE))
-  const db = open(t, `${CLOSED}, ${url}`)
+  const db = open(t, CLOSED, url)
   await t.resolves(db.write(STATEMENTS, { requestId: 'w1', ...within(5_000) }))
 })
 

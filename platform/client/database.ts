@@ -14,6 +14,7 @@ import {
   UnknownOutcomeError
 } from './errors.ts'
 import type { Answered } from './exchange.ts'
+import type { Targets } from './targets.ts'
 
 export type { Context }
 
@@ -75,8 +76,8 @@ export interface Database extends AsyncDisposable {
 }
 
 export interface DatabaseOptions {
-  /** Addresses of orchestrators, comma separated, tried in turn. */
-  readonly urls: string
+  /** Orchestrators; closed with the database. */
+  readonly targets: Targets
   readonly token?: string | undefined
 }
 
@@ -88,9 +89,9 @@ class HttpDatabase implements Database {
   readonly #caller: Caller
   #lastIndex = 0
 
-  constructor({ urls, token }: DatabaseOptions) {
+  constructor({ targets, token }: DatabaseOptions) {
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
-    this.#caller = new Caller({ urls, headers })
+    this.#caller = new Caller({ targets, headers })
   }
 
   get lastIndex(): number {

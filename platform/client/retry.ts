@@ -17,30 +17,24 @@ export type Attempt =
   | { readonly kind: 'answer'; readonly status: number; readonly retryAfterS: number | undefined }
   | { readonly kind: 'failed' }
 
-export type Decision =
-  | { readonly kind: 'final' }
-  | { readonly kind: 'again'; readonly afterMs: number }
-  | { readonly kind: 'give up' }
-
-/**
- * @param made attempts made so far, this one included
- * @param leftMs milliseconds left to the caller's deadline
- */
-export function decide(
-  attempt: Attempt,
-  { made, leftMs, random }: { made: number; leftMs: number; random?: () => number }
-): Decision {
-  if (attempt.kind === 'answer' && !isPassing(attempt.status)) return { kind: 'final' }
-  const asked = attempt.kind === 'answer' ? attempt.retryAfterS : undefined
-  const afterMs =
-    asked === undefined
-      ? backoffMs(RETRY, made - 1, random)
-      : Math.min(asked * 1_000, RETRY_AFTER_MAX_MS)
-  return afterMs < leftMs ? { kind: 'again', afterMs } : { kind: 'give up' }
+export interface Trying {
+  /** How often everybody has been tried, this time included. */
+  readonly rounds: number
+  /** Whether some have not failed in this round: what one says, it says of itself alone. */
+  readonly others: boolean
+  readonly random?: () => number
 }
 
-/** Statuses that speak of the moment, not of the request. */
-const isPassing = (status: number) => status === 502 || status === 503 || status === 504
+/** Whether it answers the request itself, and does not speak of the moment. */
+export const isFinal = (status: number) => status !== 502 && status !== 503 && status !== 504
+
+/** @returns milliseconds to wait before the next attempt */
+export function waitMs(failed: Attempt, { rounds, others, random }: Trying): number {
+  if (others) return 0
+  const asked = failed.kind === 'answer' ? failed.retryAfterS : undefined
+  if (asked !== undefined) return Math.min(asked * 1_000, RETRY_AFTER_MAX_MS)
+  return backoffMs(RETRY, rounds - 1, random)
+}
 
 /** Seconds of a Retry-After header; a date, which no orchestrator sends, counts as none. */
 export function retryAfterS(header: string | string[] | undefined): number | undefined {

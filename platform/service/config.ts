@@ -7,8 +7,8 @@ import { COMMON, HTTP } from '../config.ts'
 export const SERVICE = {
   ...COMMON,
   ...HTTP,
-  /** Addresses of orchestrators, comma separated. */
-  CONVOY_ORCHESTRATOR_URL: Type.String({ pattern: '^https?://' }),
+  /** Addresses of orchestrators, comma separated; those that ZooKeeper shows, when left out. */
+  CONVOY_ORCHESTRATOR_URL: Type.Optional(Type.String({ pattern: '^https?://' })),
   /** Bearer token for the orchestrator, where it asks for one. */
   CONVOY_TOKEN: Type.Optional(Type.String({ minLength: 1 })),
   /** Whether `POST /api/v1/db/clear` empties the service's tables, or answers 403. */

@@ -5,9 +5,9 @@
  */
 import { NotReadyError } from './errors.ts'
 
-/** RabbitMQ and ZooKeeper are not tried before the schema is there, so that nothing is known of them. */
-const FIRST: readonly Need[] = ['orchestrator', 'schema']
-const NEEDS = ['orchestrator', 'schema', 'rabbitmq', 'zookeeper'] as const
+const NEEDS = ['zookeeper', 'orchestrator', 'schema', 'rabbitmq'] as const
+/** RabbitMQ is not tried before these are there, so that nothing is known of it. */
+const FIRST: readonly Need[] = ['zookeeper', 'orchestrator', 'schema']
 export type Need = (typeof NEEDS)[number]
 
 export class Readiness {

@@ -9,9 +9,10 @@ import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
 import { Registry } from 'prom-client'
 import { type Context, type Database, openDatabase } from '../client/database.ts'
+import { Targets } from '../client/targets.ts'
 import type { Http } from '../http.ts'
 import { type Logger, openLog } from '../log.ts'
-import { registerService } from '../registration.ts'
+import { findOrchestrators, registerService } from '../registration.ts'
 import { shutdownOnSignal } from '../shutdown.ts'
 import { openZooKeeper } from '../zookeeper.ts'
 import type { ServiceConfig } from './config.ts'
@@ -52,21 +53,23 @@ export async function startService(service: Service): Promise<void> {
   const log = openLog({ service: name, level: config.CONVOY_LOG_LEVEL })
   const opened = new AsyncDisposableStack()
   shutdownOnSignal(opened, { log, graceMs: GRACE_MS })
-  const urls = config.CONVOY_ORCHESTRATOR_URL
-  const db = opened.use(openDatabase({ urls, token: config.CONVOY_TOKEN }))
+  const urls = config.CONVOY_ORCHESTRATOR_URL?.split(',')
+  const targets = new Targets(urls ?? [])
+  const db = opened.use(openDatabase({ targets, token: config.CONVOY_TOKEN }))
   const readiness = new Readiness()
   const parts = service.open({ log, db, opened })
   const http = await listen(service, parts, { log, readiness, opened })
 
+  const zooKeeper = opened.use(await connectZooKeeper(config, log))
+  zooKeeper.on(event => readiness.set('zookeeper', event === 'up'))
+  readiness.set('zookeeper', true)
+  if (urls === undefined) opened.use(findOrchestrators(zooKeeper, { targets, log }))
   const reached = () => readiness.set('orchestrator', true)
   await bringSchema(db, { service: name, folder, log, reached })
   readiness.set('schema', true)
   opened.use(parts.openEvents(up => readiness.set('rabbitmq', up)))
   await readiness.until('rabbitmq')
 
-  const zooKeeper = opened.use(await connectZooKeeper(config, log))
-  zooKeeper.on(event => readiness.set('zookeeper', event === 'up'))
-  readiness.set('zookeeper', true)
   opened.use(registerService(zooKeeper, { name, id: randomUUID(), http }))
   log.info({ http }, 'ready')
 }

@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { openDatabase } from '../../platform/client/database.ts'
 import { MigrationError, migrate } from '../../platform/client/migrations.ts'
+import { Targets } from '../../platform/client/targets.ts'
 import { call } from '../contract/convoy.ts'
 import { startCluster } from './cluster.ts'
 
@@ -24,7 +25,7 @@ const RECORDED = 'select number from convoy_migrations where service = $1 order 
 const cluster = await startCluster(t)
 
 function instance(t: Test) {
-  const db = openDatabase({ urls: cluster.url, token: undefined })
+  const db = openDatabase({ targets: new Targets([cluster.url]), token: undefined })
   t.teardown(() => db[Symbol.asyncDispose]())
   return db
 }

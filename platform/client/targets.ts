@@ -1,0 +1,113 @@
+/**
+ * The servers that calls are spread over, as they come and go.
+ * Invariants:
+ * - Idle ones take turns; a slow or frozen one, with more calls under way, is passed over.
+ * - One that goes gets no new calls, and some time for those it has: what it does not
+ *   answer then fails, and its caller may try another.
+ * - An empty list tells nothing of those known: they stay until others are named.
+ */
+import { type Dispatcher, Pool } from 'undici'
+
+/** An orchestrator that ends in order answers what it has within half of it. */
+const GRACE_MS = 1_000
+
+const POOL: Pool.Options = {
+  connections: 64,
+  // Each exchange has a timer of its own, which counts the wait for a connection too.
+  headersTimeout: 0,
+  bodyTimeout: 0
+}
+
+export class Target {
+  readonly origin: string
+  /** Calls under way. */
+  busy = 0
+  readonly #pool: Pool
+
+  constructor(origin: string) {
+    this.origin = origin
+    this.#pool = new Pool(origin, POOL)
+  }
+
+  async dispatch<T>(
+    call: Dispatcher.DispatchOptions,
+    exchange: Dispatcher.DispatchHandler & { readonly outcome: Promise<T> }
+  ): Promise<T> {
+    this.busy += 1
+    this.#pool.dispatch(call, exchange)
+    const outcome = await exchange.outcome
+    this.busy -= 1
+    return outcome
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close()
+  }
+
+  /** What is under way fails. */
+  destroy(): void {
+    this.#pool.destroy(new Error(`${this.origin} is gone`)).catch(() => {})
+  }
+}
+
+export class Targets implements AsyncDisposable {
+  #list: readonly Target[] = []
+  readonly #leaving = new Map<Target, NodeJS.Timeout>()
+  #turn = 0
+
+  /** @param urls of servers that have the same to offer */
+  constructor(urls: readonly string[]) {
+    this.become(urls)
+  }
+
+  get origins(): readonly string[] {
+    return this.#list.map(({ origin }) => origin)
+  }
+
+  become(urls: readonly string[]): void {
+    const origins = new Set(urls.map(url => new URL(url.trim()).origin))
+    if (origins.size === 0) return
+    const stay = this.#list.filter(({ origin }) => origins.delete(origin))
+    for (const one of this.#list) if (!stay.includes(one)) this.#leave(one)
+    this.#list = [...stay, ...[...origins].map(origin => new Target(origin))]
+  }
+
+  /** @returns undefined when there is none beside those in `failed` */
+  choose(failed: ReadonlySet<Target>): Target | undefined {
+    const among = failed.size === 0 ? this.#list : this.#list.filter(one => !failed.has(one))
+    return leastBusy(among, this.#turn++)
+  }
+
+  hasOther(than: ReadonlySet<Target>): boolean {
+    return this.#list.some(one => !than.has(one))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const [one, timer] of this.#leaving) {
+      clearTimeout(timer)
+      one.destroy()
+    }
+    await Promise.all(this.#list.map(one => one.close()))
+  }
+
+  #leave(one: Target): void {
+    const timer = setTimeout(() => {
+      this.#leaving.delete(one)
+      one.destroy()
+    }, GRACE_MS)
+    this.#leaving.set(one, timer)
+  }
+}
+
+/** Of several as busy, the one whose turn it is. */
+export function leastBusy<T extends { readonly busy: number }>(
+  among: readonly T[],
+  turn: number
+): T | undefined {
+  let best: T | undefined
+  for (let i = 0; i < among.length; i++) {
+    const one = among[(turn + i) % among.length] as T
+    if (best === undefined || one.busy < best.busy) best = one
+  }
+  return best
+}
