@@ -4,7 +4,7 @@
 import { checkAges } from './age.ts'
 import { checkBank } from './bank.ts'
 import { checkCounter } from './counter.ts'
-import type { Check, Model, Operation, Problem } from './history.ts'
+import type { Check, History, Model, Operation, Problem, Promises } from './history.ts'
 import { checkList } from './list.ts'
 import { type ObjectCheck, objectsOf } from './objects.ts'
 import { checkOutcomes } from './outcomes.ts'
@@ -24,18 +24,23 @@ const LAWS_OF: Record<Model, readonly ObjectCheck[]> = {
   bank: [checkShown, checkBank]
 }
 
-export const checkHistory: Check = (history, promises) => {
+/** One problem of each law that is broken, of each object. */
+export function* problemsIn(history: History, promises: Promises): Generator<Problem> {
   for (const law of LAWS) {
     const problem = law(history, promises)
-    if (problem !== null) return problem
+    if (problem !== null) yield problem
   }
   for (const object of objectsOf(history)) {
     for (const law of LAWS_OF[object.model]) {
       const problem = law(object, promises)
-      if (problem !== null) return problem
+      if (problem !== null) yield problem
     }
   }
-  return null
+}
+
+export const checkHistory: Check = (history, promises) => {
+  const [first] = problemsIn(history, promises).take(1)
+  return first ?? null
 }
 
 /** A problem for people: the law, and a line for each operation that shows it. */
