@@ -41,14 +41,22 @@ const options = await yargs(process.argv.slice(2))
     default: 2,
     describe: 'Workers beside the master, each with a PostgreSQL of its own'
   })
+  .option('orchestrators', {
+    type: 'number',
+    default: 1,
+    describe: 'How many serve; one of them supervises, and any may die'
+  })
   .option('port-base', {
     type: 'number',
     default: 8080,
-    describe: 'lb listens here, users-api, rides-api and the orchestrator 1, 2 and 10 above'
+    describe: 'lb listens here, users-api, rides-api and the first orchestrator 1, 2 and 10 above'
   })
-  .check(({ replicas, 'port-base': portBase }) => {
+  .check(({ replicas, orchestrators, 'port-base': portBase }) => {
     if (!Number.isInteger(replicas) || replicas < 0 || replicas > 50) {
       throw new Error('--replicas is a number from 1 to 50')
+    }
+    if (!Number.isInteger(orchestrators) || orchestrators < 1 || orchestrators > 9) {
+      throw new Error('--orchestrators is a number from 1 to 9')
     }
     if (!Number.isInteger(portBase) || portBase < 1_024 || portBase > 60_000) {
       throw new Error('--port-base is a number from 1024 to 60000')
@@ -111,6 +119,7 @@ async function start(): Promise<Convoy> {
       cluster: config.CONVOY_CLUSTER,
       ports: Object.fromEntries(ports),
       replicas: options.replicas,
+      orchestrators: options.orchestrators,
       fresh: options.fresh,
       token: config.CONVOY_TOKEN,
       settings: convoySettings(),
@@ -136,6 +145,8 @@ function checkReplicas(replicas: number, minCopies: number): void {
 
 function banner({ run }: Convoy): string {
   const { lb, orchestrator, 'users-api': usersApi, 'rides-api': ridesApi } = run.addresses
+  const [, ...others] = run.orchestrators
+  const more = others.map(url => `\n                 ${url}/api/v1`).join('')
   const replicas = `${options.replicas} replica${options.replicas === 1 ? '' : 's'}`
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
   const user = `{"username":"ada","password":"${'a'.repeat(40)}"}`
@@ -144,7 +155,7 @@ Convoy is ready (${seconds} s): one master, ${replicas}.
 
   ride pooling   ${lb}/api/v1          docs ${usersApi}/docs, ${ridesApi}/docs
   lb             ${lb}/                docs ${lb}/docs
-  orchestrator   ${orchestrator}/api/v1          docs ${orchestrator}/docs
+  orchestrator   ${orchestrator}/api/v1          docs ${orchestrator}/docs${more}
   logs           ${run.logsDir}
 
 A first request:

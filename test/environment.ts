@@ -57,6 +57,8 @@ export async function startServices(): Promise<TestServices> {
 export interface TestConvoyOptions {
   /** Workers beside the master. */
   readonly replicas?: number
+  /** 1 unless told. */
+  readonly orchestrators?: number
   readonly token?: string
   /** Settings for every process, as in the `config.ts` files. */
   readonly settings?: Readonly<Record<string, string>>
@@ -77,6 +79,7 @@ export async function startConvoy(options: TestConvoyOptions = {}): Promise<Test
     cluster: `test-${randomBytes(3).toString('hex')}`,
     ports: {},
     replicas: options.replicas ?? 2,
+    orchestrators: options.orchestrators ?? 1,
     fresh: false,
     token: options.token,
     settings: options.settings ?? {},

@@ -15,7 +15,14 @@ import { Ports } from '../processes/ports.ts'
 import { type Surroundings, WatchedProcess } from '../processes/watched.ts'
 import { UserError } from '../script.ts'
 import type { Folder } from './folder.ts'
-import { type Addresses, PROGRAMS, type Program, programSpec } from './programs.ts'
+import {
+  type Addresses,
+  addressOf,
+  type Instance,
+  PROGRAMS,
+  type Program,
+  programSpec
+} from './programs.ts'
 import { keptSecrets, type Secrets } from './secrets.ts'
 import { type ServiceAddresses, startServices } from './services.ts'
 
@@ -23,9 +30,10 @@ export interface ConvoyOptions {
   readonly folder: Folder
   readonly software: Software
   readonly cluster: string
-  /** Wished for; a free one is taken where it is in use, or none is given. */
+  /** Wished for; a free one is taken where it is in use, or none is given. Further orchestrators follow the first. */
   readonly ports: Readonly<Partial<Record<Program, number>>>
   readonly replicas: number
+  readonly orchestrators: number
   /** Throws away all data first. */
   readonly fresh: boolean
   readonly token: string | undefined
@@ -40,6 +48,8 @@ export interface ConvoyOptions {
 export interface Run {
   readonly cluster: string
   readonly addresses: Addresses
+  /** All of them, the first one first. */
+  readonly orchestrators: readonly string[]
   /** Bearer token for the orchestrator's guarded calls. */
   readonly tokenFile: string | null
   /** Settings (CONVOY_AMQP_URL, CONVOY_ZOOKEEPER_AUTH, ...) of a process that joins in; mode 600. */
@@ -110,7 +120,7 @@ export async function startConvoy(options: ConvoyOptions, stopped?: AbortSignal)
 
 interface Parts {
   readonly services: ServiceAddresses
-  readonly addresses: Addresses
+  readonly instances: readonly Instance[]
   readonly tokenFile: string | null
   readonly processes: readonly WatchedProcess[]
 }
@@ -134,32 +144,28 @@ async function startAll(options: ConvoyOptions, opened: AsyncDisposableStack): P
   }
   const services = await startServices({ cluster, software, folder, secrets, ports, around })
   opened.defer(() => stopAll(services.processes))
-  const taken = await takePorts(ports, options)
-  const addresses = mapPrograms(program => `http://127.0.0.1:${taken[program]}`)
+  const instances = await takePorts(ports, options)
+  const known = { options, secrets, lb: addressesOf(instances).lb, services: services.addresses }
   const programs = new Map(
-    PROGRAMS.map(program => {
-      const settings = settingsOf(program, {
-        options,
-        secrets,
-        addresses,
-        services: services.addresses
-      })
-      const spec = programSpec({ program, port: taken[program], settings })
-      return [program, new WatchedProcess(spec, around)] as const
+    instances.map(instance => {
+      const spec = programSpec(instance, settingsOf(instance, known))
+      return [instance.name, new WatchedProcess(spec, around)] as const
     })
   )
-  const stop = (...names: Program[]) => stopAll(names.flatMap(name => programs.get(name) ?? []))
+  const stop = (is: (instance: Instance) => boolean) =>
+    stopAll(instances.filter(is).flatMap(({ name }) => programs.get(name) ?? []))
   opened.defer(async () => {
-    await stop('orchestrator')
+    await stop(isFirstOrchestrator)
     await endWorkers(folder.workers, 0) // Those that it did not stop in its time, or could not.
   })
-  opened.defer(() => stop('users-api', 'rides-api'))
-  opened.defer(() => stop('lb'))
+  // The workers are stopped with the last orchestrator.
+  opened.defer(() => stop(one => one.program !== 'lb' && !isFirstOrchestrator(one)))
+  opened.defer(() => stop(({ program }) => program === 'lb'))
   writeSecretly(join(folder.root, 'settings.json'), JSON.stringify(services.addresses, null, 2))
   const tokenFile = token === undefined ? null : join(folder.root, 'token')
   if (tokenFile !== null) writeSecretly(tokenFile, token ?? '')
   const processes = [...services.processes, ...programs.values()]
-  return { services: services.addresses, addresses, tokenFile, processes }
+  return { services: services.addresses, instances, tokenFile, processes }
 }
 
 /** Two starters in one folder would share data. The kernel ends a claim with its holder. */
@@ -169,29 +175,43 @@ async function lock(folder: Folder): Promise<AsyncDisposable> {
   throw new AlreadyRunningError(`Convoy runs already in ${folder.root}`)
 }
 
-async function takePorts(ports: Ports, options: ConvoyOptions): Promise<Record<Program, number>> {
-  const taken: Partial<Record<Program, number>> = {}
-  for (const program of PROGRAMS) {
-    const wished = options.ports[program]
+/** Of each program one, of the orchestrator as many as wanted. */
+async function takePorts(ports: Ports, options: ConvoyOptions): Promise<Instance[]> {
+  const instances: Instance[] = []
+  const take = async (name: string, program: Program, wished: number | undefined) => {
     const port = await ports.take(wished)
     if (wished !== undefined && port !== wished) {
-      options.say(`port ${wished} is in use: ${program} listens on ${port}`)
+      options.say(`port ${wished} is in use: ${name} listens on ${port}`)
     }
-    taken[program] = port
+    instances.push({ name, program, port })
   }
-  return taken as Record<Program, number>
+  for (const program of PROGRAMS) await take(program, program, options.ports[program])
+  const first = options.ports.orchestrator
+  for (let n = 2; n <= options.orchestrators; n++) {
+    const wished = first === undefined ? undefined : first + n - 1
+    await take(`orchestrator-${n}`, 'orchestrator', wished)
+  }
+  return instances
 }
 
+const isFirstOrchestrator = ({ name }: Instance): boolean => name === 'orchestrator'
+
+const addressesOf = (instances: readonly Instance[]): Addresses =>
+  Object.fromEntries(
+    instances.filter(one => one.name === one.program).map(one => [one.name, addressOf(one)])
+  ) as Record<Program, string>
+
 function settingsOf(
-  program: Program,
+  instance: Instance,
   known: {
     options: ConvoyOptions
     secrets: Secrets
-    addresses: Addresses
+    lb: string
     services: ServiceAddresses
   }
 ): Record<string, string> {
-  const { options, secrets, addresses, services } = known
+  const { program } = instance
+  const { options, secrets, lb, services } = known
   const { CONVOY_TOKEN: _shared, ...given } = options.settings
   const common = { ...given, ...services }
   if (program === 'lb') return common
@@ -201,8 +221,7 @@ function settingsOf(
       ...common,
       ...token,
       CONVOY_ALLOW_CLEAR: 'true',
-      CONVOY_ORCHESTRATOR_URL: addresses.orchestrator,
-      CONVOY_LB_URL: addresses.lb
+      CONVOY_LB_URL: lb
     }
   }
   return {
@@ -210,7 +229,7 @@ function settingsOf(
     ...token,
     CONVOY_WORKERS_DIR: options.folder.workers,
     CONVOY_REPLICAS: String(options.replicas),
-    CONVOY_INIT: String(!hasData(options.folder.workers)),
+    CONVOY_INIT: String(isFirstOrchestrator(instance) && !hasData(options.folder.workers)),
     CONVOY_STOP_WORKERS: 'true',
     CONVOY_POSTGRES_BIN: options.software.postgresBin,
     CONVOY_POSTGRES_USER: options.postgresUser,
@@ -248,9 +267,11 @@ async function stopAll(processes: readonly WatchedProcess[]): Promise<void> {
 }
 
 function runOf(folder: Folder, parts: Parts): Run {
+  const orchestrators = parts.instances.filter(({ program }) => program === 'orchestrator')
   return {
     cluster: parts.services.CONVOY_CLUSTER,
-    addresses: parts.addresses,
+    addresses: addressesOf(parts.instances),
+    orchestrators: orchestrators.map(addressOf),
     tokenFile: parts.tokenFile,
     settingsFile: join(folder.root, 'settings.json'),
     zookeeper: parts.services.CONVOY_ZOOKEEPER,
@@ -273,6 +294,3 @@ function writeSecretly(file: string, text: string): void {
   rmSync(file, { force: true }) // The mode below is that of a new file only.
   writeFileSync(file, `${text}\n`, { mode: 0o600 })
 }
-
-const mapPrograms = <T>(of: (program: Program) => T): Record<Program, T> =>
-  Object.fromEntries(PROGRAMS.map(program => [program, of(program)])) as Record<Program, T>

@@ -9,7 +9,15 @@ import type { ProcessSpec } from '../processes/watched.ts'
 export const PROGRAMS = ['orchestrator', 'users-api', 'rides-api', 'lb'] as const
 export type Program = (typeof PROGRAMS)[number]
 
+/** Of the orchestrators the first. */
 export type Addresses = Readonly<Record<Program, string>>
+
+/** One process of a program. */
+export interface Instance {
+  readonly name: string
+  readonly program: Program
+  readonly port: number
+}
 
 /** Together with RabbitMQ's and ZooKeeper's, less than the 10 s that a stop may take. */
 const GRACE_MS: Readonly<Record<Program, number>> = {
@@ -20,14 +28,14 @@ const GRACE_MS: Readonly<Record<Program, number>> = {
 }
 const PROBE_TIMEOUT_MS = 1_000
 
-export function programSpec(options: {
-  readonly program: Program
-  readonly port: number
-  readonly settings: Readonly<Record<string, string>>
-}): ProcessSpec {
-  const { program, port, settings } = options
+export const addressOf = ({ port }: Instance): string => `http://127.0.0.1:${port}`
+
+export function programSpec(
+  { name, program, port }: Instance,
+  settings: Readonly<Record<string, string>>
+): ProcessSpec {
   return {
-    name: program,
+    name,
     command: process.execPath,
     args: [fileURLToPath(new URL(`../../${program}/main.ts`, import.meta.url))],
     env: {

@@ -103,6 +103,7 @@ function startIn(folder: Folder, cluster: string): Promise<Convoy> {
     cluster,
     ports: {},
     replicas: WORKERS - 1,
+    orchestrators: 1,
     fresh: false,
     token: undefined,
     settings: {},
