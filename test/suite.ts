@@ -1,7 +1,7 @@
 /**
  * Runs test files with tap and counts. Which files belong where follows from their
  * place: beside the code, `x.test.ts` is pure and `x.it.test.ts` needs real servers;
- * in `test/` are the tests of whole systems.
+ * in `test/` are the tests of whole systems, but for those in folders that need none.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -14,6 +14,9 @@ import { NONE, TapReport, type Totals } from './report.ts'
 export const CHECKOUT = fileURLToPath(new URL('..', import.meta.url))
 const TAP = join(CHECKOUT, 'node_modules', '.bin', 'tap')
 
+/** Folders below `test/` whose tests are pure. */
+const PURE = ['test/history/', 'test/simulator/']
+
 export type Kind = 'unit' | 'integration' | 'system'
 
 export function testFiles(kind: Kind): string[] {
@@ -24,7 +27,8 @@ export function testFiles(kind: Kind): string[] {
 
 function kindOf(file: string): Kind {
   if (file.endsWith('.it.test.ts')) return 'integration'
-  return file.startsWith('test/') ? 'system' : 'unit'
+  const isPure = PURE.some(folder => file.startsWith(folder))
+  return file.startsWith('test/') && !isPure ? 'system' : 'unit'
 }
 
 export interface TapOptions {
