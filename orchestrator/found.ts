@@ -9,26 +9,22 @@ import { type ClusterState, STATE } from '../platform/wire/znodes.ts'
 import type { ZooKeeper } from '../platform/zookeeper.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 
-export class ClusterHasDataError extends Error {
-  override readonly name = 'ClusterHasDataError'
-}
-
-/** @throws ClusterHasDataError when there is no `/state`, but workers with data */
+/** @returns whether it was made: not where there is one already, nor over workers that have data */
 export async function foundCluster(means: {
   readonly zookeeper: ZooKeeper
   readonly runtime: Runtime
   readonly log: Logger
-}): Promise<void> {
+}): Promise<boolean> {
   const { zookeeper, runtime, log } = means
-  if ((await zookeeper.read(STATE)) !== undefined) return
+  if ((await zookeeper.read(STATE)) !== undefined) return false
   const withData = (await runtime.list()).filter(({ workerId }) => workerId !== null)
   if (withData.length > 0) {
-    const names = withData.map(({ name }) => name).join(', ')
-    throw new ClusterHasDataError(
-      `ZooKeeper knows no cluster, but there are workers with data (${names}); a cluster is not made over them`
-    )
+    const places = withData.map(({ name }) => name)
+    log.error({ places }, 'ZooKeeper knows no cluster, but there are workers with data')
+    return false
   }
   const state: ClusterState = { clusterId: randomUUID(), term: 0, master: null, inSync: [] }
   const made = await zookeeper.create(STATE, JSON.stringify(state))
   if (made) log.info({ clusterId: state.clusterId }, 'cluster made')
+  return made
 }

@@ -16,7 +16,7 @@ import {
 import { openZooKeeper, type ZooKeeper } from '../platform/zookeeper.ts'
 import { startServices } from '../test/environment.ts'
 import { ClusterView } from './cluster-view.ts'
-import { ClusterHasDataError, foundCluster } from './found.ts'
+import { foundCluster } from './found.ts'
 import type { Death, Place, Runtime } from './runtimes/runtime.ts'
 import { Supervising } from './supervising.ts'
 
@@ -126,7 +126,7 @@ t.test('a cluster is made once, and never over workers with data', async t => {
 
   await zookeeper.remove(STATE)
   runtime.places.set('a', { name: 'a', workerId: 'w', pid: null })
-  await t.rejects(foundCluster({ zookeeper, runtime, log }), ClusterHasDataError)
+  t.equal(await foundCluster({ zookeeper, runtime, log }), false)
   t.equal(await zookeeper.read(STATE), undefined)
 })
 

@@ -6,6 +6,7 @@ import { decide, died, type Past, type Situation, started } from './supervisor.t
 
 const node = (fields: Partial<WorkerNode> = {}): WorkerNode => ({
   pid: 1,
+  clusterId: 'c',
   host: 'h',
   container: null,
   role: 'replica',
@@ -65,6 +66,34 @@ t.test('nothing is done while ZooKeeper has not told anything, or there is no cl
   t.strictSame(actions({ cluster: { ...THREE, state: null }, places: [] }), [])
 })
 
+t.test('without /state, those with data are started to show it, and nothing else', async t => {
+  const places = [place('a', { pid: null }), place('b'), place('n', { workerId: null, pid: null })]
+  t.strictSame(actions({ cluster: { ...THREE, state: null }, places }), ['start a'])
+  t.strictSame(actions({ cluster: cluster({}), places }), ['start a'], 'nor over another cluster')
+})
+
+t.test(
+  'no data is thrown away while a worker doubts ZooKeeper, or an operator wants it',
+  async t => {
+    const c = node({ diverged: true })
+    const led = cluster({ a: node({ role: 'master' }), b: node(), c }, ['a', 'b'])
+    const four = [...RUNNING, place('d'), place('e', { pid: null })]
+    t.strictSame(actions({ cluster: led, places: four }), ['discard c', 'discard e'])
+    const doubted = { ...led, workers: new Map([...led.workers, ['d', node({ role: 'fenced' })]]) }
+    t.strictSame(actions({ cluster: doubted, places: four }), ['start e'])
+    const kept = { ...led, state: led.state && { ...led.state, keepDiverged: true } }
+    t.strictSame(actions({ cluster: kept, places: RUNNING }), ['create'], 'but it is replaced')
+    t.strictSame(actions({ cluster: kept, places: four }), ['start e'])
+  }
+)
+
+t.test('one that is kept, and dies at once again and again, is replaced', async t => {
+  const two = cluster({ a: node({ role: 'master' }) }, ['a', 'b'])
+  const places = [place('a'), place('b', { pid: null })]
+  const past = diedOften('b', 5, 99_999)
+  t.strictSame(actions({ wanted: 2, places, past, cluster: two }), ['create'])
+})
+
 t.test('a new cluster is founded by one worker', async t => {
   const fresh = cluster({})
   t.strictSame(actions({ cluster: fresh, places: [] }), ['create'])
@@ -111,7 +140,7 @@ t.test('one that dies at once again and again is replaced, if nothing rests on i
   const past = diedOften('c', 5, 99_999)
   const two = cluster({ a: node({ role: 'master' }), b: node() })
   t.strictSame(actions({ places, past, cluster: two }), ['discard c', 'create'])
-  t.strictSame(actions({ places, past }), [], '/state names it: its data is kept')
+  t.strictSame(actions({ places, past }), ['create'], '/state names it: its data is kept')
   t.strictSame(actions({ places, past, cluster: two, brokerUp: false }), [])
 })
 

@@ -4,7 +4,7 @@
  * and again, so an action that fails is simply decided anew.
  * Invariants:
  * - Data is thrown away only of a worker that `/state` does not name, and only while
- *   `/state` can be seen.
+ *   `/state` can be seen, no worker doubts it, and no operator wants it kept.
  * - A cluster that nobody has led is founded by one worker; copies follow when it leads.
  */
 import { type BackoffPolicy, backoffMs } from '../platform/backoff.ts'
@@ -42,16 +42,13 @@ export interface Situation {
 
 export function decide(situation: Situation): Action[] {
   const { cluster, places } = situation
-  if (!cluster.known || cluster.state === null) return []
+  if (!cluster.known) return []
+  // Those with data show what they have: an operator may have to choose.
+  if (cluster.state === null) return starts(situation, places.filter(hasData))
   if (cluster.state.term === 0) return found(situation)
   const discards = places.flatMap(place => discard(situation, place))
   const kept = places.filter(({ name }) => !discards.some(action => action.name === name))
-  const starts = kept.filter(place => isDue(situation, place))
-  return [
-    ...discards,
-    ...starts.map(({ name }) => ({ kind: 'start', name }) as const),
-    ...creations(situation, kept)
-  ]
+  return [...discards, ...starts(situation, kept), ...creations(situation, kept)]
 }
 
 /** @returns what is remembered of a place from this start on */
@@ -72,13 +69,22 @@ export function died(past: Past | undefined, nowMs: number): Past {
 export const isOf = (node: { readonly pid: number }, death: Death): boolean =>
   node.pid === death.pid
 
+const hasData = ({ workerId }: Place): boolean => workerId !== null
+
 function found(situation: Situation): Action[] {
-  const founder = situation.places.find(({ pid }) => pid !== null) ?? situation.places[0]
+  const { places } = situation
+  // More than one: another cluster's, perhaps, which ZooKeeper has forgotten.
+  if (places.some(hasData)) return starts(situation, places.filter(hasData))
+  const founder = places.find(({ pid }) => pid !== null) ?? places[0]
   if (founder === undefined) return [{ kind: 'create' }]
   const discards = discard(situation, founder)
-  if (discards.length > 0) return discards
-  return isDue(situation, founder) ? [{ kind: 'start', name: founder.name }] : []
+  return discards.length > 0 ? discards : starts(situation, [founder])
 }
+
+const starts = (situation: Situation, places: readonly Place[]): Action[] =>
+  places
+    .filter(place => isDue(situation, place))
+    .map(({ name }) => ({ kind: 'start', name }) as const)
 
 function isDue({ past, nowMs }: Situation, { name, pid }: Place): boolean {
   if (pid !== null) return false
@@ -89,25 +95,34 @@ function isDue({ past, nowMs }: Situation, { name, pid }: Place): boolean {
 type Discard = Extract<Action, { kind: 'discard' }>
 
 function discard(situation: Situation, { name, workerId, pid }: Place): Discard[] {
-  const { cluster, past, brokerUp, places, wanted } = situation
+  const { cluster, places, wanted } = situation
   const { state, workers } = cluster
   // Named: it has what was acknowledged, and its data is kept whatever becomes of it.
   if (workerId !== null && (state?.inSync.includes(workerId) || state?.master === workerId))
     return []
+  if (workerId !== null && isAllKept(cluster)) return []
   const giveUp = (why: string): Discard[] => [{ kind: 'discard', name, why }]
   if (workerId !== null && workers.get(workerId)?.diverged) return giveUp('diverged')
   if (pid !== null) return []
-  if (brokerUp && (past.get(name)?.quickDeaths ?? 0) >= QUICK_DEATHS_MAX) {
-    return giveUp('died at once, again and again')
-  }
+  if (isHopeless(situation, name)) return giveUp('died at once, again and again')
   return places.length > wanted ? giveUp('one too many') : []
 }
 
-function creations({ cluster, wanted }: Situation, kept: readonly Place[]): Action[] {
+/** What may be the only copy of something. */
+const isAllKept = ({ state, workers }: Cluster): boolean =>
+  state?.keepDiverged === true || [...workers.values()].some(({ role }) => role === 'fenced')
+
+const isHopeless = ({ past, brokerUp }: Situation, name: string): boolean =>
+  brokerUp && (past.get(name)?.quickDeaths ?? 0) >= QUICK_DEATHS_MAX
+
+function creations(situation: Situation, kept: readonly Place[]): Action[] {
+  const { cluster, wanted } = situation
   if (masterOf(cluster) === null) return []
-  // One that diverged and is still named keeps its data, and is replaced at once.
+  // One that diverged, or cannot be started, and is kept all the same, is replaced at once.
   const sound = kept.filter(
-    ({ workerId }) => workerId === null || !cluster.workers.get(workerId)?.diverged
+    ({ name, workerId }) =>
+      !isHopeless(situation, name) &&
+      (workerId === null || !cluster.workers.get(workerId)?.diverged)
   )
   const missing = Math.max(0, wanted - sound.length)
   return Array.from({ length: missing }, () => ({ kind: 'create' }) as const)

@@ -75,7 +75,7 @@ async function obtain(
     binDir: config.CONVOY_POSTGRES_BIN,
     runAs: config.CONVOY_POSTGRES_USER
   }
-  if (cluster.master === null) {
+  if (cluster.term === 0) {
     await initDatabase(database)
     return 'new database'
   }

@@ -8,6 +8,7 @@ import { shutdownOnSignal } from '../platform/shutdown.ts'
 import { openZooKeeper } from '../platform/zookeeper.ts'
 import { prepareData } from './bootstrap.ts'
 import { limitsOf, loadWorkerConfig } from './config.ts'
+import { seenFromOutside } from './container.ts'
 import { openHome, showLife, takeHome } from './home.ts'
 import { startPostgres } from './postgres/server.ts'
 import { openStore } from './postgres/store.ts'
@@ -33,8 +34,9 @@ const zookeeper = opened.use(
     log
   })
 )
+const outside = await seenFromOutside(home.dir, config.CONVOY_LIFE)
 const registration = opened.use(
-  openRegistration({ zookeeper, host: config.CONVOY_WORKER_HOST, container: null })
+  openRegistration({ zookeeper, host: config.CONVOY_WORKER_HOST, outside })
 )
 const { identity, from } = await prepareData({ home, zookeeper, config, registration, log })
 const { workerId, clusterId } = identity
@@ -43,7 +45,8 @@ const postgres = opened.use(
     dir: home.dir,
     binDir: config.CONVOY_POSTGRES_BIN,
     runAs: config.CONVOY_POSTGRES_USER,
-    host: config.CONVOY_WORKER_HOST
+    host: config.CONVOY_WORKER_HOST,
+    cloneFrom: config.CONVOY_CLONE_FROM
   })
 )
 const store = opened.use(
@@ -57,9 +60,10 @@ const store = opened.use(
   })
 )
 await store.remember({ clusterId, term: 0, stateVersion: 0 })
-await registration.show(workerId, { clone: { host: postgres.host, port: postgres.port } })
+const clone = { host: postgres.host, port: postgres.port }
+await registration.show(workerId, { clusterId, clone })
 const loop = startWorker(
-  { config, identity, postgres, store, zookeeper, registration, log },
+  { config, identity, pid: outside.pid, postgres, store, zookeeper, registration, log },
   opened
 )
 log.info({ workerId, from, last: store.last, term: store.memory.term }, 'worker started')

@@ -2,8 +2,10 @@
  * This worker's znode: what others decide by. It is there from the copying on, and
  * tells a candidacy only after `published` was awaited.
  */
+
 import { WORKERS, type WorkerNode } from '../platform/wire/znodes.ts'
 import type { Kept, ZooKeeper } from '../platform/zookeeper.ts'
+import type { Outside } from './container.ts'
 
 export interface Registration extends AsyncDisposable {
   /** Puts changed fields into the znode. Resolves when they, or later ones, are there. */
@@ -13,12 +15,13 @@ export interface Registration extends AsyncDisposable {
 export function openRegistration(options: {
   zookeeper: ZooKeeper
   host: string
-  container: string | null
+  outside: Outside
 }): Registration {
-  const { zookeeper, host, container } = options
+  const { zookeeper, host, outside } = options
   let kept: Kept | null = null
   let node: WorkerNode = {
     pid: process.pid,
+    clusterId: null,
     host,
     container,
     role: 'starting',

@@ -23,7 +23,16 @@ const REQUIRED = {
 }
 
 const node = (pid: number, role: WorkerNode['role']): WorkerNode => ({
-  ...{ pid, role, host: 'h', container: null, term: 3, last: { index: 9, term: 3 }, clone: null },
+  ...{
+    pid,
+    clusterId: 'c',
+    role,
+    host: 'h',
+    container: null,
+    term: 3,
+    last: { index: 9, term: 3 },
+    clone: null
+  },
   ...{ reachesAmqp: true, trouble: null, diverged: false, yields: false },
   ...{ needsFrom: null, since: 's' },
   verified: { index: 7, differing: role === 'replica' && pid === 4330 ? ['t'] : [] },

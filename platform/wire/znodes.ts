@@ -58,6 +58,8 @@ export type WorkerRole = (typeof WORKER_ROLES)[number]
 
 export interface WorkerNode {
   readonly pid: number
+  /** Of which its data is; null until it has any. */
+  readonly clusterId: string | null
   readonly host: string
   /** Container id, where the worker lives in one. */
   readonly container: string | null

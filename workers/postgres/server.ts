@@ -10,7 +10,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Account, accountFor, asAccount, makeFolder, runAs } from './account.ts'
-import { ACCESS_RULES, serverConfiguration } from './configuration.ts'
+import { accessRules, serverConfiguration } from './configuration.ts'
 import { endProcessesIn } from './processes.ts'
 import { ServerLog } from './server-log.ts'
 
@@ -35,6 +35,8 @@ export interface DatabaseOptions {
 export interface StartOptions extends DatabaseOptions {
   /** Address on which the database can be cloned. */
   readonly host?: string
+  /** Who may do that, as in pg_hba.conf. */
+  readonly cloneFrom?: string
   /** 0 takes a free one. */
   readonly port?: number
   readonly startTimeoutMs?: number
@@ -56,7 +58,8 @@ const accountOf = (options: DatabaseOptions) => accountFor(options.runAs ?? 'pos
 
 /** Whether `dir` holds a database that was made (or copied) to its end. */
 export async function hasDatabase(dir: string): Promise<boolean> {
-  return access(join(dir, 'complete')).then(
+  const parts = [join(dir, 'complete'), join(dataDirOf(dir), 'PG_VERSION')]
+  return Promise.all(parts.map(part => access(part))).then(
     () => true,
     () => false
   )
@@ -105,7 +108,7 @@ export async function startPostgres(options: StartOptions): Promise<PostgresServ
   const host = options.host ?? '127.0.0.1'
   const port = options.port || (await freePort(host))
   await writeFile(join(data, 'postgresql.conf'), serverConfiguration({ socketDir, host, port }))
-  await writeFile(join(data, 'pg_hba.conf'), ACCESS_RULES)
+  await writeFile(join(data, 'pg_hba.conf'), accessRules(options.cloneFrom ?? 'samenet'))
   const log = new ServerLog(join(options.dir, 'postgres.log'))
   const child = launch(account, { options, data, log })
   const server = handle(child, { socketDir, host, port })
