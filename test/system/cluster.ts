@@ -57,13 +57,23 @@ export interface Cluster {
   start(): Promise<void>
 }
 
+export interface ClusterOptions {
+  /** 1 unless told. */
+  readonly orchestrators?: number
+  /** For every process, as in the `config.ts` files. */
+  readonly settings?: Readonly<Record<string, string>>
+}
+
 /** A started system, stopped and removed at the end of `t`: of a test, or of a script's run. */
-export async function startCluster(t: Pick<Test, 'teardown'>): Promise<Cluster> {
+export async function startCluster(
+  t: Pick<Test, 'teardown'>,
+  options: ClusterOptions = {}
+): Promise<Cluster> {
   await using opened = new AsyncDisposableStack()
   const folder = openFolder(mkdtempSync(join(tmpdir(), 'convoy-')), undefined)
   opened.defer(() => folder.remove())
   const name = `test-${randomBytes(3).toString('hex')}`
-  let convoy = await startIn(folder, name)
+  let convoy = await startIn(folder, name, options)
   opened.defer(() => convoy.stop())
   const url = () => convoy.run.addresses.orchestrator
   const cluster: Cluster = {
@@ -85,7 +95,7 @@ export async function startCluster(t: Pick<Test, 'teardown'>): Promise<Cluster> 
       }),
     stop: () => convoy.stop(),
     async start() {
-      convoy = await startIn(folder, name)
+      convoy = await startIn(folder, name, options)
     }
   }
   await cluster.healed()
@@ -94,7 +104,11 @@ export async function startCluster(t: Pick<Test, 'teardown'>): Promise<Cluster> 
   return cluster
 }
 
-function startIn(folder: Folder, cluster: string): Promise<Convoy> {
+function startIn(
+  folder: Folder,
+  cluster: string,
+  { orchestrators = 1, settings = {} }: ClusterOptions
+): Promise<Convoy> {
   const { software } = findSoftware()
   if (software === undefined) throw new Error('run `npm test`: it brings the servers needed')
   return startConvoy({
@@ -103,10 +117,10 @@ function startIn(folder: Folder, cluster: string): Promise<Convoy> {
     cluster,
     ports: {},
     replicas: WORKERS - 1,
-    orchestrators: 1,
+    orchestrators,
     fresh: false,
     token: undefined,
-    settings: {},
+    settings,
     postgresUser: 'postgres',
     readyMs: READY_MS,
     say: () => {}
