@@ -16,6 +16,17 @@ const STARTER = {
   CONVOY_POSTGRES_USER: Type.String({ default: 'postgres' })
 }
 
+/** Where a running cluster is found. */
+const CLUSTER = {
+  CONVOY_CLUSTER: COMMON.CONVOY_CLUSTER,
+  CONVOY_ZOOKEEPER: COMMON.CONVOY_ZOOKEEPER,
+  CONVOY_ZOOKEEPER_AUTH: COMMON.CONVOY_ZOOKEEPER_AUTH
+}
+
+/** @param noted by the starter of a system; the environment wins */
+export const loadClusterConfig = (noted: Readonly<Record<string, string>>) =>
+  loadConfig(CLUSTER, { ...noted, ...convoySettings() })
+
 export const loadStarterConfig = () => loadConfig(STARTER)
 
 export function convoySettings(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
