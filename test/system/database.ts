@@ -4,6 +4,9 @@
 import { type Answer, call } from '../contract/convoy.ts'
 import type { Cluster } from './cluster.ts'
 
+/** Where to call. */
+type Orchestrator = Pick<Cluster, 'url'>
+
 export interface Statement {
   readonly sql: string
   readonly params?: readonly unknown[]
@@ -27,7 +30,7 @@ type Row = Readonly<Record<string, unknown>>
 
 /** One transaction, whatever becomes of it. */
 export function tryWrite(
-  { url }: Cluster,
+  { url }: Orchestrator,
   statements: readonly Statement[],
   key?: string
 ): Promise<Answer> {
@@ -36,7 +39,10 @@ export function tryWrite(
 }
 
 /** One transaction. @throws Error unless it is answered 200 */
-export async function write(cluster: Cluster, ...statements: Statement[]): Promise<WriteAnswer> {
+export async function write(
+  cluster: Orchestrator,
+  ...statements: Statement[]
+): Promise<WriteAnswer> {
   return answered(await tryWrite(cluster, statements)) as WriteAnswer
 }
 
@@ -48,7 +54,7 @@ export interface ReadOptions {
 
 /** Strong, unless told otherwise. @throws Error unless it is answered 200 */
 export async function read(
-  { url }: Cluster,
+  { url }: Orchestrator,
   sql: string,
   options: ReadOptions = {}
 ): Promise<ReadAnswer> {

@@ -8,19 +8,17 @@ export interface Window {
 }
 
 /**
- * Between two answers, of those gaps that touch the window: one that began before it, or
- * that has not ended with it, counts whole as far as the window's end.
+ * The longest time within the window without an answer; its ends count as answers.
  *
  * @param atMs ascending
  */
 export function longestGapMs(atMs: readonly number[], { fromMs, toMs }: Window): number {
-  const before = firstAfter(atMs, fromMs) - 1
-  let lastMs = atMs[before] ?? fromMs
+  let lastMs = fromMs
   let longestMs = 0
-  for (let i = before + 1; i < atMs.length; i++) {
-    const nowMs = Math.min(atMs[i] as number, toMs)
+  for (let i = firstAfter(atMs, fromMs); i < atMs.length; i++) {
+    const nowMs = atMs[i] as number
+    if (nowMs >= toMs) break
     longestMs = Math.max(longestMs, nowMs - lastMs)
-    if (nowMs === toMs) return longestMs
     lastMs = nowMs
   }
   return Math.max(longestMs, toMs - lastMs)

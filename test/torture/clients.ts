@@ -1,0 +1,247 @@
+/**
+ * Clients that change and read objects all the time, one request after the other, and
+ * remember what they were told. Every second one sends a request again, with the same
+ * request id, until it is decided; the others take what comes and go on.
+ */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Agent, request } from 'undici'
+import type { Action, Change, Consistency, History, Operation } from '../history/history.ts'
+import { Dice } from '../simulator/random.ts'
+import type { Cluster } from '../system/cluster.ts'
+import { write } from '../system/database.ts'
+import { until } from '../system/wait.ts'
+import { ACCOUNTS, opening, READINGS, SCHEMA, statementsOf } from './models.ts'
+import { type ObjectName, Objects } from './objects.ts'
+import { type Attempt, isUnexpected, outcomeOf, outcomeOfAll } from './outcomes.ts'
+
+const PATIENCE_MS = { least: 500, most: 10_000 }
+const RETRY_MS = 100
+/** For a decision of what is open when the run ends. */
+const SETTLED_MS = 60_000
+const READS = 0.5
+const CONSISTENCIES: readonly Consistency[] = ['replica', 'session', 'strong']
+
+export interface ClientsOptions {
+  readonly cluster: Pick<Cluster, 'url'>
+  readonly clients: number
+  /** Requests of one client, at most. */
+  readonly perS: number
+  readonly seed: number
+}
+
+export class Clients {
+  readonly objects = new Objects()
+  readonly #options: ClientsOptions
+  readonly #agent = new Agent()
+  readonly #operations: Operation[] = []
+  readonly #unexpected: string[] = []
+  readonly #writtenAtMs: number[] = []
+  readonly #readAtMs: number[] = []
+  #running: Promise<void>[] = []
+  #endedAtMs = Number.POSITIVE_INFINITY
+
+  constructor(options: ClientsOptions) {
+    this.#options = options
+  }
+
+  get history(): History {
+    return this.#operations
+  }
+
+  /** Answers that no fault explains. */
+  get unexpected(): readonly string[] {
+    return this.#unexpected
+  }
+
+  /** When a write was acknowledged, and when a read was answered: ascending. */
+  get answeredAtMs(): { readonly writes: readonly number[]; readonly reads: readonly number[] } {
+    return { writes: this.#writtenAtMs, reads: this.#readAtMs }
+  }
+
+  async start(): Promise<void> {
+    const { clients, seed, cluster } = this.#options
+    for (const statement of SCHEMA) await write(cluster, statement)
+    for (const { model, key } of this.objects.all) {
+      for (const statement of opening(model, key)) await write(cluster, statement)
+    }
+    this.#running = Array.from({ length: clients }, (_, n) =>
+      this.#run(new Session(`client ${n}`, n % 2 === 0), new Dice(seed * 1_000 + n))
+    )
+  }
+
+  /** Resolves when what was under way is decided, or nobody waits for it any more. */
+  async stop(): Promise<void> {
+    this.#endedAtMs = performance.now()
+    await Promise.all(this.#running)
+  }
+
+  /** Reads all objects, strongly: the end of the history. @throws Error when one is not answered */
+  async readAll(): Promise<void> {
+    const session = new Session('the end', true)
+    for (const object of this.objects.all) {
+      await until(`${object.key} to be read`, { withinMs: SETTLED_MS }, async () =>
+        (await this.#read(session, object, 'strong')) ? true : undefined
+      )
+    }
+    await this.#agent.close()
+  }
+
+  async #run(session: Session, dice: Dice): Promise<void> {
+    const everyMs = 1_000 / this.#options.perS
+    let nextAtMs = performance.now() + dice.next() * everyMs
+    while (performance.now() < this.#endedAtMs) {
+      await sleep(Math.max(0, nextAtMs - performance.now()))
+      // What was missed while a request waited is not made up for.
+      nextAtMs = Math.max(nextAtMs, performance.now() - everyMs) + everyMs
+      session.patienceMs = dice.between(PATIENCE_MS.least, PATIENCE_MS.most)
+      const object = this.objects.pick(dice)
+      if (dice.chance(READS)) {
+        await this.#read(session, object, dice.pick(CONSISTENCIES) as Consistency)
+      } else await this.#change(session, object, this.#draw(session, object, dice))
+    }
+  }
+
+  #draw(session: Session, { model, key }: ObjectName, dice: Dice): Action {
+    const unique = this.objects.unique()
+    switch (model) {
+      case 'register': {
+        const from = session.registers.get(key)
+        if (from === undefined || dice.chance(0.3)) return { do: 'write', value: unique }
+        return { do: 'swap', from, to: unique }
+      }
+      case 'set':
+        return { do: 'insert', element: unique }
+      case 'list':
+        return { do: 'append', element: unique }
+      case 'counter':
+        return { do: 'add', amount: dice.between(1, 9) }
+      case 'bank': {
+        const from = dice.between(0, ACCOUNTS - 1)
+        const to = (from + dice.between(1, ACCOUNTS - 1)) % ACCOUNTS
+        return { do: 'transfer', from, to, amount: dice.between(1, 60) }
+      }
+    }
+  }
+
+  async #change(session: Session, { model, key }: ObjectName, action: Action): Promise<void> {
+    const requestId = randomUUID()
+    const beginMs = performance.now()
+    const body = { statements: statementsOf(key, action) }
+    const attempts: Attempt[] = []
+    do {
+      if (attempts.length > 0) await sleep(RETRY_MS)
+      attempts.push(await this.#ask('write', { body, requestId, session }))
+    } while (this.#goesOn(session, attempts))
+    const outcome = outcomeOfAll(attempts)
+    const atMs = performance.now()
+    const index = outcome === 'ok' ? indexOf(attempts) : null
+    if (outcome === 'ok') {
+      this.#writtenAtMs.push(atMs)
+      session.saw(index)
+    }
+    const change: Change = {
+      ...{ kind: 'change', process: session.process, model, key, requestId, action },
+      ...{ beginMs, endMs: outcome === 'unknown' ? Number.POSITIVE_INFINITY : atMs, outcome, index }
+    }
+    this.#operations.push(change)
+    session.changed(change)
+  }
+
+  #goesOn(session: Session, attempts: readonly Attempt[]): boolean {
+    const outcome = outcomeOfAll(attempts)
+    if (!session.persistent || outcome === 'ok' || outcome === 'rejected') return false
+    return performance.now() < this.#endedAtMs + SETTLED_MS
+  }
+
+  /** @returns whether it was answered */
+  async #read(session: Session, object: ObjectName, consistency: Consistency): Promise<boolean> {
+    const reading = READINGS[object.model]
+    const minIndex = consistency === 'session' ? session.index : null
+    const beginMs = performance.now()
+    const body = {
+      ...{ sql: reading.sql, params: [object.key], consistency },
+      ...(minIndex === null ? {} : { minIndex })
+    }
+    const attempt = await this.#ask('read', { body, session })
+    const outcome = outcomeOf(attempt)
+    const atMs = performance.now()
+    const isOk = outcome === 'ok'
+    const answered = attempt.body as { index: number; rows: Record<string, unknown>[] }
+    const value = isOk ? reading.valueOf(answered.rows) : null
+    const index = isOk ? answered.index : null
+    this.#operations.push({
+      ...{ kind: 'read', process: session.process, ...object, consistency, minIndex, value },
+      ...{ beginMs, endMs: outcome === 'unknown' ? Number.POSITIVE_INFINITY : atMs, outcome, index }
+    })
+    if (!isOk) return false
+    this.#readAtMs.push(atMs)
+    session.saw(index)
+    if (object.model === 'register' && typeof value === 'number') {
+      session.registers.set(object.key, value)
+    }
+    return true
+  }
+
+  async #ask(
+    what: 'write' | 'read',
+    {
+      body,
+      requestId,
+      session
+    }: { readonly body: object; readonly requestId?: string; readonly session: Session }
+  ): Promise<Attempt> {
+    try {
+      const reply = await request(`${this.#options.cluster.url}/api/v1/db/${what}`, {
+        method: 'POST',
+        dispatcher: this.#agent,
+        signal: AbortSignal.timeout(session.patienceMs),
+        headers: {
+          'content-type': 'application/json',
+          ...(requestId === undefined ? {} : { 'idempotency-key': requestId })
+        },
+        body: JSON.stringify(body)
+      })
+      const answer = (await reply.body.json()) as { code?: string }
+      const attempt = { status: reply.statusCode, code: answer.code ?? '', body: answer }
+      if (isUnexpected(attempt)) {
+        this.#unexpected.push(`${what} answered ${attempt.status}: ${JSON.stringify(answer)}`)
+      }
+      return attempt
+    } catch (err) {
+      const { code, name } = err as NodeJS.ErrnoException
+      return { status: 0, code: typeof code === 'string' ? code : name, body: undefined }
+    }
+  }
+}
+
+/** What one client knows. */
+class Session {
+  readonly process: string
+  /** Whether it sends again what is not decided. */
+  readonly persistent: boolean
+  patienceMs = PATIENCE_MS.most
+  /** The highest that any answer has shown. */
+  index = 0
+  /** Values that it believes registers to have. */
+  readonly registers = new Map<string, number>()
+
+  constructor(process: string, persistent: boolean) {
+    this.process = process
+    this.persistent = persistent
+  }
+
+  saw(index: number | null): void {
+    this.index = Math.max(this.index, index ?? 0)
+  }
+
+  changed({ action, outcome, key }: Change): void {
+    if (outcome === 'ok' && action.do === 'write') this.registers.set(key, action.value)
+    if (outcome === 'ok' && action.do === 'swap') this.registers.set(key, action.to)
+    // It has another value: found out by the next read.
+    if (outcome === 'rejected') this.registers.delete(key)
+  }
+}
+
+const indexOf = (attempts: readonly Attempt[]): number | null =>
+  (attempts.at(-1)?.body as { index?: number } | undefined)?.index ?? null
