@@ -42,6 +42,8 @@ export interface ConvoyOptions {
   readonly postgresUser: string
   readonly readyMs: number
   readonly say: (line: string) => void
+  /** What Convoy's processes are given for the servers' own addresses: a test's proxies in front of them. */
+  readonly through?: (direct: ServiceAddresses) => Promise<ServiceAddresses>
 }
 
 /** `run.json`: all that a script needs to use the running system. */
@@ -144,8 +146,9 @@ async function startAll(options: ConvoyOptions, opened: AsyncDisposableStack): P
   }
   const services = await startServices({ cluster, software, folder, secrets, ports, around })
   opened.defer(() => stopAll(services.processes))
+  const given = (await options.through?.(services.addresses)) ?? services.addresses
   const instances = await takePorts(ports, options)
-  const known = { options, secrets, lb: addressesOf(instances).lb, services: services.addresses }
+  const known = { options, secrets, lb: addressesOf(instances).lb, services: given }
   const programs = new Map(
     instances.map(instance => {
       const spec = programSpec(instance, settingsOf(instance, known))
@@ -161,11 +164,11 @@ async function startAll(options: ConvoyOptions, opened: AsyncDisposableStack): P
   // The workers are stopped with the last orchestrator.
   opened.defer(() => stop(one => one.program !== 'lb' && !isFirstOrchestrator(one)))
   opened.defer(() => stop(({ program }) => program === 'lb'))
-  writeSecretly(join(folder.root, 'settings.json'), JSON.stringify(services.addresses, null, 2))
+  writeSecretly(join(folder.root, 'settings.json'), JSON.stringify(given, null, 2))
   const tokenFile = token === undefined ? null : join(folder.root, 'token')
   if (tokenFile !== null) writeSecretly(tokenFile, token ?? '')
   const processes = [...services.processes, ...programs.values()]
-  return { services: services.addresses, instances, tokenFile, processes }
+  return { services: given, instances, tokenFile, processes }
 }
 
 /** Two starters in one folder would share data. The kernel ends a claim with its holder. */

@@ -12,7 +12,7 @@ const PER_S = 100
 
 export interface Harm {
   /** @returns the pids that died */
-  readonly harm: () => Promise<number[]>
+  readonly harm: () => Promise<readonly number[]>
   /** As of writers. */
   readonly retry?: boolean
 }

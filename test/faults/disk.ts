@@ -1,0 +1,73 @@
+/**
+ * A small disk of a worker's own that can be full, or hang: a file system in a file. A
+ * process that writes to a hung one cannot even be killed, as with real disks.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, renameSync, rmSync, statfsSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+
+const SIZE = '320M'
+const BALLAST = 'ballast'
+
+export class Disk implements Disposable {
+  readonly #image: string
+  readonly #mount: string
+
+  /** Mounts an empty one. @throws Error where that is not permitted */
+  constructor(dir: string, name: string) {
+    mkdirSync(dir, { recursive: true, mode: 0o711 })
+    this.#image = join(dir, `${name}.img`)
+    this.#mount = join(dir, name)
+    mkdirSync(this.#mount, { mode: 0o711 })
+    run('truncate', '-s', SIZE, this.#image)
+    run('mkfs.ext4', '-q', '-m', '0', this.#image)
+    run('mount', '-o', 'loop', this.#image, this.#mount)
+  }
+
+  /** Whether this machine lets us. */
+  static permitted(dir: string): boolean {
+    try {
+      new Disk(dir, 'trial')[Symbol.dispose]()
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /** Moves a folder that nobody writes in here, and links it from where it was. */
+  adopt(folder: string): void {
+    const target = join(this.#mount, 'data')
+    run('cp', '-a', folder, target)
+    renameSync(folder, `${folder}.moved`)
+    symlinkSync(target, folder)
+    rmSync(`${folder}.moved`, { recursive: true })
+  }
+
+  fill(): void {
+    const { bavail, bsize } = statfsSync(this.#mount)
+    run('fallocate', '-l', String(bavail * bsize), join(this.#mount, BALLAST))
+    run('sync', '-f', this.#mount)
+  }
+
+  free(): void {
+    rmSync(join(this.#mount, BALLAST), { force: true })
+  }
+
+  hang(): void {
+    run('fsfreeze', '--freeze', this.#mount)
+  }
+
+  goOn(): void {
+    run('fsfreeze', '--unfreeze', this.#mount)
+  }
+
+  /** Lazily: a process that ends may still hold it. */
+  [Symbol.dispose](): void {
+    run('umount', '--lazy', this.#mount)
+    rmSync(this.#image, { force: true })
+  }
+}
+
+function run(program: string, ...args: string[]): void {
+  execFileSync(program, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+}

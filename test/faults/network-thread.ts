@@ -1,0 +1,42 @@
+/**
+ * The thread that all bytes between Convoy's processes and their two servers pass
+ * through: a test that is busy must not slow down the system that it looks at.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import type { Order, Reply, Rule, Service } from './network.ts'
+import type { Way } from './pipe.ts'
+import { type Direction, TcpProxy } from './proxy.ts'
+
+const proxies = new Map<Service, TcpProxy>()
+const ports: Partial<Record<Service, number>> = {}
+for (const [service, port] of Object.entries(workerData as Record<Service, number>)) {
+  const proxy = new TcpProxy(port)
+  proxies.set(service as Service, proxy)
+  ports[service as Service] = await proxy.listen()
+}
+
+parentPort?.on('message', (order: Order) => {
+  const reply: Reply = { id: order.id, sessions: carryOut(order) }
+  parentPort?.postMessage(reply)
+})
+parentPort?.postMessage(ports)
+
+function carryOut(order: Order): Reply['sessions'] {
+  for (const [service, proxy] of proxies) {
+    const rules = order.rules.filter(rule => rule.service === service)
+    proxy.setWays((party, direction) => wayBy(rules, { party, direction }))
+    for (const party of order.reset) if (party.service === service) proxy.reset(party.party)
+  }
+  return proxies.get('zookeeper')?.sessions ?? []
+}
+
+function wayBy(rules: readonly Rule[], on: { party: string; direction: Direction }): Way {
+  const applying = rules.filter(
+    ({ party, direction }) =>
+      party === on.party && (direction === 'both' || direction === on.direction)
+  )
+  return {
+    cut: applying.some(({ delayMs }) => delayMs === 'cut'),
+    delayMs: Math.max(0, ...applying.map(({ delayMs }) => (delayMs === 'cut' ? 0 : delayMs)))
+  }
+}
