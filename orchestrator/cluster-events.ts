@@ -34,6 +34,14 @@ export type ClusterEvent =
     }
   /** An operator named workers to go on with. */
   | { readonly type: 'recovered'; readonly term: number; readonly inSync: readonly string[] }
+  | {
+      readonly type: 'scaled'
+      readonly policy: string
+      /** Replicas wanted, before and now. */
+      readonly from: number
+      readonly to: number
+      readonly reason: string
+    }
   | { readonly type: 'leaderless'; readonly term: number }
   | {
       readonly type: 'elected'
@@ -56,6 +64,7 @@ export function observe(
 ): Observed {
   if (!before.known) return { events: [], leaderlessSinceMs: null }
   const events = [
+    ...scalingEvents(before, after),
     ...workerEvents(before, after),
     ...recoveredEvents(before, after),
     ...inSyncEvents(before, after)
@@ -78,6 +87,12 @@ export function observe(
     })
   }
   return { events, leaderlessSinceMs: null }
+}
+
+function scalingEvents({ scaling: before }: Cluster, { scaling }: Cluster): ClusterEvent[] {
+  if (scaling === null || scaling.wanted === before?.wanted) return []
+  const { policy, from, to, reason } = scaling.decision
+  return from === to ? [] : [{ type: 'scaled', policy, from, to, reason }]
 }
 
 function workerEvents(before: Cluster, after: Cluster): ClusterEvent[] {

@@ -5,15 +5,22 @@
 import type { Logger } from '../platform/log.ts'
 import {
   type ClusterState,
+  CONFIG,
+  NO_WISHES,
   ORCHESTRATORS,
   type OrchestratorNode,
+  SCALING,
   STATE,
   SUPERVISOR,
+  WISHES,
+  type Wishes,
   WORKERS,
   type WorkerNode
 } from '../platform/wire/znodes.ts'
 import type { Node, ZooKeeper } from '../platform/zookeeper.ts'
 import { TimeoutError } from './errors.ts'
+import type { ScalingState } from './scaling/scale.ts'
+import type { Config } from './scaling/settings.ts'
 
 export interface Cluster {
   /** Null when nobody has made the cluster, or nothing was heard yet. */
@@ -21,7 +28,11 @@ export interface Cluster {
   readonly workers: ReadonlyMap<string, WorkerNode>
   readonly orchestrators: ReadonlyMap<string, OrchestratorNode>
   readonly supervisor: string | null
-  /** Whether `/state` and the workers have been read since the start. */
+  readonly wishes: Wishes
+  readonly config: Config | null
+  /** Null when nobody has decided anything about scaling. */
+  readonly scaling: ScalingState | null
+  /** Whether all that supervising rests on has been read since the start. */
   readonly known: boolean
 }
 
@@ -30,6 +41,9 @@ export const NOTHING_KNOWN: Cluster = {
   workers: new Map(),
   orchestrators: new Map(),
   supervisor: null,
+  wishes: NO_WISHES,
+  config: null,
+  scaling: null,
   known: false
 }
 
@@ -39,6 +53,8 @@ export function masterOf({ state, workers }: Cluster): string | null {
   const node = workers.get(state.master)
   return node?.role === 'master' && node.term === state.term ? state.master : null
 }
+
+const NEEDED = [STATE, WORKERS, WISHES, CONFIG, SCALING]
 
 export type ClusterListener = (after: Cluster, before: Cluster) => void
 
@@ -56,9 +72,12 @@ export class ClusterView implements Disposable {
       zookeeper.on(event => {
         if (event === 'expired') this.#hear(SUPERVISOR, { supervisor: null })
       }),
-      zookeeper.watch(STATE, node =>
-        this.#hear(STATE, { state: node === undefined ? null : (this.#parse(node) ?? null) })
+      zookeeper.watch(STATE, node => this.#hear(STATE, { state: this.#parse(node) ?? null })),
+      zookeeper.watch(WISHES, node =>
+        this.#hear(WISHES, { wishes: this.#parse(node) ?? NO_WISHES })
       ),
+      zookeeper.watch(CONFIG, node => this.#hear(CONFIG, { config: this.#parse(node) ?? null })),
+      zookeeper.watch(SCALING, node => this.#hear(SCALING, { scaling: this.#parse(node) ?? null })),
       zookeeper.watch(SUPERVISOR, node =>
         this.#hear(SUPERVISOR, { supervisor: node?.data ?? null })
       ),
@@ -105,7 +124,7 @@ export class ClusterView implements Disposable {
   #hear(path: string, part: Partial<Cluster>): void {
     const before = this.#now
     this.#heard.add(path)
-    const known = this.#heard.has(STATE) && this.#heard.has(WORKERS)
+    const known = NEEDED.every(one => this.#heard.has(one))
     this.#now = { ...before, ...part, known }
     for (const listener of [...this.#listeners]) listener(this.#now, before)
   }
@@ -120,7 +139,8 @@ export class ClusterView implements Disposable {
   }
 
   /** Undefined for what is no JSON: an operator's slip must not end an orchestrator. */
-  #parse<T>(node: Node): T | undefined {
+  #parse<T>(node: Node | undefined): T | undefined {
+    if (node === undefined) return undefined
     try {
       return JSON.parse(node.data) as T
     } catch (err) {

@@ -5,6 +5,7 @@
 import Type from 'typebox'
 import { COMMON, HTTP, loadConfig } from '../platform/config.ts'
 import type { LaneLimits } from './lanes/lane.ts'
+import { SCALING_ENVIRONMENT } from './scaling/start.ts'
 
 const MIB = 1024 * 1024
 
@@ -15,7 +16,7 @@ const ORCHESTRATOR = {
   CONVOY_TOKEN: Type.Optional(Type.String({ minLength: 1 })),
   /** Each worker has a folder in it. */
   CONVOY_WORKERS_DIR: Type.String({ minLength: 1 }),
-  CONVOY_REPLICAS: Type.Integer({ minimum: 0, maximum: 50, default: 2 }),
+  ...SCALING_ENVIRONMENT,
   CONVOY_MIN_COPIES: Type.Integer({ minimum: 1, maximum: 9, default: 2 }),
   /** Makes `/state` of a cluster that has none: for a new one only. */
   CONVOY_INIT: Type.Boolean({ default: false }),

@@ -87,7 +87,13 @@ export class NoSuchWorkerError extends ServiceError {
   readonly statusCode = 409
 }
 
-export class NotImplementedYetError extends ServiceError {
-  readonly code = 'CONVOY_NOT_IMPLEMENTED'
-  readonly statusCode = 501
+/** The change may or may not be stored; it says where things stand, so it may be sent again. */
+export class SettingsNotStoredError extends ServiceError {
+  readonly code = 'CONVOY_SETTINGS_NOT_STORED'
+  readonly statusCode = 503
+  override readonly retryAfterS = 1
+
+  constructor(options: ErrorOptions) {
+    super('ZooKeeper does not answer; send the settings again', options)
+  }
 }

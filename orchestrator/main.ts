@@ -16,6 +16,10 @@ import { foundCluster } from './found.ts'
 import { openDispatch } from './lanes/dispatch.ts'
 import { observeBatches, observeLanes } from './metrics.ts'
 import { ProcessRuntime } from './runtimes/process.ts'
+import { ReadCounts } from './scaling/read-counts.ts'
+import { Scaling } from './scaling/scaling.ts'
+import { startingSettings } from './scaling/start.ts'
+import { StoredSettings } from './scaling/stored-settings.ts'
 import { openServer } from './server.ts'
 import { StuckWatch } from './stuck-watch.ts'
 import { Supervising } from './supervising.ts'
@@ -62,6 +66,10 @@ const dispatch = opened.use(
 observeLanes(metrics, dispatch)
 view.on(({ state }) => dispatch.newTerm(state?.term ?? 0))
 
+const reads = opened.use(new ReadCounts(zookeeper, orchestratorId))
+const start = startingSettings(config)
+const settings = new StoredSettings({ zookeeper, view, start, log })
+const scaling = opened.use(new Scaling({ orchestratorId, zookeeper, view, settings, reads, log }))
 opened.use(
   new Supervising({
     orchestratorId,
@@ -69,7 +77,7 @@ opened.use(
     view,
     runtime,
     log,
-    wanted: () => config.CONVOY_REPLICAS + 1,
+    wanted: () => scaling.wanted + 1,
     brokerUp: () => dispatch.up,
     stopWorkers: config.CONVOY_STOP_WORKERS
   })
@@ -83,6 +91,9 @@ const app = await openServer({
   view,
   runtime,
   stuck: () => stuck.now,
+  scaling,
+  settings,
+  onRead: () => reads.count(),
   connected: () => zookeeper.connected
 })
 opened.defer(async () => {

@@ -10,13 +10,16 @@ import { type Cluster, type ClusterView, masterOf } from './cluster-view.ts'
 import type { OrchestratorConfig } from './config.ts'
 import type { Dispatch } from './lanes/dispatch.ts'
 import { bearer } from './routes/bearer.ts'
-import { clusterKnobRoutes, clusterRoute } from './routes/cluster.ts'
+import { clusterRoute } from './routes/cluster.ts'
 import { readRoute } from './routes/db-read.ts'
 import { writeRoutes } from './routes/db-write.ts'
 import { eventsRoute } from './routes/events.ts'
+import { scalingRoutes } from './routes/scaling.ts'
 import { verifyRoute } from './routes/verify.ts'
 import { crashRoutes, workerListRoute } from './routes/workers.ts'
 import type { Runtime } from './runtimes/runtime.ts'
+import type { Scaling } from './scaling/scaling.ts'
+import type { StoredSettings } from './scaling/stored-settings.ts'
 import type { Stuck } from './stuck.ts'
 
 const BODY_MAX_BYTES = 16 * 1024 * 1024
@@ -31,6 +34,10 @@ export interface ServerOptions {
   readonly runtime: Runtime
   /** Why nobody can be elected, if that will not pass by itself. */
   readonly stuck: () => Stuck | null
+  readonly scaling: Pick<Scaling, 'wanted' | 'nextAt'>
+  readonly settings: Pick<StoredSettings, 'now' | 'change'>
+  /** Told of each read that is asked for. */
+  readonly onRead: () => void
   /** Whether ZooKeeper is there. */
   readonly connected: () => boolean
 }
@@ -38,6 +45,7 @@ export interface ServerOptions {
 /** A server with all its routes; the caller listens. */
 export async function openServer(options: ServerOptions): Promise<Http> {
   const { config, log, metrics, admission, dispatch, view, runtime, stuck, connected } = options
+  const { scaling, settings, onRead } = options
   const minCopies = config.CONVOY_MIN_COPIES
   const app = await openHttp({
     service: 'orchestrator',
@@ -55,8 +63,7 @@ export async function openServer(options: ServerOptions): Promise<Http> {
   acceptEmptyBodies(app)
   leadToDocs(app)
   await app.register(workerListRoute, { view })
-  const replicas = () => config.CONVOY_REPLICAS
-  await app.register(clusterRoute, { view, minCopies, replicas, stuck })
+  await app.register(clusterRoute, { view, minCopies, stuck, scaling, settings })
   await app.register(eventsRoute, { view })
   await app.register(async guarded => {
     if (config.CONVOY_TOKEN !== undefined) guarded.addHook('onRequest', bearer(config.CONVOY_TOKEN))
@@ -65,11 +72,12 @@ export async function openServer(options: ServerOptions): Promise<Http> {
     await guarded.register(readRoute, {
       admission,
       dispatch,
-      deadlineMs: config.CONVOY_READ_DEADLINE_MS
+      deadlineMs: config.CONVOY_READ_DEADLINE_MS,
+      onRead
     })
     await guarded.register(verifyRoute, { dispatch, view, deadlineMs })
     await guarded.register(crashRoutes, { view, runtime })
-    await guarded.register(clusterKnobRoutes)
+    await guarded.register(scalingRoutes, { scaling, settings, minCopies })
   })
   return app
 }

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { WorkerNode } from '../platform/wire/znodes.ts'
-import type { Cluster } from './cluster-view.ts'
+import { type Cluster, NOTHING_KNOWN } from './cluster-view.ts'
 import type { Place } from './runtimes/runtime.ts'
 import { decide, died, type Past, type Situation, started } from './supervisor.ts'
 
@@ -27,9 +27,9 @@ const node = (fields: Partial<WorkerNode> = {}): WorkerNode => ({
 function cluster(workers: Record<string, WorkerNode>, inSync = Object.keys(workers)): Cluster {
   const master = Object.keys(workers).find(id => workers[id]?.role === 'master') ?? null
   return {
+    ...NOTHING_KNOWN,
     state: { clusterId: 'c', term: inSync.length === 0 ? 0 : 1, master, inSync },
     workers: new Map(Object.entries(workers)),
-    orchestrators: new Map(),
     supervisor: 'me',
     known: true
   }

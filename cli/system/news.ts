@@ -46,6 +46,8 @@ export function newsOf(event: ClusterEvent, pids: ReadonlyMap<string, number>): 
       const after = event.durationMs === null ? '' : ` (after ${event.durationMs} ms)`
       return `worker ${event.pid} is master of term ${event.term}${after}`
     }
+    case 'scaled':
+      return `${event.from} to ${event.to} replicas (${event.policy}: ${event.reason})`
     case 'inSync': {
       const joined = event.added.length > 0 ? [`worker ${named(event.added)} is in sync`] : []
       const left =

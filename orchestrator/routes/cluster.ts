@@ -1,19 +1,21 @@
 /**
- * What the cluster is doing, and the knobs to come.
+ * What the cluster is doing.
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { needsBearer, refusals } from '../../platform/http/openapi.ts'
+import { refusals } from '../../platform/http/openapi.ts'
 import type { Cluster, ClusterView } from '../cluster-view.ts'
-import { NotImplementedYetError } from '../errors.ts'
+import type { Scaling } from '../scaling/scaling.ts'
+import type { ScalingSettings } from '../scaling/settings.ts'
 import type { Stuck } from '../stuck.ts'
-import { ClusterAnswer, Policy, Replicas } from './shapes.ts'
+import { shownSettings } from './scaling.ts'
+import { ClusterAnswer } from './shapes.ts'
 
 export interface ClusterRouteOptions {
   readonly view: Pick<ClusterView, 'now'>
   readonly minCopies: number
-  /** Replicas to run. */
-  readonly replicas: () => number
   readonly stuck: () => Stuck | null
+  readonly scaling: Pick<Scaling, 'wanted' | 'nextAt'>
+  readonly settings: { readonly now: ScalingSettings }
 }
 
 export const clusterRoute: FastifyPluginAsyncTypebox<ClusterRouteOptions> = async (
@@ -30,40 +32,27 @@ export const clusterRoute: FastifyPluginAsyncTypebox<ClusterRouteOptions> = asyn
   app.get('/api/v1/cluster', { schema, serializerCompiler }, () =>
     describe(options.view.now, {
       minCopies: options.minCopies,
-      wanted: options.replicas(),
-      stuck: options.stuck()
+      stuck: options.stuck(),
+      wanted: options.scaling.wanted,
+      nextAt: options.scaling.nextAt,
+      settings: options.settings.now
     })
   )
 }
 
-export const clusterKnobRoutes: FastifyPluginAsyncTypebox = async app => {
-  for (const [knob, body] of Object.entries({ replicas: Replicas, policy: Policy })) {
-    const schema = {
-      tags: ['cluster'],
-      security: needsBearer,
-      summary: `Sets the ${knob}; not built yet`,
-      body,
-      response: refusals(401, 501)
-    }
-    // What is not built is not built for wrong bodies either.
-    app.put(`/api/v1/cluster/${knob}`, { schema, attachValidation: true }, () => {
-      throw new NotImplementedYetError(`setting the ${knob} is not built yet`)
-    })
-  }
-}
-
 interface Configured {
   readonly minCopies: number
-  readonly wanted: number
   readonly stuck: Stuck | null
+  readonly wanted: number
+  readonly nextAt: string | null
+  readonly settings: ScalingSettings
 }
 
-export function describe(cluster: Cluster, { minCopies, wanted, stuck }: Configured) {
+export function describe(cluster: Cluster, { minCopies, stuck, ...scaling }: Configured) {
   const { state, workers, supervisor, orchestrators } = cluster
   const named = new Set(state?.inSync)
   const applied = (state?.inSync ?? []).flatMap(id => workers.get(id)?.figures.applied ?? [])
   const end = Math.max(0, ...applied)
-  const replicas = [...workers.values()].filter(({ role }) => role === 'replica').length
   return {
     clusterId: state?.clusterId ?? null,
     term: state?.term ?? 0,
@@ -85,9 +74,25 @@ export function describe(cluster: Cluster, { minCopies, wanted, stuck }: Configu
       ...{ reachesAmqp: node.reachesAmqp, diverged: node.diverged, trouble: node.trouble },
       since: node.since
     })),
-    replicas: { wanted, actual: replicas },
-    policy: { kind: 'fixed', next: null },
+    ...describeScaling(cluster, scaling),
     supervisor,
     orchestrators: [...orchestrators].map(([id, { http, pid }]) => ({ id, http, pid }))
+  }
+}
+
+function describeScaling(
+  { workers, scaling }: Cluster,
+  { wanted, nextAt, settings }: Omit<Configured, 'minCopies' | 'stuck'>
+) {
+  const actual = [...workers.values()].filter(({ role }) => role === 'replica').length
+  const { replicas, policy } = shownSettings(settings)
+  return {
+    replicas: { ...replicas, wanted, actual },
+    policy: {
+      ...policy,
+      decision: scaling?.decision ?? null,
+      reads: scaling?.span.reads ?? 0,
+      next: nextAt
+    }
   }
 }

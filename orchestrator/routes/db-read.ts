@@ -15,6 +15,8 @@ export interface ReadRouteOptions {
   readonly admission: Admission
   readonly dispatch: Pick<Dispatch, 'read'>
   readonly deadlineMs: number
+  /** Told of each read that is asked for. */
+  readonly onRead: () => void
 }
 
 const Read = Type.Object(
@@ -32,7 +34,7 @@ const Read = Type.Object(
 )
 
 export const readRoute: FastifyPluginAsyncTypebox<ReadRouteOptions> = async (app, options) => {
-  const { admission, dispatch, deadlineMs } = options
+  const { admission, dispatch, deadlineMs, onRead } = options
 
   app.post(
     '/api/v1/db/read',
@@ -51,6 +53,7 @@ export const readRoute: FastifyPluginAsyncTypebox<ReadRouteOptions> = async (app
         throw new InvalidRequestError('consistency "session" needs a minIndex')
       }
       admission.read(sql, params)
+      onRead()
       const read = minIndex === undefined ? { sql, params } : { sql, params, minIndex }
       const lane = consistency === 'strong' ? 'strongQ' : 'readQ'
       return passOn(reply, await dispatch.read(lane, read, deadlineMs))

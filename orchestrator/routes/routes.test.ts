@@ -12,6 +12,8 @@ import { type Cluster, type ClusterView, NOTHING_KNOWN } from '../cluster-view.t
 import { loadOrchestratorConfig } from '../config.ts'
 import type { Dispatch } from '../lanes/dispatch.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
+import { SETTINGS } from '../scaling/fixtures.ts'
+import type { ScalingChange } from '../scaling/settings.ts'
 import { missingOf, openServer } from '../server.ts'
 
 const admission = openAdmission(await openParser())
@@ -54,6 +56,8 @@ const CLUSTER: Cluster = {
 async function server(t: Test, { cluster = CLUSTER, env = {}, status = 200, body = '{}' } = {}) {
   const asked: unknown[] = []
   const killed: string[] = []
+  const changes: ScalingChange[] = []
+  let reads = 0
   const answer = async (...args: unknown[]) => {
     asked.push(args)
     return { status, body: Buffer.from(body) }
@@ -76,6 +80,17 @@ async function server(t: Test, { cluster = CLUSTER, env = {}, status = 200, body
       }
     } as unknown as Runtime,
     stuck: () => null,
+    scaling: { wanted: 4, nextAt: '2026-11-22T06:02:00.000Z' },
+    settings: {
+      now: SETTINGS,
+      change: async change => {
+        changes.push(change)
+        return { ...SETTINGS, ...change }
+      }
+    },
+    onRead: () => {
+      reads += 1
+    },
     connected: () => true
   })
   t.teardown(() => app.close())
@@ -93,7 +108,7 @@ async function server(t: Test, { cluster = CLUSTER, env = {}, status = 200, body
     })
     return { status: reply.statusCode, body: reply.body, headers: reply.headers }
   }
-  return { call, asked, killed, app }
+  return { call, asked, killed, changes, reads: () => reads, app }
 }
 
 const INSERT = { statements: [{ sql: 'insert into t values ($1)', params: [1], expectRows: 1 }] }
@@ -250,8 +265,75 @@ t.test('the cluster tells who leads, who counts, and how far each is', async t =
       ['j', 0]
     ]
   )
-  t.strictSame(cluster.replicas, { wanted: 2, actual: 2 })
-  t.strictSame(codeOf(await call('PUT', 'cluster/policy', {})), [501, 'CONVOY_NOT_IMPLEMENTED'])
+})
+
+t.test('the cluster tells how many replicas are wanted, why, and what comes next', async t => {
+  const decision = { at: 'a', policy: 'window', from: 2, to: 4, reason: '61 reads' } as const
+  const span = { sinceMs: 0, reads: 7, cpuPercent: 0, samples: 0 }
+  const rest = { policy: 'window', seenAtMs: 0, changedAtMs: 0, counted: {} } as const
+  const scaling = { wanted: 4, decision, span, ...rest }
+  const { call } = await server(t, { cluster: { ...CLUSTER, scaling } })
+  const { replicas, policy } = JSON.parse((await call('GET', 'cluster')).body)
+  t.strictSame(replicas, { count: null, min: 2, max: 5, wanted: 4, actual: 2 })
+  t.strictSame(policy, {
+    ...{ kind: 'window', windowS: 120, readsPerReplica: 20, readsPerS: 100, coolDownS: 30 },
+    ...{ decision, reads: 7, next: '2026-11-22T06:02:00.000Z' }
+  })
+})
+
+t.test('the knobs of scaling answer with the new settings', async t => {
+  const { call, changes } = await server(t)
+  const put = async (knob: string, body: object) =>
+    JSON.parse((await call('PUT', `cluster/${knob}`, body)).body)
+  t.match(await put('replicas', { count: 3 }), {
+    replicas: { count: 3, min: 2, max: 5 },
+    policy: { kind: 'fixed' }
+  })
+  t.match(await put('replicas', { min: 1, max: 9 }), { replicas: { count: null, min: 1, max: 9 } })
+  t.match(await put('policy', { kind: 'window', windowS: 5 }), {
+    policy: { kind: 'window', windowS: 5, readsPerReplica: 20 }
+  })
+  await put('policy', { kind: 'fixed' })
+  t.strictSame(changes, [
+    { policy: 'fixed', count: 3 },
+    { min: 1, max: 9 },
+    { policy: 'window', windowS: 5 },
+    { policy: 'fixed', count: 4 }
+  ])
+})
+
+t.test('knobs that are turned too far change nothing', async t => {
+  const { call, changes } = await server(t)
+  const wrong: [string, object][] = [
+    ['replicas', {}],
+    ['replicas', { count: 0 }],
+    ['replicas', { count: 51 }],
+    ['replicas', { count: 2.5 }],
+    ['replicas', { count: '3' }],
+    ['replicas', { min: 3, max: 2 }],
+    ['replicas', { min: 3 }],
+    ['replicas', { count: 3, min: 1, max: 5 }],
+    ['replicas', { wanted: 3 }],
+    ['policy', {}],
+    ['policy', { kind: 'magic' }],
+    ['policy', { kind: 'window', windowS: 0 }],
+    ['policy', { kind: 'rate', readsPerS: -1 }]
+  ]
+  for (const [knob, body] of wrong) {
+    const reply = await call('PUT', `cluster/${knob}`, body)
+    t.strictSame(codeOf(reply), [400, 'CONVOY_INVALID_REQUEST'], JSON.stringify(body))
+  }
+  t.strictSame(changes, [])
+})
+
+t.test('reads of every consistency are counted for scaling, refused ones are not', async t => {
+  const { call, reads } = await server(t)
+  await call('POST', 'db/read', { sql: 'select 1' })
+  await call('POST', 'db/read', { sql: 'select 1', consistency: 'strong' })
+  await call('POST', 'db/read', { sql: 'delete from t' })
+  await call('POST', 'db/write', INSERT)
+  await call('GET', 'db/write/key~1')
+  t.equal(reads(), 2)
 })
 
 t.test('verify tells which workers differ from the master', async t => {

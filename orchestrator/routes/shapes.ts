@@ -43,6 +43,33 @@ const Stuck = Type.Object({
   )
 })
 
+const ReplicasNow = {
+  count: Type.Union([Type.Integer(), Type.Null()], { description: 'Where it is fixed' }),
+  min: Type.Integer(),
+  max: Type.Integer()
+}
+
+const PolicyNow = {
+  kind: Type.String(),
+  windowS: Type.Integer(),
+  readsPerReplica: Type.Integer(),
+  readsPerS: Type.Integer(),
+  coolDownS: Type.Integer()
+}
+
+const Decision = Type.Object({
+  at: Type.String(),
+  policy: Type.String(),
+  from: Type.Integer(),
+  to: Type.Integer(),
+  reason: Type.String()
+})
+
+export const SettingsAnswer = Type.Object(
+  { replicas: Type.Object(ReplicasNow), policy: Type.Object(PolicyNow) },
+  { description: 'The settings from now on' }
+)
+
 export const ClusterAnswer = Type.Object(
   {
     clusterId: Nullable,
@@ -76,8 +103,19 @@ export const ClusterAnswer = Type.Object(
         since: Type.String()
       })
     ),
-    replicas: Type.Object({ wanted: Type.Integer(), actual: Type.Integer() }),
-    policy: Type.Object({ kind: Type.String(), next: Type.Null() }),
+    replicas: Type.Object({
+      ...ReplicasNow,
+      wanted: Type.Integer(),
+      actual: Type.Integer()
+    }),
+    policy: Type.Object({
+      ...PolicyNow,
+      decision: Type.Union([Decision, Type.Null()]),
+      reads: Type.Integer({ description: 'Counted towards the next decision so far' }),
+      next: Type.Union([Type.String(), Type.Null()], {
+        description: 'When the next decision falls, if that is known'
+      })
+    }),
     supervisor: Nullable,
     orchestrators: Type.Array(
       Type.Object({ id: Type.String(), http: Type.String(), pid: Type.Integer() })
@@ -85,10 +123,3 @@ export const ClusterAnswer = Type.Object(
   },
   { description: 'About a second old' }
 )
-
-export const Replicas = Type.Union([
-  Type.Object({ count: Type.Integer({ minimum: 0 }) }),
-  Type.Object({ min: Type.Integer({ minimum: 0 }), max: Type.Integer({ minimum: 0 }) })
-])
-
-export const Policy = Type.Object({ kind: Type.Enum(['window', 'rate', 'cpu', 'fixed']) })

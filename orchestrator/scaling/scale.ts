@@ -57,6 +57,15 @@ export function scale(
   return due === null || seen.atMs < due ? next : judged(next, seen, settings)
 }
 
+/** What holds before anything is decided anew: an operator is obeyed at once. */
+export function wantedNow(
+  state: Pick<ScalingState, 'wanted'> | null,
+  { policy, count, min, max }: ScalingSettings
+): number {
+  if (policy === 'fixed') return count
+  return Math.min(Math.max(state?.wanted ?? min, min), max)
+}
+
 /** When the next decision falls; null when nothing leads to one yet. */
 export function dueAtMs({ span }: ScalingState, settings: ScalingSettings): number | null {
   if (settings.policy === 'fixed' || span.sinceMs === null) return null
@@ -64,7 +73,7 @@ export function dueAtMs({ span }: ScalingState, settings: ScalingSettings): numb
 }
 
 function beginning({ atMs }: Seen, settings: ScalingSettings): ScalingState {
-  const wanted = settings.policy === 'fixed' ? settings.count : settings.min
+  const wanted = wantedNow(null, settings)
   const { policy } = settings
   return {
     wanted,
@@ -88,10 +97,8 @@ function upToDate(state: ScalingState, seen: Seen, settings: ScalingSettings): S
     span: usable ? state.span : begun(seen.atMs, settings),
     changedAtMs: Math.min(state.changedAtMs, seen.atMs) // a clock that was set back
   }
-  const { to, reason } =
-    policy === 'fixed'
-      ? { to: settings.count, reason: 'set by an operator' }
-      : bounded({ replicas: state.wanted, reason: 'bounds set by an operator' }, settings)
+  const to = wantedNow(state, settings)
+  const reason = policy === 'fixed' ? 'the count was set' : 'the bounds were set'
   return to === state.wanted ? kept : decided(kept, { atMs: seen.atMs, to, reason })
 }
 

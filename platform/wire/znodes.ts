@@ -8,6 +8,12 @@ export const ORCHESTRATORS = '/orchestrators'
 export const SUPERVISOR = '/supervisor'
 export const SERVICES = '/services'
 export const WISHES = '/wishes'
+/** What an operator changed on the running cluster; persistent, see orchestrator/scaling/settings.ts. */
+export const CONFIG = '/config'
+/** What the supervisor decided about the number of replicas; see orchestrator/scaling/scale.ts. */
+export const SCALING = '/scaling'
+/** A child for each orchestrator, ephemeral: how many reads it was asked for. */
+export const READS = '/reads'
 
 /** Null for what nobody of ours has written: one bad znode must not end those who read it. */
 export function parseNode<T>(data: string): T | null {

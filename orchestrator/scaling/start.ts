@@ -1,0 +1,46 @@
+/**
+ * The scaling settings of the environment, which hold until an operator changes them.
+ * With several orchestrators all should have the same.
+ */
+import Type, { type Static } from 'typebox'
+import { ConfigError } from '../../platform/config.ts'
+import { REPLICAS_LIMIT, ScalingSettings } from './settings.ts'
+
+const { policy, min, max, windowS, readsPerReplica, readsPerS, coolDownS } =
+  ScalingSettings.properties
+
+export const SCALING_ENVIRONMENT = {
+  /** A fixed number of replicas, in place of a policy. */
+  CONVOY_REPLICAS: Type.Optional(Type.Integer({ minimum: 0, maximum: REPLICAS_LIMIT })),
+  CONVOY_REPLICAS_MIN: Type.Integer({ ...min, default: 2 }),
+  CONVOY_REPLICAS_MAX: Type.Integer({ ...max, default: 5 }),
+  CONVOY_SCALE_POLICY: Type.Enum([...policy.enum], { default: 'window' }),
+  CONVOY_SCALE_WINDOW_S: Type.Integer({ ...windowS, default: 120 }),
+  CONVOY_READS_PER_REPLICA: Type.Integer({ ...readsPerReplica, default: 20 }),
+  CONVOY_SCALE_READS_PER_S: Type.Integer({ ...readsPerS, default: 1_000 }),
+  CONVOY_SCALE_COOL_DOWN_S: Type.Integer({ ...coolDownS, default: 60 })
+}
+const Environment = Type.Object(SCALING_ENVIRONMENT)
+
+/** @throws ConfigError for bounds that contradict each other, or would let no write through */
+export function startingSettings(
+  config: Static<typeof Environment> & { readonly CONVOY_MIN_COPIES: number }
+): ScalingSettings {
+  const { CONVOY_REPLICAS: count, CONVOY_REPLICAS_MIN: min, CONVOY_REPLICAS_MAX: max } = config
+  const problems = [
+    ...(min > max ? ['CONVOY_REPLICAS_MIN must not be above CONVOY_REPLICAS_MAX'] : []),
+    ...((count ?? min) + 1 < config.CONVOY_MIN_COPIES
+      ? ['with the master there must be CONVOY_MIN_COPIES workers at least']
+      : [])
+  ]
+  if (problems.length > 0) throw new ConfigError(['bad environment:', ...problems].join('\n  '))
+  return {
+    policy: count === undefined ? config.CONVOY_SCALE_POLICY : 'fixed',
+    count: count ?? min,
+    ...{ min, max },
+    windowS: config.CONVOY_SCALE_WINDOW_S,
+    readsPerReplica: config.CONVOY_READS_PER_REPLICA,
+    readsPerS: config.CONVOY_SCALE_READS_PER_S,
+    coolDownS: config.CONVOY_SCALE_COOL_DOWN_S
+  }
+}
