@@ -1,0 +1,160 @@
+/**
+ * Watches a simulated cluster and knows what it must never do. What a worker holds to
+ * be committed is compared with one true log; as each checksum runs over the whole log
+ * before it, one comparison tells of all entries up to there.
+ */
+import type { Entry } from '../../workers/entry.ts'
+import type { Disk, Executed } from './database.ts'
+import type { Shown } from './reads.ts'
+import type { Worker } from './worker.ts'
+import type { World } from './world.ts'
+
+/** What went wrong, in a word that tests can ask for. */
+export type FailureKind =
+  | 'committed logs differ'
+  | 'named without an entry'
+  | 'two masters in a term'
+  | 'two outcomes'
+  | 'not committed'
+  | 'stale read'
+  | 'sound rows doubted'
+  | 'not healed'
+  | 'workers differ'
+  | 'history'
+
+export class ScheduleFailure extends Error {
+  override readonly name = 'ScheduleFailure'
+  readonly kind: FailureKind
+  readonly atMs: number
+
+  constructor(kind: FailureKind, text: string, atMs: number) {
+    super(`${kind}: ${text}`)
+    this.kind = kind
+    this.atMs = atMs
+  }
+}
+
+export class Judge {
+  readonly #world: World
+  /** The log as far as any worker has held it to be committed. */
+  readonly truth: Entry[] = []
+  readonly #requests = new Map<string, Entry>()
+  readonly #masters = new Map<number, string>()
+  /** Of what was acknowledged: how far the log went, and from when on. */
+  readonly #acknowledged: { readonly atMs: number; readonly index: number }[] = []
+  readonly #told = new Set<string>()
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  get acknowledged(): number {
+    return this.#told.size
+  }
+
+  fail(kind: FailureKind, text: string): never {
+    throw new ScheduleFailure(kind, text, this.#world.timeline.nowMs)
+  }
+
+  /** After each step of a worker: what it holds to be committed is what all others do. */
+  stepped({ id, disk, state }: Worker): void {
+    const upTo = Math.min(state.commitIndex, disk.last.index)
+    if (upTo <= disk.judgedTo) return
+    const common = Math.min(upTo, this.truth.length)
+    this.#compare(id, disk, common)
+    if (upTo > common) {
+      for (let index = common + 1; index <= upTo; index++) this.#commit(disk.at(index) as Entry)
+      this.#checkNamed()
+    }
+    disk.judgedTo = upTo
+  }
+
+  stateChanged(): void {
+    this.#checkNamed()
+  }
+
+  doubted({ id }: Worker): void {
+    this.fail('sound rows doubted', `${id} calls its rows doubtful`)
+  }
+
+  /** The answer to a write leaves its master. */
+  answered(worker: Worker, told: { term: number; requestId: string; executed: Executed }): void {
+    const { requestId, executed, term } = told
+    if (executed.kind === 'refused') return
+    const { entry } = executed
+    if (this.truth[entry.index - 1]?.checksum !== entry.checksum) {
+      this.fail('not committed', `${worker.id} answers ${requestId} at ${entry.index}`)
+    }
+    const known = this.#requests.get(requestId)
+    if (known !== undefined && known.index !== entry.index) {
+      this.fail('two outcomes', `${requestId} at ${known.index} and ${entry.index}`)
+    }
+    const master = this.#masters.get(term) ?? `${worker.id}/${worker.pid}`
+    this.#masters.set(term, master)
+    if (master !== `${worker.id}/${worker.pid}`) {
+      this.fail('two masters in a term', `${master} and ${worker.id} acknowledge in ${term}`)
+    }
+    this.#world.note?.(`${worker.id} acknowledges ${requestId} at ${entry.index}`)
+    this.#told.add(requestId)
+    const before = this.#acknowledged.at(-1)?.index ?? 0
+    if (entry.index > before) {
+      this.#acknowledged.push({ atMs: this.#world.timeline.nowMs, index: entry.index })
+    }
+  }
+
+  /** The answer to a read leaves its worker. */
+  showed({ id, disk }: Worker, shown: Shown): void {
+    const { read, index, takenMs, status } = shown
+    if (status !== 200) return
+    this.#world.note?.(`${id} shows ${read.key} at ${index} (${read.consistency})`)
+    if (index > this.truth.length) this.fail('not committed', `${id} shows ${index}`)
+    this.#compare(id, disk, index)
+    const { plan } = this.#world
+    const oldestMs = takenMs - plan.settings.maxReadAgeMs - plan.lagMs
+    const sinceMs = read.consistency === 'strong' ? read.askedMs : oldestMs
+    const owed = Math.max(this.#acknowledgedBefore(sinceMs), read.minIndex)
+    if (index < owed) {
+      this.fail('stale read', `${id} shows ${index}, not ${owed} (${read.consistency})`)
+    }
+  }
+
+  #acknowledgedBefore(ms: number): number {
+    for (let at = this.#acknowledged.length - 1; at >= 0; at--) {
+      const one = this.#acknowledged[at]
+      if (one !== undefined && one.atMs < ms) return one.index
+    }
+    return 0
+  }
+
+  #commit(entry: Entry): void {
+    this.truth.push(entry)
+    const { requestId, index } = entry
+    if (requestId === '') return
+    const known = this.#requests.get(requestId)
+    if (known !== undefined)
+      this.fail('two outcomes', `${requestId} at ${known.index} and ${index}`)
+    this.#requests.set(requestId, entry)
+  }
+
+  #compare(id: string, disk: Disk, index: number): void {
+    if (index <= disk.base.index) return
+    const stored = disk.checksumAt(index)
+    if (stored !== this.truth[index - 1]?.checksum) {
+      this.fail('committed logs differ', `${id} at ${index}`)
+    }
+  }
+
+  /** NAMED: whoever counts has all that was acknowledged or shown. */
+  #checkNamed(): void {
+    const { length } = this.truth
+    const newest = this.truth[length - 1]
+    if (newest === undefined) return
+    for (const id of this.#world.zookeeper.now.node.state.inSync) {
+      const disk = this.#world.disks.get(id)
+      if (disk === undefined) continue // its data is gone
+      if (disk.base.index < length && disk.checksumAt(length) !== newest.checksum) {
+        this.fail('named without an entry', `${id} is named and lacks entry ${length}`)
+      }
+    }
+  }
+}

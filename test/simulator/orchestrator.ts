@@ -1,0 +1,235 @@
+/**
+ * A simulated orchestrator: the lanes and the pending requests of production, with the
+ * simulated RabbitMQ below. It does what orchestrator/lanes/dispatch.ts does.
+ */
+
+import { Lane, type LaneLimits } from '../../orchestrator/lanes/lane.ts'
+import {
+  type PendingRead,
+  PendingReads,
+  type ReadLane
+} from '../../orchestrator/lanes/pending-reads.ts'
+import {
+  type Answer,
+  type Caller,
+  latestDeadlineMs,
+  type PendingWrite,
+  PendingWrites,
+  type WriteAsk
+} from '../../orchestrator/lanes/pending-writes.ts'
+import { OverloadedError, type ServiceError } from '../../platform/errors.ts'
+import type { Machine } from './cable.ts'
+import { Process } from './process.ts'
+import { type Connection, RabbitClient } from './rabbitmq-client.ts'
+import type { ReadCommand, Reply } from './requests.ts'
+import type { World } from './world.ts'
+import { ZooKeeperClient } from './zookeeper-client.ts'
+
+const SWEEP_MS = 40
+const LANES: LaneLimits = {
+  inFlightMax: 3,
+  unconfirmedMax: 4,
+  holdMs: 60,
+  batchMax: 4,
+  batchMaxBytes: 100_000,
+  waitingMax: 200,
+  waitingMaxBytes: 1_000_000
+}
+
+export type AskedRead = Omit<ReadCommand, 'readId'>
+
+export class Orchestrator extends Process {
+  readonly id: string
+  readonly #writes = new PendingWrites()
+  readonly #reads: PendingReads
+  readonly #writeLane = new Lane<PendingWrite>(LANES)
+  readonly #readLanes = {
+    readQ: new Lane<PendingRead>(LANES),
+    strongQ: new Lane<PendingRead>(LANES)
+  }
+  readonly #asked = new Map<string, AskedRead>()
+  readonly #zookeeper: ZooKeeperClient
+  #connection: Connection | null = null
+  #replyTo = ''
+  #term = 0
+  #readCount = 0
+
+  constructor(world: World, of: { id: string; machine: Machine }) {
+    super(world)
+    this.id = of.id
+    this.#reads = new PendingReads(world.plan.hedgeMs)
+    this.#zookeeper = new ZooKeeperClient(world, {
+      process: this,
+      machine: of.machine,
+      listener: {
+        expired: () => {},
+        stateChanged: () => this.#readState(),
+        shown: ({ node }) => this.#newTerm(node.state.term)
+      }
+    })
+    const listener = {
+      up: (connection: Connection) => this.#connect(connection),
+      down: () => this.#disconnect()
+    }
+    new RabbitClient(world, { process: this, machine: of.machine, listener })
+    this.after(SWEEP_MS * world.dice.next(), () => this.#sweep())
+  }
+
+  write(ask: Omit<WriteAsk, 'deadlineMs' | 'mayRepeat'>, ttlMs: number, caller: Caller): void {
+    const deadlineMs = this.world.timeline.nowMs + ttlMs
+    let added: ReturnType<PendingWrites['add']>
+    try {
+      added = this.#writes.add({ ...ask, mayRepeat: true, deadlineMs }, caller)
+    } catch (error) {
+      caller.refuse(error as ServiceError)
+      return
+    }
+    const { write, joined } = added
+    if (joined) this.#writeLane.again([write])
+    else if (!this.#writeLane.offer(write)) {
+      this.#writes.refused(write, new OverloadedError('too many writes wait'))
+    }
+    this.#flush()
+  }
+
+  read(asked: AskedRead, ttlMs: number, caller: Caller): void {
+    const lane = asked.consistency === 'strong' ? 'strongQ' : 'readQ'
+    const readId = String(this.#readCount++)
+    const askedAtMs = this.world.timeline.nowMs
+    const read: PendingRead = {
+      ...{ readId, text: '', deadlineMs: askedAtMs + ttlMs, askedAtMs, lane, caller },
+      ...{ bytes: 20, sends: 0, hedged: false }
+    }
+    this.#asked.set(readId, asked)
+    this.#reads.add(read)
+    if (!this.#readLanes[lane].offer(read)) {
+      this.#reads.refused(read, new OverloadedError('too many reads wait'))
+    }
+    this.#flush()
+  }
+
+  #readState(): void {
+    this.#zookeeper.ask(
+      shown => shown.node.state.term,
+      term => {
+        if (term !== undefined) this.#newTerm(term)
+      }
+    )
+  }
+
+  /** What a former master may hold is sent again. */
+  #newTerm(term: number): void {
+    if (term <= this.#term) return
+    this.#term = term
+    const { again, givenUp } = this.#writes.newTerm(term)
+    for (const write of givenUp) this.#writeLane.settle(write)
+    this.#writeLane.again(again)
+    this.#readLanes.strongQ.again(this.#reads.toMaster())
+    this.#flush()
+  }
+
+  #connect(connection: Connection): void {
+    const replyTo = `reply.${this.id}.${connection.n}`
+    this.after(this.world.delay(), () => {
+      if (!connection.open || !connection.atBroker) return
+      connection.inboxes.push(replyTo)
+      const receive = (letter: unknown) => this.#onReplies(letter as readonly Reply[])
+      this.world.rabbitmq.open(replyTo, { connection, receive, lastAtMs: 0 }, false)
+      this.#connection = connection
+      this.#replyTo = replyTo
+      // Replies to the last link's queue are lost: all that is unanswered goes out again.
+      this.#writeLane.again([...this.#writes.all])
+      for (const lane of ['readQ', 'strongQ'] as const) {
+        this.#readLanes[lane].again([...this.#reads.all].filter(read => read.lane === lane))
+      }
+      this.#flush()
+    })
+  }
+
+  #disconnect(): void {
+    this.#connection = null
+    for (const lane of [this.#writeLane, this.#readLanes.readQ, this.#readLanes.strongQ]) {
+      lane.disconnect()
+    }
+  }
+
+  #flush(): void {
+    this.#sendWrites()
+    this.#sendReads('readQ')
+    this.#sendReads('strongQ')
+  }
+
+  #sendWrites(): void {
+    const connection = this.#connection
+    const { nowMs } = this.world.timeline
+    const lane = this.#writeLane
+    for (;;) {
+      const batch = connection === null ? undefined : lane.next(nowMs)
+      if (batch === undefined || connection === null) return
+      let ttlMs = 1
+      const commands = batch.items.map(write => {
+        this.#writes.sent(write, this.#term)
+        const leftMs = latestDeadlineMs(write) - nowMs
+        ttlMs = Math.max(ttlMs, leftMs)
+        const { requestId, commandHash, statements: statement } = write
+        return { requestId, commandHash, statement, ttlMs: leftMs }
+      })
+      const body = { kind: 'writes', replyTo: this.#replyTo, term: this.#term, commands } as const
+      connection.publish(this.world.rabbitmq.writeQ, { body, ttlMs }, () => {
+        lane.heard(batch)
+        this.#flush()
+      })
+    }
+  }
+
+  #sendReads(name: ReadLane): void {
+    const connection = this.#connection
+    const { nowMs } = this.world.timeline
+    const lane = this.#readLanes[name]
+    for (;;) {
+      const batch = connection === null ? undefined : lane.next(nowMs)
+      if (batch === undefined || connection === null) return
+      const reads = batch.items.map(read => {
+        read.lane = name
+        read.sends += 1
+        return { readId: read.readId, ...(this.#asked.get(read.readId) as AskedRead) }
+      })
+      const ttlMs = Math.max(1, ...batch.items.map(read => read.deadlineMs - nowMs))
+      const body = { kind: 'reads', replyTo: this.#replyTo, reads } as const
+      connection.publish(this.world.rabbitmq[name], { body, ttlMs }, () => {
+        lane.heard(batch)
+        this.#flush()
+      })
+    }
+  }
+
+  #onReplies(replies: readonly Reply[]): void {
+    const { nowMs } = this.world.timeline
+    for (const { id, kind, status, body } of replies) {
+      const answer: Answer = { status, body }
+      if (kind === 'write') {
+        const write = this.#writes.reply(id, answer)
+        if (write !== undefined) this.#writeLane.settle(write)
+      } else {
+        const read = this.#reads.reply(id, answer, nowMs)
+        if (read !== undefined) this.#settleRead(read)
+      }
+    }
+    this.#flush()
+  }
+
+  #settleRead(read: PendingRead): void {
+    this.#asked.delete(read.readId)
+    this.#readLanes.readQ.settle(read)
+    this.#readLanes.strongQ.settle(read)
+  }
+
+  #sweep(): void {
+    const { nowMs } = this.world.timeline
+    for (const write of this.#writes.expire(nowMs)) this.#writeLane.settle(write)
+    for (const read of this.#reads.expire(nowMs)) this.#settleRead(read)
+    if (this.#connection !== null) this.#readLanes.strongQ.again(this.#reads.hedge(nowMs))
+    this.#flush()
+    this.after(SWEEP_MS, () => this.#sweep())
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * What a seed decides before anything happens: how large the cluster is, how long its
+ * timeouts are against each other, and how bad the day gets. Timeouts are some four
+ * times shorter than in production, so that a few seconds hold many faults.
+ */
+import type { Settings } from '../../workers/protocol/state.ts'
+import type { Dice } from './random.ts'
+
+export interface Plan {
+  readonly workers: number
+  readonly orchestrators: number
+  readonly clients: number
+  readonly settings: Settings
+  readonly sessionTimeoutMs: number
+  /** After so much silence a broker or its client ends a connection. */
+  readonly amqpSilenceMs: number
+  readonly tickMs: number
+  /** How far behind a ZooKeeper server may be. */
+  readonly lagMs: number
+  readonly sessionWaitMs: number
+  readonly hedgeMs: number
+  /** Of one attempt of a client's. */
+  readonly ttlMs: number
+  readonly thinkMs: number
+  readonly prunes: boolean
+  /** The longest commit of an ordinary transaction. */
+  readonly commitMs: number
+  readonly faultsMs: number
+  /** Mean time between two faults. */
+  readonly calmMs: number
+}
+
+/** Within this virtual time after the last fault, all is well again. */
+export const HEALED_WITHIN_MS = 8_000
+
+export function planFrom(dice: Dice): Plan {
+  const workers = dice.pick([3, 3, 3, 4, 4, 5, 5, 6, 7]) ?? 3
+  const heartbeatMs = dice.between(40, 90)
+  const replicaTimeoutMs = dice.between(150, 350)
+  return {
+    workers,
+    orchestrators: dice.between(1, 3),
+    clients: dice.between(3, 5),
+    settings: {
+      minCopies: workers > 3 && dice.chance(0.15) ? 3 : 2,
+      heartbeatMs,
+      replicaTimeoutMs,
+      electionStepMs: dice.between(20, 60),
+      maxReadAgeMs: replicaTimeoutMs + heartbeatMs,
+      masterStallMs: dice.between(200, 600)
+    },
+    sessionTimeoutMs: dice.between(150, 500),
+    amqpSilenceMs: dice.between(150, 600),
+    tickMs: dice.between(20, 40),
+    lagMs: dice.chance(0.25) ? dice.between(5, 60) : 0,
+    sessionWaitMs: dice.between(20, 100),
+    hedgeMs: dice.between(30, 150),
+    ttlMs: dice.between(300, 900),
+    thinkMs: dice.between(5, 60),
+    prunes: dice.chance(0.5),
+    commitMs: dice.pick([1.5, 3, 3, 12]) ?? 3,
+    faultsMs: dice.between(500, 1_800),
+    calmMs: dice.pick([30, 80, 150, 250]) ?? 80
+  }
+}
