@@ -3,8 +3,9 @@
  * the workers it starts.
  */
 import Type from 'typebox'
-import { COMMON, HTTP, loadConfig } from '../platform/config.ts'
+import { COMMON, ConfigError, HTTP, loadConfig } from '../platform/config.ts'
 import type { LaneLimits } from './lanes/lane.ts'
+import { OF_RUNTIMES, RUNTIME } from './runtimes/settings.ts'
 import { SCALING_ENVIRONMENT } from './scaling/start.ts'
 
 const MIB = 1024 * 1024
@@ -12,10 +13,9 @@ const MIB = 1024 * 1024
 const ORCHESTRATOR = {
   ...COMMON,
   ...HTTP,
+  ...RUNTIME,
   /** Asked for as a bearer token, when given, by database and admin calls. */
   CONVOY_TOKEN: Type.Optional(Type.String({ minLength: 1 })),
-  /** Each worker has a folder in it. */
-  CONVOY_WORKERS_DIR: Type.String({ minLength: 1 }),
   ...SCALING_ENVIRONMENT,
   CONVOY_MIN_COPIES: Type.Integer({ minimum: 1, maximum: 9, default: 2 }),
   /** Makes `/state` of a cluster that has none: for a new one only. */
@@ -36,9 +36,17 @@ const ORCHESTRATOR = {
 }
 
 /** The orchestrator's own, which a worker has no business to see. */
-const OWN = /^CONVOY_(TOKEN|HTTP_.*|WORKERS_DIR|REPLICAS|INIT|STOP_WORKERS|LANE_.*)$/
+const OWN = /^CONVOY_(TOKEN|HTTP_.*|REPLICAS|INIT|STOP_WORKERS|LANE_.*)$/
 
-export const loadOrchestratorConfig = (env?: NodeJS.ProcessEnv) => loadConfig(ORCHESTRATOR, env)
+export function loadOrchestratorConfig(env?: NodeJS.ProcessEnv) {
+  const config = loadConfig(ORCHESTRATOR, env)
+  if (config.CONVOY_RUNTIME === 'process' && config.CONVOY_WORKERS_DIR === undefined) {
+    throw new ConfigError(
+      'bad environment:\n  CONVOY_WORKERS_DIR is needed where workers are processes'
+    )
+  }
+  return config
+}
 
 export type OrchestratorConfig = ReturnType<typeof loadOrchestratorConfig>
 
@@ -60,7 +68,9 @@ export function workerEnvironment(env: NodeJS.ProcessEnv = process.env): Record<
   const handed: Record<string, string> = {}
   for (const [name, value] of Object.entries(env)) {
     const known = name === 'PATH' || name === 'TZ' || name === 'HOME' || name.startsWith('CONVOY_')
-    if (value !== undefined && known && !OWN.test(name)) handed[name] = value
+    if (value !== undefined && known && !OWN.test(name) && !OF_RUNTIMES.test(name)) {
+      handed[name] = value
+    }
   }
   return handed
 }

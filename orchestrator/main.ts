@@ -11,11 +11,11 @@ import { openZooKeeper } from '../platform/zookeeper.ts'
 import { openAdmission } from './admission/admission.ts'
 import { openParser } from './admission/parser.ts'
 import { ClusterView } from './cluster-view.ts'
-import { laneLimits, loadOrchestratorConfig, workerEnvironment } from './config.ts'
+import { laneLimits, loadOrchestratorConfig } from './config.ts'
 import { foundCluster } from './found.ts'
 import { openDispatch } from './lanes/dispatch.ts'
 import { observeBatches, observeLanes } from './metrics.ts'
-import { ProcessRuntime } from './runtimes/process.ts'
+import { openRuntime } from './runtimes/open.ts'
 import { ReadCounts } from './scaling/read-counts.ts'
 import { Scaling } from './scaling/scaling.ts'
 import { startingSettings } from './scaling/start.ts'
@@ -46,9 +46,7 @@ const zookeeper = opened.use(
     log
   })
 )
-const runtime = opened.use(
-  new ProcessRuntime({ dir: config.CONVOY_WORKERS_DIR, environment: workerEnvironment(), log })
-)
+const runtime = opened.use(await openRuntime(config, log))
 if (config.CONVOY_INIT) await foundCluster({ zookeeper, runtime, log })
 
 const view = opened.use(new ClusterView(zookeeper, log))

@@ -17,7 +17,10 @@ const TAP = join(CHECKOUT, 'node_modules', '.bin', 'tap')
 /** Folders below `test/` whose tests are pure. */
 const PURE = ['test/history/', 'test/simulator/']
 
-export type Kind = 'unit' | 'integration' | 'system'
+/** Of tests that need a Docker engine, which `npm run test:docker` brings. */
+const DOCKER = 'test/docker/'
+
+export type Kind = 'unit' | 'integration' | 'system' | 'docker'
 
 export function testFiles(kind: Kind): string[] {
   const exclude = (name: string) => name.startsWith('node_modules') || name.startsWith('.')
@@ -27,6 +30,7 @@ export function testFiles(kind: Kind): string[] {
 
 function kindOf(file: string): Kind {
   if (file.endsWith('.it.test.ts')) return 'integration'
+  if (file.startsWith(DOCKER)) return 'docker'
   const isPure = PURE.some(folder => file.startsWith(folder))
   return file.startsWith('test/') && !isPure ? 'system' : 'unit'
 }

@@ -11,6 +11,13 @@ const WORKER = {
   CONVOY_WORKER_DIR: Type.String({ minLength: 1 }),
   /** Address at which others reach this worker's PostgreSQL, for cloning only. */
   CONVOY_WORKER_HOST: Type.String({ default: '127.0.0.1' }),
+  /** Who may copy this worker's database, as PostgreSQL's pg_hba.conf has it: its own networks. */
+  CONVOY_CLONE_FROM: Type.String({
+    pattern: '^(samenet|samehost|[0-9a-f.:]+/[0-9]+)$',
+    default: 'samenet'
+  }),
+  /** In a container: which of its starts this is. Given by the orchestrator that starts it. */
+  CONVOY_LIFE: Type.Optional(Type.String({ minLength: 1 })),
   CONVOY_POSTGRES_BIN: Type.String({ minLength: 1 }),
   /** The system user that PostgreSQL runs as when the worker is root; PostgreSQL refuses root. */
   CONVOY_POSTGRES_USER: Type.String({ default: 'postgres' }),

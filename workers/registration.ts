@@ -2,7 +2,6 @@
  * This worker's znode: what others decide by. It is there from the copying on, and
  * tells a candidacy only after `published` was awaited.
  */
-
 import { WORKERS, type WorkerNode } from '../platform/wire/znodes.ts'
 import type { Kept, ZooKeeper } from '../platform/zookeeper.ts'
 import type { Outside } from './container.ts'
@@ -20,10 +19,9 @@ export function openRegistration(options: {
   const { zookeeper, host, outside } = options
   let kept: Kept | null = null
   let node: WorkerNode = {
-    pid: process.pid,
+    ...outside,
     clusterId: null,
     host,
-    container,
     role: 'starting',
     term: 0,
     last: { index: 0, term: 0 },

@@ -38,6 +38,8 @@ const DRAIN_MS = 2_000
 export interface Parts {
   readonly config: WorkerConfig
   readonly identity: Identity
+  /** As others know this process by. */
+  readonly pid: number
   readonly postgres: PostgresServer
   readonly store: Store
   readonly zookeeper: ZooKeeper
@@ -174,10 +176,10 @@ function settingsOf(config: WorkerConfig): Settings {
   }
 }
 
-function begin({ config, identity, store }: Parts): State {
+function begin({ config, identity, pid, store }: Parts): State {
   return beginning({
     settings: settingsOf(config),
-    self: { id: identity.workerId, pid: process.pid },
+    self: { id: identity.workerId, pid },
     clusterId: identity.clusterId,
     term: store.memory.term,
     stateVersion: store.memory.stateVersion,

@@ -15,7 +15,8 @@ export interface Place {
 export interface Death {
   readonly name: string
   readonly workerId: string | null
-  readonly pid: number
+  /** Null of one that could not be started. */
+  readonly pid: number | null
 }
 
 export interface Runtime extends AsyncDisposable {

@@ -77,8 +77,11 @@ export function serverConfiguration(settings: ServerSettings): string {
   return ['# Written by the worker at each start.', ...lines, ''].join('\n')
 }
 
-/** Trust on the socket: who can enter its folder is the worker or root. */
-export const ACCESS_RULES = `# Written by the worker at each start.
+/**
+ * Trust on the socket: who can enter its folder is the worker or root.
+ * @param cloneFrom PostgreSQL's name for the worker's own networks, or an address range
+ */
+export const accessRules = (cloneFrom: string) => `# Written by the worker at each start.
 local   all           all                         trust
-host    replication   convoy_clone   all          scram-sha-256
+host    replication   convoy_clone   ${cloneFrom.padEnd(11)} scram-sha-256
 `
