@@ -87,6 +87,12 @@ export class NoSuchWorkerError extends ServiceError {
   readonly statusCode = 409
 }
 
+/** No replica is level with the master. */
+export class NoSuccessorError extends ServiceError {
+  readonly code = 'CONVOY_NO_SUCCESSOR'
+  readonly statusCode = 409
+}
+
 /** The change may or may not be stored; it says where things stand, so it may be sent again. */
 export class SettingsNotStoredError extends ServiceError {
   readonly code = 'CONVOY_SETTINGS_NOT_STORED'

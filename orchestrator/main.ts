@@ -13,6 +13,7 @@ import { openParser } from './admission/parser.ts'
 import { ClusterView } from './cluster-view.ts'
 import { laneLimits, loadOrchestratorConfig } from './config.ts'
 import { foundCluster } from './found.ts'
+import { handOver } from './handover.ts'
 import { openDispatch } from './lanes/dispatch.ts'
 import { observeBatches, observeLanes } from './metrics.ts'
 import { openRuntime } from './runtimes/open.ts'
@@ -92,6 +93,7 @@ const app = await openServer({
   scaling,
   settings,
   onRead: () => reads.count(),
+  handOver: () => handOver({ zookeeper, view, log }),
   connected: () => zookeeper.connected
 })
 opened.defer(async () => {

@@ -8,12 +8,14 @@ import type { Logger } from '../platform/log.ts'
 import type { Admission } from './admission/admission.ts'
 import { type Cluster, type ClusterView, masterOf } from './cluster-view.ts'
 import type { OrchestratorConfig } from './config.ts'
+import type { HandedOver } from './handover.ts'
 import type { Dispatch } from './lanes/dispatch.ts'
 import { bearer } from './routes/bearer.ts'
 import { clusterRoute } from './routes/cluster.ts'
 import { readRoute } from './routes/db-read.ts'
 import { writeRoutes } from './routes/db-write.ts'
 import { eventsRoute } from './routes/events.ts'
+import { handoverRoute } from './routes/handover.ts'
 import { scalingRoutes } from './routes/scaling.ts'
 import { verifyRoute } from './routes/verify.ts'
 import { crashRoutes, workerListRoute } from './routes/workers.ts'
@@ -38,6 +40,7 @@ export interface ServerOptions {
   readonly settings: Pick<StoredSettings, 'now' | 'change'>
   /** Told of each read that is asked for. */
   readonly onRead: () => void
+  readonly handOver: () => Promise<HandedOver>
   /** Whether ZooKeeper is there. */
   readonly connected: () => boolean
 }
@@ -77,6 +80,7 @@ export async function openServer(options: ServerOptions): Promise<Http> {
     })
     await guarded.register(verifyRoute, { dispatch, view, deadlineMs })
     await guarded.register(crashRoutes, { view, runtime })
+    await guarded.register(handoverRoute, { handOver: options.handOver })
     await guarded.register(scalingRoutes, { scaling, settings, minCopies })
   })
   return app

@@ -10,6 +10,7 @@ import { openAdmission } from '../admission/admission.ts'
 import { openParser } from '../admission/parser.ts'
 import { type Cluster, type ClusterView, NOTHING_KNOWN } from '../cluster-view.ts'
 import { loadOrchestratorConfig } from '../config.ts'
+import { NoSuccessorError } from '../errors.ts'
 import type { Dispatch } from '../lanes/dispatch.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
 import { SETTINGS } from '../scaling/fixtures.ts'
@@ -90,6 +91,10 @@ async function server(t: Test, { cluster = CLUSTER, env = {}, status = 200, body
     },
     onRead: () => {
       reads += 1
+    },
+    handOver: async () => {
+      if (cluster.state?.inSync.length === 1) throw new NoSuccessorError('none')
+      return { term: 4, master: 's', pid: 4330 }
     },
     connected: () => true
   })
@@ -396,4 +401,13 @@ t.test('ready needs a master and enough copies', async t => {
   ])
   const { app } = await server(t, { cluster: NOTHING_KNOWN })
   t.equal((await app.inject('/readyz')).statusCode, 503)
+})
+
+t.test('a handover tells who leads now, or why nobody could take over', async t => {
+  const { call } = await server(t)
+  const { status, body } = await call('POST', 'cluster/handover')
+  t.strictSame([status, JSON.parse(body)], [200, { term: 4, master: 's', pid: 4330 }])
+  const alone = { ...CLUSTER, state: { clusterId: 'c', term: 3, master: 'm', inSync: ['m'] } }
+  const refused = await (await server(t, { cluster: alone })).call('POST', 'cluster/handover')
+  t.strictSame(codeOf(refused), [409, 'CONVOY_NO_SUCCESSOR'])
 })
