@@ -7,15 +7,17 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { followNews } from '../../cli/system/news.ts'
 import { Dice } from '../simulator/random.ts'
-import { type Cluster, startCluster } from '../system/cluster.ts'
+import { Cluster } from '../system/cluster.ts'
 import { Clients } from './clients.ts'
+import { type Drawn, drawFault, type FaultKind, NETWORK_KINDS } from './draw.ts'
 import { keepLogs } from './evidence.ts'
-import { drawFault, type Fault, type FaultKind } from './faults.ts'
 import { type Moment, type Stall, Timeline } from './timeline.ts'
 import { differences, judge, type Verdict } from './verdict.ts'
 
 const EVERY_MS = { least: 5_000, most: 15_000 }
 const AT_ONCE = 2
+/** Restarts back off after many deaths. */
+const HEALED_MS = 120_000
 /** Writes go on for so long before the first fault. */
 const CALM_MS = 3_000
 
@@ -46,7 +48,8 @@ export async function torture(options: TortureOptions): Promise<Report> {
   await using opened = new AsyncDisposableStack()
   const timeline = new Timeline(options.show)
   timeline.add('run', `seed ${options.seed}: starting a system`)
-  const cluster = await startCluster({ teardown: stop => opened.defer(stop) })
+  const network = NETWORK_KINDS.some(kind => options.kinds.includes(kind))
+  const cluster = opened.use(await Cluster.open({ network }))
   const run = new Run(cluster, timeline, options)
   const verdict = await run.toItsEnd()
   if (verdict.problems.length > 0) run.keepEvidence(verdict)
@@ -140,16 +143,16 @@ class Run {
     }
   }
 
-  async #inflict({ text, lastsMs, inflict }: Fault): Promise<void> {
+  async #inflict({ text, lastsMs, inflict }: Drawn): Promise<void> {
     const lasts = lastsMs === 0 ? '' : `, for ${(lastsMs / 1_000).toFixed(1)} s`
     this.#timeline.fault(`${text}${lasts}`, this.#clients.answeredAtMs)
-    this.#faults += 1
     try {
-      const { dead, undo } = await inflict(this.#cluster)
-      this.#dead.push(...dead)
+      const struck = await inflict(this.#cluster)
+      this.#faults += 1
+      if (!('heal' in struck)) return void this.#dead.push(...struck)
       await this.#sleep(lastsMs)
-      await undo()
-      if (lastsMs > 0) this.#timeline.add('healed', `over: ${text}`)
+      await struck.heal()
+      this.#timeline.add('healed', `over: ${text}`)
     } catch (err) {
       // Its victim was not there just now: that is no fault of the system.
       this.#timeline.add('healed', `not done: ${text}: ${String(err)}`)
@@ -160,7 +163,9 @@ class Run {
   async #heal(): Promise<string[]> {
     await Promise.all(this.#ongoing)
     this.#timeline.add('run', 'no more faults: waiting until all is whole')
-    const troubles = await this.#attempt('healing', () => this.#cluster.healed(this.#dead))
+    const troubles = await this.#attempt('healing', () =>
+      this.#cluster.healed(this.#dead, { withinMs: HEALED_MS })
+    )
     this.#timeline.settle(this.#clients.answeredAtMs)
     if (troubles.length === 0) this.#timeline.add('run', 'one master, all workers in sync')
     return troubles

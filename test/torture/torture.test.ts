@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import t from 'tap'
-import { FAULT_KINDS } from './faults.ts'
+import { FAULT_KINDS } from './draw.ts'
 import { torture } from './run.ts'
 
 const DURATION_MS = 60_000

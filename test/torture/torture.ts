@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import yargs from 'yargs'
 import { failed, SEE_HELP, stopOnSignal } from '../../cli/script.ts'
-import { FAULT_KINDS, type FaultKind } from './faults.ts'
+import { FAULT_KINDS, type FaultKind } from './draw.ts'
 import { type Report, torture } from './run.ts'
 
 const CHECKOUT = join(import.meta.dirname, '../..')

@@ -1,0 +1,148 @@
+/**
+ * The faults that a torture run draws from. Each is inflicted on a running system past
+ * all of Convoy's code, lasts for a while, and is healed. Pure but for the inflicting:
+ * the same dice draw the same faults.
+ */
+import type { Dice } from '../simulator/random.ts'
+import type { Cluster } from '../system/cluster.ts'
+import type { Fault } from '../system/faults.ts'
+import type { Party, Server, Victim, WorkerVictim } from '../system/victims.ts'
+
+export interface Drawn {
+  /** For a timeline. */
+  readonly text: string
+  /** How long it lasts; 0 for what is over at once. */
+  readonly lastsMs: number
+  /** @returns what lasts, or the pids of what died, which starts again by itself */
+  readonly inflict: (cluster: Cluster) => Promise<Fault | readonly number[]>
+}
+
+/** Kinds that need all connections to go through proxies. */
+export const NETWORK_KINDS = ['cut', 'slow', 'reset', 'expire'] as const
+export const FAULT_KINDS = ['kill', 'pause', 'down', ...NETWORK_KINDS, 'lose', 'erase'] as const
+export type FaultKind = (typeof FAULT_KINDS)[number]
+
+export function drawFault(kinds: readonly FaultKind[], dice: Dice): Drawn {
+  return DRAW[dice.pick(kinds) as FaultKind](dice)
+}
+
+const VICTIMS: readonly Victim[] = [
+  'master',
+  'replica',
+  "the master's database",
+  "a replica's database",
+  'orchestrator',
+  'rabbitmq',
+  'zookeeper'
+]
+const PARTIES: readonly Party[] = ['master', 'replica', 'orchestrator']
+const WORKERS: readonly WorkerVictim[] = ['master', 'replica']
+const SERVERS: readonly Server[] = ['rabbitmq', 'zookeeper']
+const FROM = ['rabbitmq', 'zookeeper', 'everything'] as const
+/** Most cuts are whole ones; what is half open is the harder case. */
+const DIRECTIONS = ['both', 'both', 'to', 'from'] as const
+const ONE_WAY = { both: '', to: ', what it sends', from: ', what it is sent' } as const
+
+const pick = <T>(dice: Dice, from: readonly T[]): T => dice.pick(from) as T
+
+/** Longer ones are rarer: from less than any timeout to more than all of them. */
+const lasting = (dice: Dice): number => Math.round(200 * 75 ** dice.next())
+
+const DRAW: Readonly<Record<FaultKind, (dice: Dice) => Drawn>> = {
+  kill(dice) {
+    const [first, second] = [pick(dice, [...VICTIMS, 'all workers' as const]), pick(dice, VICTIMS)]
+    const both = dice.chance(0.25) && second !== first
+    const victims = both ? [first, second] : [first]
+    return {
+      text: `kill -9 of ${victims.join(' and ')}`,
+      lastsMs: 0,
+      inflict: cluster => cluster.kill(...victims)
+    }
+  },
+  pause(dice) {
+    const victim = pick(dice, VICTIMS)
+    return {
+      text: `SIGSTOP of ${victim}`,
+      lastsMs: lasting(dice),
+      inflict: cluster => cluster.pause(victim)
+    }
+  },
+  down(dice) {
+    const server = pick(dice, SERVERS)
+    // What ZooKeeper knows is the cluster's truth: without it an operator decides.
+    const forgets = server === 'rabbitmq'
+    return {
+      text: `${server} killed and kept down`,
+      lastsMs: lasting(dice),
+      inflict: cluster => cluster.down(server, { forgets })
+    }
+  },
+  cut(dice) {
+    const [party, from, direction] = [pick(dice, PARTIES), pick(dice, FROM), pick(dice, DIRECTIONS)]
+    return {
+      text: `${party} cut off from ${from}${ONE_WAY[direction]}`,
+      lastsMs: lasting(dice),
+      inflict: cluster => cluster.cut(party, from, direction)
+    }
+  },
+  slow(dice) {
+    const [party, from, delayMs] = [pick(dice, PARTIES), pick(dice, FROM), dice.between(10, 300)]
+    return {
+      text: `${party} to ${from} slower by ${delayMs} ms`,
+      lastsMs: lasting(dice),
+      inflict: cluster => cluster.slow(party, from, delayMs)
+    }
+  },
+  reset(dice) {
+    const [party, from] = [pick(dice, PARTIES), pick(dice, SERVERS)]
+    return {
+      text: `connections of ${party} to ${from} broken`,
+      lastsMs: 0,
+      inflict: async cluster => {
+        await cluster.reset(party, from)
+        return []
+      }
+    }
+  },
+  expire(dice) {
+    const party = pick(dice, PARTIES)
+    return {
+      text: `ZooKeeper session of ${party} expired`,
+      lastsMs: 0,
+      inflict: async cluster => {
+        await cluster.expire(party)
+        return []
+      }
+    }
+  },
+  lose(dice) {
+    const victim = pick(dice, WORKERS)
+    return {
+      text: `${victim} killed, its folder removed`,
+      lastsMs: 0,
+      inflict: async cluster => {
+        await whole(cluster)
+        return cluster.lose(victim)
+      }
+    }
+  },
+  erase(dice) {
+    const victim = pick(dice, WORKERS)
+    return {
+      text: `data of ${victim} removed under its running database`,
+      lastsMs: 0,
+      inflict: async cluster => {
+        await whole(cluster)
+        await cluster.erase(victim)
+        return []
+      }
+    }
+  }
+}
+
+/** Data is taken from one worker at a time: that of all of them nobody could survive. */
+async function whole(cluster: Cluster): Promise<void> {
+  const { inSync, workers } = await cluster.now()
+  const live = workers.filter(({ id, role }) => inSync.includes(id) && role !== 'starting')
+  if (live.length < cluster.workers) throw new Error('another copy is missing already')
+}
