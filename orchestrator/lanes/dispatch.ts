@@ -63,7 +63,7 @@ export function openDispatch(options: DispatchOptions): Dispatch {
 interface Sender<T extends Sendable> {
   readonly queue: string
   readonly lane: Lane<T>
-  sending(item: T): void
+  sending(item: T, nowMs: number): void
   encode(items: readonly T[], nowMs: number): string
   ttlMs(item: T, nowMs: number): number
   refused(item: T): boolean
@@ -127,11 +127,10 @@ class AmqpDispatch implements Dispatch {
       const caller: Caller = { answer, refuse }
       const readId = (this.#readCount++).toString(36)
       const text = JSON.stringify({ readId, ...fields }).slice(0, -1)
-      const askedAtMs = performance.now()
-      const deadlineMs = askedAtMs + ttlMs
+      const deadlineMs = performance.now() + ttlMs
       const read: PendingRead = {
-        ...{ readId, text, deadlineMs, askedAtMs, lane, caller },
-        ...{ bytes: text.length + 20, sends: 0, hedged: false }
+        ...{ readId, text, deadlineMs, lane, caller },
+        ...{ bytes: text.length + 20, sends: 0, sentAtMs: 0, hedged: false }
       }
       this.#reads.add(read)
       if (!this.#readLanes[lane].lane.offer(read)) {
@@ -182,9 +181,10 @@ class AmqpDispatch implements Dispatch {
     return {
       queue: name === 'readQ' ? READ_QUEUE : STRONG_QUEUE,
       lane: new Lane(this.#options.lanes),
-      sending: read => {
+      sending: (read, nowMs) => {
         read.lane = name
         read.sends += 1
+        read.sentAtMs = nowMs
       },
       encode: (items, nowMs) =>
         `{"replyTo":"${this.#replyTo}","reads":[${items.map(read => readText(read, nowMs))}]}`,
@@ -246,7 +246,7 @@ class AmqpDispatch implements Dispatch {
     for (;;) {
       const batch = sender.lane.next(nowMs)
       if (batch === undefined) return
-      for (const item of batch.items) sender.sending(item)
+      for (const item of batch.items) sender.sending(item, nowMs)
       const ttls = batch.items.map(item => sender.ttlMs(item, nowMs))
       const expiration = String(Math.max(1, Math.ceil(Math.max(...ttls))))
       const content = Buffer.from(sender.encode(batch.items, nowMs))

@@ -3,7 +3,8 @@
  * hedge), to the master's queue: what keeps the first copy may be a frozen replica.
  * Pure: times come in, decisions go out.
  * Invariant: under load, when all are slow, hedges do not double it: a read is late
- * only when it takes several times as long as its like do at present.
+ * only when it takes several times as long as its like do at present. How long one takes
+ * counts from its last sending: what waited for its hedge, or for the broker, is not slow.
  */
 import { OverloadedError } from '../../platform/errors.ts'
 import { TimeoutError } from '../errors.ts'
@@ -21,7 +22,8 @@ export interface PendingRead {
   readonly text: string
   readonly bytes: number
   readonly deadlineMs: number
-  readonly askedAtMs: number
+  /** The last time; meaningless before the first. */
+  sentAtMs: number
   /** The lane it was last given to. */
   lane: ReadLane
   sends: number
@@ -55,7 +57,7 @@ export class PendingReads {
     const read = this.#pending.get(readId)
     if (read === undefined) return undefined
     this.#pending.delete(readId)
-    this.#smoothedMs += SMOOTHING * (nowMs - read.askedAtMs - this.#smoothedMs)
+    this.#smoothedMs += SMOOTHING * (nowMs - read.sentAtMs - this.#smoothedMs)
     read.caller.answer(answer)
     return read
   }
@@ -72,7 +74,7 @@ export class PendingReads {
     const lateMs = Math.max(this.#hedgeMs, LATE_FACTOR * this.#smoothedMs)
     const late: PendingRead[] = []
     for (const read of this.#pending.values()) {
-      if (read.hedged || read.sends === 0 || nowMs - read.askedAtMs < lateMs) continue
+      if (read.hedged || read.sends === 0 || nowMs - read.sentAtMs < lateMs) continue
       read.hedged = true
       late.push(read)
     }

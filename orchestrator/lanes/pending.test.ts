@@ -137,7 +137,7 @@ function read(fields: Partial<PendingRead> = {}): PendingRead {
     text: '{"readId":"r"',
     bytes: 1,
     deadlineMs: 10_000,
-    askedAtMs: 0,
+    sentAtMs: 0,
     lane: 'readQ',
     sends: 1,
     hedged: false,
@@ -166,6 +166,17 @@ t.test('when all reads are slow, none counts as late for being so', async t => {
   reads.add(late)
   t.strictSame(reads.hedge(700), [])
   t.strictSame(reads.hedge(801), [late])
+})
+
+t.test('reads that only their second copy brings back do not make each other late', async t => {
+  const reads = new PendingReads(300)
+  for (let nowMs = 0; nowMs < 100_000; nowMs += 400) {
+    const frozen = read({ readId: String(nowMs), sentAtMs: nowMs })
+    reads.add(frozen)
+    t.strictSame(reads.hedge(nowMs + 300), [frozen])
+    frozen.sentAtMs = nowMs + 300
+    reads.reply(frozen.readId, ANSWER, nowMs + 310)
+  }
 })
 
 t.test('a read that the master may hold is sent again to the next one', async t => {
