@@ -23,6 +23,7 @@ import { type ZooKeeper, ZooKeeperUnavailableError } from '../platform/zookeeper
 import { type ClusterView, masterOf } from './cluster-view.ts'
 import type { Death, Place, Runtime } from './runtimes/runtime.ts'
 import { type Action, decide, died, isOf, type Past, started } from './supervisor.ts'
+import { wish } from './wish.ts'
 
 const TICK_MS = 250
 const STOP_GRACE_MS = 8_000
@@ -53,7 +54,10 @@ export class Supervising implements AsyncDisposable {
     this.#closing.push(
       options.runtime.onDeath(death => void this.#onDeath(death)),
       options.view.on((after, before) => {
-        if (after.state !== before.state || after.supervisor !== before.supervisor) this.#wake()
+        const changed = (['state', 'supervisor', 'config', 'wishes'] as const).some(
+          part => after[part] !== before[part]
+        )
+        if (changed || after.scaling?.wanted !== before.scaling?.wanted) this.#wake()
       })
     )
     this.#timer = setInterval(() => this.#wake(), TICK_MS)
@@ -154,8 +158,9 @@ export class Supervising implements AsyncDisposable {
   }
 
   async #do(action: Action): Promise<void> {
-    const { runtime, log } = this.#options
+    const { runtime, zookeeper, log } = this.#options
     log.info({ ...action }, 'supervisor acts')
+    if (action.kind === 'wish') return void (await wish(zookeeper, { leaving: action.leaving }))
     if (action.kind === 'create') return this.#begun(await runtime.create())
     if (action.kind === 'start') {
       this.#begun(action.name)

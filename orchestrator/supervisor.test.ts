@@ -35,8 +35,8 @@ function cluster(workers: Record<string, WorkerNode>, inSync = Object.keys(worke
   }
 }
 
-/** Workers a (master), b and c in places of the same names, all running. */
-const THREE = cluster({ a: node({ role: 'master' }), b: node(), c: node() })
+/** Workers a (master), b and c, the youngest, in places of the same names, all running. */
+const THREE = cluster({ a: node({ role: 'master' }), b: node(), c: node({ since: '2026' }) })
 const place = (name: string, fields: Partial<Place> = {}): Place => ({
   name,
   workerId: name,
@@ -55,7 +55,10 @@ function actions(situation: Partial<Situation>): string[] {
     brokerUp: true,
     ...situation
   })
-  return decided.map(action => ('name' in action ? `${action.kind} ${action.name}` : action.kind))
+  return decided.map(action => {
+    if (action.kind === 'wish') return `leave ${action.leaving.join(' ')}`.trim()
+    return 'name' in action ? `${action.kind} ${action.name}` : action.kind
+  })
 }
 
 const diedOften = (name: string, quickDeaths: number, diedAtMs: number): Map<string, Past> =>
@@ -84,6 +87,7 @@ t.test(
     const kept = { ...led, state: led.state && { ...led.state, keepDiverged: true } }
     t.strictSame(actions({ cluster: kept, places: RUNNING }), ['create'], 'but it is replaced')
     t.strictSame(actions({ cluster: kept, places: four }), ['start e'])
+    t.strictSame(actions({ wanted: 2, cluster: kept, places: RUNNING }), [], 'nor sent away')
   }
 )
 
@@ -156,14 +160,27 @@ t.test(
   }
 )
 
-t.test('a place too many is removed only when it is idle and unnamed', async t => {
-  const extra = place('d', { pid: null })
-  t.strictSame(actions({ places: [...RUNNING, extra] }), ['discard d'])
-  t.strictSame(actions({ places: [...RUNNING, place('d')] }), [])
-  t.strictSame(
-    actions({ wanted: 2, places: [...RUNNING.slice(0, 2), place('c', { pid: null })] }),
-    ['start c']
-  )
+t.test('a place too many is removed at once where nothing rests on it', async t => {
+  const dead = place('d', { pid: null })
+  t.strictSame(actions({ places: [...RUNNING, dead] }), ['discard d'])
+  const copying = place('d', { workerId: null })
+  t.strictSame(actions({ places: [...RUNNING, copying] }), ['discard d'])
+})
+
+t.test('one that serves is asked to leave, and removed when it has left', async t => {
+  t.strictSame(actions({ wanted: 2 }), ['leave c'])
+  const wished = { ...THREE, wishes: { leaving: ['c'], handoverOf: null } }
+  t.strictSame(actions({ wanted: 2, cluster: wished }), [], 'it is on its way')
+  const members = { a: node({ role: 'master' }), b: node(), c: node({ role: 'left' }) }
+  const left = { ...wished, ...cluster(members, ['a', 'b']), wishes: wished.wishes }
+  t.strictSame(actions({ wanted: 2, cluster: left }), ['discard c'])
+  const gone = { ...left, workers: new Map([...left.workers].slice(0, 2)) }
+  t.strictSame(actions({ wanted: 2, cluster: gone, places: RUNNING.slice(0, 2) }), ['leave'])
+})
+
+t.test('one that is wanted after all is not asked any more', async t => {
+  const wished = { ...THREE, wishes: { leaving: ['c'], handoverOf: null } }
+  t.strictSame(actions({ cluster: wished }), ['leave'])
 })
 
 t.test('only deaths soon after the start count as at once', async t => {

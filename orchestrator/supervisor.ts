@@ -10,6 +10,7 @@
 import { type BackoffPolicy, backoffMs } from '../platform/backoff.ts'
 import { type Cluster, masterOf } from './cluster-view.ts'
 import type { Death, Place } from './runtimes/runtime.ts'
+import { going } from './scaling/leaving.ts'
 
 /** A worker that dies sooner after its start has died "at once". */
 const QUICK_MS = 5_000
@@ -20,6 +21,8 @@ export type Action =
   | { readonly kind: 'create' }
   | { readonly kind: 'start'; readonly name: string }
   | { readonly kind: 'discard'; readonly name: string; readonly why: string }
+  /** Workers that are to leave, all of them. */
+  | { readonly kind: 'wish'; readonly leaving: readonly string[] }
 
 /** What is remembered of a place. */
 export interface Past {
@@ -46,9 +49,11 @@ export function decide(situation: Situation): Action[] {
   // Those with data show what they have: an operator may have to choose.
   if (cluster.state === null) return starts(situation, places.filter(hasData))
   if (cluster.state.term === 0) return found(situation)
-  const discards = places.flatMap(place => discard(situation, place))
-  const kept = places.filter(({ name }) => !discards.some(action => action.name === name))
-  return [...discards, ...starts(situation, kept), ...creations(situation, kept)]
+  const wasted = places.flatMap(place => discard(situation, place))
+  const { discards, wishes } = scaleDown(situation, without(places, wasted))
+  const kept = without(places, [...wasted, ...discards])
+  const ups = [...starts(situation, kept), ...creations(situation, kept)]
+  return [...wasted, ...discards, ...ups, ...wishes]
 }
 
 /** @returns what is remembered of a place from this start on */
@@ -94,8 +99,12 @@ function isDue({ past, nowMs }: Situation, { name, pid }: Place): boolean {
 
 type Discard = Extract<Action, { kind: 'discard' }>
 
+const without = (places: readonly Place[], gone: readonly Discard[]): Place[] =>
+  places.filter(({ name }) => !gone.some(action => action.name === name))
+
+/** What is of no use to anybody. */
 function discard(situation: Situation, { name, workerId, pid }: Place): Discard[] {
-  const { cluster, places, wanted } = situation
+  const { cluster } = situation
   const { state, workers } = cluster
   // Named: it has what was acknowledged, and its data is kept whatever becomes of it.
   if (workerId !== null && (state?.inSync.includes(workerId) || state?.master === workerId))
@@ -104,8 +113,24 @@ function discard(situation: Situation, { name, workerId, pid }: Place): Discard[
   const giveUp = (why: string): Discard[] => [{ kind: 'discard', name, why }]
   if (workerId !== null && workers.get(workerId)?.diverged) return giveUp('diverged')
   if (pid !== null) return []
-  if (isHopeless(situation, name)) return giveUp('died at once, again and again')
-  return places.length > wanted ? giveUp('one too many') : []
+  return isHopeless(situation, name) ? giveUp('died at once, again and again') : []
+}
+
+/** Sends away who is too many, if no data may be the only copy of something. */
+function scaleDown(
+  situation: Situation,
+  places: readonly Place[]
+): { discards: Discard[]; wishes: Action[] } {
+  const { cluster, wanted } = situation
+  const sound = soundOf(situation, places)
+  const tooMany = isAllKept(cluster) ? 0 : sound.length - wanted
+  const { now, leaving } = going({ places: sound, cluster }, tooMany)
+  const before = new Set(cluster.wishes.leaving)
+  const same = leaving.length === before.size && leaving.every(id => before.has(id))
+  return {
+    discards: now.map(({ name }) => ({ kind: 'discard', name, why: 'one too many' })),
+    wishes: same ? [] : [{ kind: 'wish', leaving }]
+  }
 }
 
 /** What may be the only copy of something. */
@@ -118,12 +143,14 @@ const isHopeless = ({ past, brokerUp }: Situation, name: string): boolean =>
 function creations(situation: Situation, kept: readonly Place[]): Action[] {
   const { cluster, wanted } = situation
   if (masterOf(cluster) === null) return []
-  // One that diverged, or cannot be started, and is kept all the same, is replaced at once.
-  const sound = kept.filter(
-    ({ name, workerId }) =>
-      !isHopeless(situation, name) &&
-      (workerId === null || !cluster.workers.get(workerId)?.diverged)
-  )
-  const missing = Math.max(0, wanted - sound.length)
+  const missing = Math.max(0, wanted - soundOf(situation, kept).length)
   return Array.from({ length: missing }, () => ({ kind: 'create' }) as const)
 }
+
+/** Without those that diverged, or cannot be started, and are kept all the same: they are replaced at once. */
+const soundOf = (situation: Situation, places: readonly Place[]): Place[] =>
+  places.filter(
+    ({ name, workerId }) =>
+      !isHopeless(situation, name) &&
+      (workerId === null || !situation.cluster.workers.get(workerId)?.diverged)
+  )

@@ -13,11 +13,15 @@ export function publishRole(options: {
   loop: Loop
   registration: Registration
   log: Logger
+  /** Whether reads that were taken are still to be answered. */
+  busy: () => boolean
 }): void {
-  const { loop, registration, log } = options
+  const { loop, registration, log, busy } = options
   let shown = ''
   const show = (view: View, state: State) => {
-    const { role, term, trouble, diverged, yields } = view
+    const { term, trouble, diverged, yields } = view
+    // Whoever sees that it has left may end it.
+    const role = view.role === 'left' && busy() ? 'replica' : view.role
     const key = JSON.stringify([role, term, trouble, diverged, yields, state.amqp])
     if (key === shown) return
     shown = key

@@ -20,6 +20,8 @@ export interface Reads {
   stop(how: 'finish' | 'giveBack'): void
   /** Takes no more. Resolves when what was taken is answered, or after `withinMs`. */
   drain(withinMs: number): Promise<void>
+  /** Whether some are taken, or are still to be answered. */
+  readonly busy: boolean
   /** Reads answered since the start of the process. */
   readonly answered: number
 }
@@ -63,6 +65,9 @@ export function openReads(options: {
       stop('finish')
       const until = nowMs() + withinMs
       while (sessions.size > 0 && nowMs() < until) await sleep(DRAIN_POLL_MS)
+    },
+    get busy() {
+      return sessions.size > 0
     },
     get answered() {
       return answered

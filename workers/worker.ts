@@ -81,7 +81,7 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
   opened.use(broker)
   loop.onStep(view => consumption.follow(view, link))
   opened.defer(() => reads.drain(DRAIN_MS))
-  publishRole({ loop, registration: parts.registration, log })
+  publishRole({ loop, registration: parts.registration, log, busy: () => reads.busy })
   watchCluster(parts, loop, opened)
   keepHouse(parts, { loop, reads: [reads, strongReads] }, opened)
   probe(parts, loop, opened)

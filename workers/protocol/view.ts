@@ -20,7 +20,7 @@ export interface View {
   readonly leads: boolean
   /** Begins no batch: it is about to make room for another master. */
   readonly drains: boolean
-  /** May take reads from the shared queue. */
+  /** Consumes the shared queue of reads. */
   readonly reads: boolean
   /** Answers that show this index or less may leave. */
   readonly commitIndex: number
@@ -30,25 +30,31 @@ export interface View {
 
 export function viewOf(state: State, nowMs: number): View {
   const { role } = state
-  const leads =
-    role.kind === 'leader' &&
-    role.first !== null &&
-    state.commitIndex >= role.first &&
-    state.session &&
-    state.amqp
   return {
     role: roleOf(state),
     term: 'term' in role ? role.term : state.term,
     trouble: troubleOf(state),
     diverged: state.diverged !== null,
     yields: yields(state),
-    leads,
+    leads: leadsNow(state),
     drains: role.kind === 'leader' && isDraining(role),
-    reads: mayRead(state, nowMs) && (role.kind !== 'leader' || (leads && readsAlone(state))),
+    reads: mayServe(state, nowMs) && (role.kind === 'leader' || !isLeaving(state)),
     commitIndex: state.commitIndex,
     passedBarrier: role.kind === 'leader' ? passedBarrierOf(state, role) : 0,
     keepAfter: role.kind === 'leader' ? keepAfterOf(state, role) : state.keepAfter
   }
+}
+
+function leadsNow({ role, commitIndex, session, amqp }: State): boolean {
+  return (
+    role.kind === 'leader' && role.first !== null && commitIndex >= role.first && session && amqp
+  )
+}
+
+/** Whether a read that was delivered may be served: one that leaves finishes what it gets. */
+export function mayServe(state: State, nowMs: number): boolean {
+  if (!mayRead(state, nowMs)) return false
+  return state.role.kind !== 'leader' || (leadsNow(state) && readsAlone(state))
 }
 
 function troubleOf(state: State): string | null {
@@ -83,7 +89,7 @@ function roleOf(state: State): WorkerRole {
 function mayRead(state: State, nowMs: number): boolean {
   const { known, role } = state
   if (known === null || !isNamed(state) || state.diverged !== null || !state.amqp) return false
-  if (role.kind === 'fenced' || (isLeaving(state) && role.kind !== 'leader')) return false
+  if (role.kind === 'fenced') return false
   return nowMs - known.beganMs <= state.settings.maxReadAgeMs
 }
 
