@@ -34,7 +34,6 @@ function open(t: Test, options: Options = {}) {
     url,
     name: 'test',
     log,
-    heartbeatS: 1,
     async setup(link) {
       told.push('setup')
       if (setup !== undefined) return setup(link)
@@ -115,7 +114,7 @@ t.test('a broker that dies and comes back finds its clients again', async t => {
   await echo('after the restart')
 })
 
-t.test('a broker that falls silent is noticed by its missing heartbeats', async t => {
+t.test('a broker that falls silent is noticed within a second or so', async t => {
   const { amqp, told, echo } = open(t)
   await up(amqp)
   services.kill('rabbitmq', 'SIGSTOP')
@@ -123,7 +122,7 @@ t.test('a broker that falls silent is noticed by its missing heartbeats', async 
   await until('it is noticed', () => !amqp.up)
   const tookMs = performance.now() - stoppedAt
   services.kill('rabbitmq', 'SIGCONT')
-  t.ok(tookMs < 5_000, `${Math.round(tookMs)} ms`)
+  t.ok(tookMs < 3_000, `${Math.round(tookMs)} ms`)
   await up(amqp)
   await echo('after the silence')
   t.equal(told.filter(event => event === 'down').length, 1)

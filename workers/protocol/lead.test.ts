@@ -115,3 +115,16 @@ t.test('what was executed in an older term is not sent as part of this one', asy
   )
   t.equal(state.last.index, 2)
 })
+
+t.test('a master makes room for one that has RabbitMQ when it has not, and else waits', async t => {
+  const cutOff = run(master(), [{ kind: 'amqpDown' }], 10).state
+  const role = (state: State, nowMs: number) =>
+    run(state, [{ kind: 'tick' }], nowMs).state.role.kind
+  t.strictSame([role(cutOff, 1_009), role(cutOff, 1_010)], ['leader', 'follower'])
+
+  const noneReaches = new Map([...peers].map(([id, of]) => [id, { ...of, reachesAmqp: false }]))
+  const broker = run(cutOff, [{ kind: 'peers', peers: noneReaches }], 20).state
+  t.equal(role(broker, 60_000), 'leader', 'nobody has it: RabbitMQ is down')
+  const back = run(broker, [{ kind: 'peers', peers }], 60_000).state
+  t.strictSame([role(back, 60_999), role(back, 61_000)], ['leader', 'follower'], 'it may be slower')
+})

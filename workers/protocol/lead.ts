@@ -130,13 +130,20 @@ const makeRoom = (state: State, { term }: Leader): Step =>
 function mustMakeRoom(state: State, role: Leader, nowMs: number): boolean {
   if (!state.postgres) return true
   const sinceMs = role.withoutAmqpSinceMs
-  if (sinceMs === null || nowMs - sinceMs < state.settings.masterStallMs) return false
-  return role.members.some(id => id !== state.self.id && state.peers?.get(id)?.reachesAmqp === true)
+  return sinceMs !== null && nowMs - sinceMs >= state.settings.replicaTimeoutMs
+}
+
+/** Since when another member reaches RabbitMQ and this one does not. */
+function withoutAmqpSince(state: State, role: Leader, nowMs: number): number | null {
+  if (state.amqp) return null
+  const others = role.members.filter(id => id !== state.self.id)
+  const reached = others.some(id => state.peers?.get(id)?.reachesAmqp === true)
+  return reached ? (role.withoutAmqpSinceMs ?? nowMs) : null
 }
 
 /** Notes until when each member has to confirm what was sent. Time without RabbitMQ does not count. */
 function charge(state: State, role: Leader, nowMs: number): Leader {
-  const withoutAmqpSinceMs = state.amqp ? null : (role.withoutAmqpSinceMs ?? nowMs)
+  const withoutAmqpSinceMs = withoutAmqpSince(state, role, nowMs)
   let progress: Map<string, Progress> | null = null
   for (const id of counting(role)) {
     if (id === state.self.id) continue

@@ -27,7 +27,7 @@ export interface Settings {
   readonly electionStepMs: number
   /** Age that a read of `/state` naming this worker may have when it takes a read. */
   readonly maxReadAgeMs: number
-  /** A master without RabbitMQ for so long makes room, if another member has it. */
+  /** A database that does not answer for so long counts as gone. */
   readonly masterStallMs: number
 }
 
