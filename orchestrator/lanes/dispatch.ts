@@ -181,11 +181,7 @@ class AmqpDispatch implements Dispatch {
     return {
       queue: name === 'readQ' ? READ_QUEUE : STRONG_QUEUE,
       lane: new Lane(this.#options.lanes),
-      sending: (read, nowMs) => {
-        read.lane = name
-        read.sends += 1
-        read.sentAtMs = nowMs
-      },
+      sending: (read, nowMs) => this.#reads.sent(read, name, nowMs),
       encode: (items, nowMs) =>
         `{"replyTo":"${this.#replyTo}","reads":[${items.map(read => readText(read, nowMs))}]}`,
       ttlMs: (read, nowMs) => read.deadlineMs - nowMs,

@@ -52,6 +52,12 @@ export class PendingReads {
     this.#pending.set(read.readId, read)
   }
 
+  sent(read: PendingRead, lane: ReadLane, nowMs: number): void {
+    read.lane = lane
+    read.sends += 1
+    read.sentAtMs = nowMs
+  }
+
   /** @returns the read, unless it was answered already */
   reply(readId: string, answer: Answer, nowMs: number): PendingRead | undefined {
     const read = this.#pending.get(readId)
