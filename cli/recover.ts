@@ -11,7 +11,7 @@ import yargs from 'yargs'
 import { openLog } from '../platform/log.ts'
 import { type ClusterState, STATE } from '../platform/wire/znodes.ts'
 import { openZooKeeper, type ZooKeeper } from '../platform/zookeeper.ts'
-import { loadClusterConfig } from './config.ts'
+import { convoySettings, loadClusterConfig } from './config.ts'
 import { bestOf, chosen, loose, newState, situationOf } from './recover/choice.ts'
 import { lossText, reportOf } from './recover/report.ts'
 import { type KnownWorker, type Survey, stateOf, survey } from './recover/survey.ts'
@@ -26,17 +26,17 @@ const SESSION_MS = 6_000
 const options = await yargs(process.argv.slice(2))
   .scriptName('npm run recover --')
   .usage(
-    '$0 [options]\n\nFor when nobody can be elected: shows what each worker has, and what is known to be lost by each\n' +
-      'choice. Alone it changes nothing. Needed when every in-sync worker is lost, or when ZooKeeper has lost\n' +
-      'its memory; /readyz and /cluster of the orchestrator say so.'
+    '$0 [options]\n\nFor when nobody can be elected: shows what each worker has, and what is known to be lost by ' +
+      'each choice. Alone it changes nothing. Needed when every in-sync worker is lost, or when ZooKeeper has ' +
+      'lost its memory; /readyz and /cluster of the orchestrator say so.'
   )
   .option('survivor', {
     type: 'string',
     array: true,
     default: [],
     describe:
-      'The worker to go on with (its id, or the beginning of it). Several, if they hold the same. After a\n' +
-      'loss of memory: by default those with the highest (term, index)'
+      'The worker to go on with (its id, or the beginning of it). Several, if they hold the same. After ' +
+      'a loss of memory: by default those with the highest (term, index)'
   })
   .option('accept-loss', {
     type: 'boolean',
@@ -56,15 +56,17 @@ const options = await yargs(process.argv.slice(2))
     defaultDescription: '.convoy',
     describe: "The system's folder: with settings.json, and workers/ of this machine"
   })
-  .conflicts('forget', ['survivor', 'accept-loss'])
+  .check(({ forget, survivor, 'accept-loss': accepted }) => {
+    return !forget || (survivor.length === 0 && !accepted) || '--forget goes alone'
+  })
   .example('$0', 'show, and change nothing')
   .example('$0 --survivor 3f2a --accept-loss', 'go on with that worker')
   .example('$0 --accept-loss', 'after a loss of memory: go on with the best')
   .example('$0 --forget', 'when nobody wants the rest any more')
   .epilogue(
-    'What it writes: /state in ZooKeeper, with a term above all others, and the survivors as in-sync set. They elect\n' +
-      'one of themselves, others follow, new ones are started. Workers that return with entries that are not in the\n' +
-      'new history keep their data, out of service, until --forget. More: docs/guarantees.md, docs/operations.md.\n' +
+    'What it writes: /state in ZooKeeper, with a term above all others, and the survivors as in-sync set. They ' +
+      'elect one of themselves, others follow, new ones are started. Workers that return with entries that are not in ' +
+      'the new history keep their data, out of service, until --forget. More: docs/guarantees.md, docs/operations.md.\n' +
       'CONVOY_ZOOKEEPER, CONVOY_ZOOKEEPER_AUTH and CONVOY_CLUSTER win over settings.json.'
   )
   .strict()
@@ -105,6 +107,9 @@ async function recover(folder: string): Promise<void> {
 
 async function reach(folder: string, log: ReturnType<typeof openLog>): Promise<ZooKeeper> {
   const file = join(folder, 'settings.json')
+  if (!existsSync(file) && convoySettings()['CONVOY_ZOOKEEPER'] === undefined) {
+    throw new UserError('no Convoy was started here: start one with `npm start`, or say --folder')
+  }
   const config = loadClusterConfig(existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {})
   const hosts = config.CONVOY_ZOOKEEPER
   const opening = openZooKeeper({

@@ -89,6 +89,13 @@ t.test('survivors are named by the beginning of their ids, and hold the same', a
   t.throws(() => chosen(LOST, ['a', 'c']), /do not hold the same/)
 })
 
+t.test('one that has no data yet is no choice', async t => {
+  const empty = worker('n', { live: live('joining', 0, 0, { clusterId: null }) })
+  const found = survey(gone('a', 1), gone('b', 1), empty)
+  t.notMatch(reportOf(found, situationOf(found), ''), /--survivor n/)
+  t.throws(() => chosen(found, ['n']), /has no data/)
+})
+
 t.test('an in-sync worker that runs unregistered stands in the way', async t => {
   const frozen = worker('b', { place: { ...place, pid: 99 } })
   const found = survey(gone('a', 1), frozen, worker('c', { live: live('joining', 1) }))

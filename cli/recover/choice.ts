@@ -81,6 +81,9 @@ export function chosen(found: Survey, ids: readonly string[]): readonly KnownWor
   })
   const [first] = survivors
   if (first === undefined) return []
+  for (const { id, live } of survivors) {
+    if (live?.clusterId === null) throw new UserError(`${id} has no data yet`)
+  }
   const end = endOf(first)
   for (const other of survivors.slice(1)) {
     const ends = endOf(other)

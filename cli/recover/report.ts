@@ -77,7 +77,7 @@ const MEMORY_LOST = [
 ]
 
 function choices(found: Survey, workers: readonly KnownWorker[]): string[] {
-  const known = workers.filter(worker => endOf(worker) !== null && worker.live !== null)
+  const known = workers.filter(({ live }) => live !== null && live.clusterId !== null)
   return known
     .flatMap(worker => [
       '',
