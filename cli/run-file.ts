@@ -2,10 +2,14 @@
  * What `npm start` tells scripts about the system that it runs in this checkout.
  */
 import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { loadStarterConfig } from './config.ts'
 
-const RUN_FILE = fileURLToPath(new URL('../.convoy/run.json', import.meta.url))
+/** Of the system that `npm start` runs in this checkout. */
+export const FOLDER = fileURLToPath(new URL('../.convoy', import.meta.url))
+
+const RUN_FILE = join(FOLDER, 'run.json')
 
 export interface RunFile {
   readonly addresses: Readonly<Record<'orchestrator' | 'users-api' | 'rides-api' | 'lb', string>>

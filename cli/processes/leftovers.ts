@@ -24,8 +24,8 @@ export async function endLeftovers(dirs: { pids: string; workers: string }): Pro
 
 /** Ends workers and their PostgreSQL that nobody supervises any more. */
 export async function endWorkers(workersDir: string, graceMs: number): Promise<number> {
-  const homes = entries(workersDir).map(name => join(workersDir, name))
-  const workers = homes.flatMap(home => recorded(join(home, 'worker.pid')))
+  const homes = homesIn(workersDir)
+  const workers = workersIn(workersDir)
   await Promise.all(workers.map(identity => endProcess(identity, { graceMs })))
   const postmasters = homes.flatMap(home => postmasterOf(join(home, 'data')))
   await Promise.all(
@@ -37,8 +37,15 @@ export async function endWorkers(workersDir: string, graceMs: number): Promise<n
   return workers.length + postmasters.length
 }
 
+/** Workers that run. */
+export const workersIn = (workersDir: string): Identity[] =>
+  homesIn(workersDir).flatMap(home => recorded(join(home, 'worker.pid')))
+
+const homesIn = (workersDir: string): string[] =>
+  entries(workersDir).map(name => join(workersDir, name))
+
 /** Of a pid file: its process, if that is still running. */
-function recorded(file: string): Identity[] {
+export function recorded(file: string): Identity[] {
   try {
     const identity = JSON.parse(readFileSync(file, 'utf8')) as Identity
     return identityOf(identity.pid)?.startTime === identity.startTime ? [identity] : []

@@ -6,10 +6,13 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { Run } from '../../cli/system/convoy.ts'
+import { updateSystem } from '../../cli/system/update.ts'
 import { call } from '../contract/convoy.ts'
 import { type ClusterNow, placesOf, startCluster } from './cluster.ts'
+import { equalOnAllWorkers } from './databases.ts'
 import { Riders } from './riders.ts'
 import { until } from './wait.ts'
+import { onceOnAllWorkers, Writers } from './writers.ts'
 
 /** ZooKeeper's session, and some. */
 const TAKEOVER_MS = 4_000
@@ -133,5 +136,52 @@ await t.test('one that stands still is followed, and does no harm when it wakes'
   t.strictSame(await workersAt(other.http), before, 'and starts and ends nobody')
   t.equal(placesOf(cluster).length, 3)
   await riders.more(20)
+  await riders.endWell(t)
+})
+
+await t.test('the master hands over under load: no error, and hardly a gap', async t => {
+  const { workers } = await cluster.healed()
+  const gapsMs: number[] = []
+  for (let i = 0; i < workers.length; i++) {
+    const before = await cluster.healed()
+    const writers = await Writers.start(t, cluster, { clients: 8, perS: 200 })
+    await writers.more(40)
+    const { status, body } = await call(`POST ${cluster.url}/api/v1/cluster/handover`)
+    t.equal(status, 200, JSON.stringify(body))
+    await writers.more(40)
+    const report = await writers.stop()
+    t.strictSame(report.errors, [])
+    gapsMs.push(Math.round(report.longestGapMs))
+    const after = await cluster.healed()
+    t.match(body, { term: before.term + 1, master: after.master })
+    t.not(after.master, before.master)
+    t.strictSame([...after.inSync].sort(), [...before.inSync].sort(), 'nobody begins anew')
+    await onceOnAllWorkers(t, cluster, report)
+  }
+  t.comment(`no write acknowledged for ${gapsMs.join(', ')} ms`)
+  await equalOnAllWorkers(t, cluster)
+})
+
+await t.test('all processes are replaced one after the other, and no request fails', async t => {
+  const before = await both()
+  const pidsBefore = (await cluster.healed()).workers.map(({ pid }) => pid)
+  const riders = await Riders.start(t, run.addresses.lb)
+  const steps: string[] = []
+  await updateSystem({
+    folder: cluster.folder.root,
+    authorization: {},
+    say: line => steps.push(line)
+  })
+  await riders.more(20)
+  const { supervisor, other } = await both()
+  const pids = (await cluster.healed()).workers.map(({ pid }) => pid)
+  t.strictSame(
+    pids.filter(pid => pidsBefore.includes(pid)),
+    [],
+    'every worker is another process'
+  )
+  const old = [before.supervisor.id, before.other.id]
+  t.notOk(old.includes(supervisor.id) || old.includes(other.id), 'and every orchestrator')
+  t.ok(steps.includes('another worker is master'), steps.join('; '))
   await riders.endWell(t)
 })
