@@ -38,8 +38,7 @@ const options = await yargs(process.argv.slice(2))
   })
   .option('replicas', {
     type: 'number',
-    default: 2,
-    describe: 'Workers beside the master, each with a PostgreSQL of its own'
+    describe: 'A fixed number of workers beside the master; by default 2 to 5, as the load asks for'
   })
   .option('orchestrators', {
     type: 'number',
@@ -51,7 +50,7 @@ const options = await yargs(process.argv.slice(2))
     default: 8080,
     describe: 'lb listens here, users-api, rides-api and the first orchestrator 1, 2 and 10 above'
   })
-  .check(({ replicas, orchestrators, 'port-base': portBase }) => {
+  .check(({ replicas = 2, orchestrators, 'port-base': portBase }) => {
     if (!Number.isInteger(replicas) || replicas < 0 || replicas > 50) {
       throw new Error('--replicas is a number from 1 to 50')
     }
@@ -106,7 +105,7 @@ async function run(): Promise<void> {
 
 async function start(): Promise<Convoy> {
   const config = loadStarterConfig()
-  checkReplicas(options.replicas, config.CONVOY_MIN_COPIES)
+  if (options.replicas !== undefined) checkReplicas(options.replicas, config.CONVOY_MIN_COPIES)
   const software = ensureSoftware(say)
   if (process.getuid?.() === 0) accountOf(config.CONVOY_POSTGRES_USER)
   const folder = openFolder(ROOT, dataFolderOf(CHECKOUT))
@@ -147,7 +146,9 @@ function banner({ run }: Convoy): string {
   const { lb, orchestrator, 'users-api': usersApi, 'rides-api': ridesApi } = run.addresses
   const [, ...others] = run.orchestrators
   const more = others.map(url => `\n                 ${url}/api/v1`).join('')
-  const replicas = `${options.replicas} replica${options.replicas === 1 ? '' : 's'}`
+  const count = options.replicas
+  const fixed = `${count} replica${count === 1 ? '' : 's'}`
+  const replicas = count === undefined ? 'replicas as the load asks for' : fixed
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
   const user = `{"username":"ada","password":"${'a'.repeat(40)}"}`
   return `

@@ -36,7 +36,7 @@ const ORCHESTRATOR = {
 }
 
 /** The orchestrator's own, which a worker has no business to see. */
-const OWN = /^CONVOY_(TOKEN|HTTP_.*|REPLICAS|INIT|STOP_WORKERS|LANE_.*)$/
+const OWN = /^CONVOY_(TOKEN|HTTP_.*|REPLICAS.*|SCALE_.*|READS_PER_.*|INIT|STOP_WORKERS|LANE_.*)$/
 
 export function loadOrchestratorConfig(env?: NodeJS.ProcessEnv) {
   const config = loadConfig(ORCHESTRATOR, env)

@@ -31,6 +31,7 @@ const STOP_GRACE_MS = 9_500
 const DRAIN_MS = 500
 
 const config = loadOrchestratorConfig()
+const start = startingSettings(config)
 const log = openLog({ service: 'orchestrator', level: config.CONVOY_LOG_LEVEL })
 const opened = new AsyncDisposableStack()
 shutdownOnSignal(opened, { log, graceMs: STOP_GRACE_MS })

@@ -32,7 +32,8 @@ export interface ConvoyOptions {
   readonly cluster: string
   /** Wished for; a free one is taken where it is in use, or none is given. Further orchestrators follow the first. */
   readonly ports: Readonly<Partial<Record<Program, number>>>
-  readonly replicas: number
+  /** Fixed; where it is left out, as the scaling policy decides. */
+  readonly replicas: number | undefined
   readonly orchestrators: number
   /** Throws away all data first. */
   readonly fresh: boolean
@@ -231,7 +232,7 @@ function settingsOf(
     ...common,
     ...token,
     CONVOY_WORKERS_DIR: options.folder.workers,
-    CONVOY_REPLICAS: String(options.replicas),
+    ...(options.replicas === undefined ? {} : { CONVOY_REPLICAS: String(options.replicas) }),
     CONVOY_INIT: String(isFirstOrchestrator(instance) && !hasData(options.folder.workers)),
     CONVOY_STOP_WORKERS: 'true',
     CONVOY_POSTGRES_BIN: options.software.postgresBin,
