@@ -67,7 +67,6 @@ observeLanes(metrics, dispatch)
 view.on(({ state }) => dispatch.newTerm(state?.term ?? 0))
 
 const reads = opened.use(new ReadCounts(zookeeper, orchestratorId))
-const start = startingSettings(config)
 const settings = new StoredSettings({ zookeeper, view, start, log })
 const scaling = opened.use(new Scaling({ orchestratorId, zookeeper, view, settings, reads, log }))
 opened.use(
