@@ -104,7 +104,7 @@ export class ProcessRuntime implements Runtime {
       await untilDead(running, KILLED_WITHIN_MS)
     }
     const folder = join(this.#options.dir, name)
-    await using held = await claim(homeClaim(folder))
+    await using held = await claimWithin(running === null ? 0 : KILLED_WITHIN_MS, homeClaim(folder))
     if (held === undefined || !(await mayGo())) return
     await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
     this.#options.log.info({ name }, 'worker folder removed')
@@ -226,6 +226,16 @@ function end(running: ProcessIdentity, signal: NodeJS.Signals): void {
 async function untilDead(running: ProcessIdentity, withinMs: number): Promise<void> {
   const untilMs = performance.now() + withinMs
   while (isAlive(running) && performance.now() < untilMs) await sleep(POLL_MS)
+}
+
+/** A process that was killed ends thread by thread, and the last one frees what it claimed. */
+async function claimWithin(ms: number, name: string): Promise<AsyncDisposable | undefined> {
+  const untilMs = performance.now() + ms
+  for (;;) {
+    const held = await claim(name)
+    if (held !== undefined || performance.now() >= untilMs) return held
+    await sleep(POLL_MS)
+  }
 }
 
 const isMissing = (error: unknown): boolean =>
