@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Registry } from 'prom-client'
+import { originOf } from '../platform/http/origin.ts'
 import { openLog } from '../platform/log.ts'
 import { registerOrchestrator } from '../platform/registration.ts'
 import { shutdownOnSignal } from '../platform/shutdown.ts'
@@ -99,6 +100,7 @@ const app = await openServer({
 opened.defer(async () => {
   await Promise.race([app.close(), sleep(DRAIN_MS)])
 })
-const http = await app.listen({ host: config.CONVOY_HTTP_HOST, port: config.CONVOY_HTTP_PORT })
+await app.listen({ host: config.CONVOY_HTTP_HOST, port: config.CONVOY_HTTP_PORT })
+const http = originOf(app, config.CONVOY_HTTP_HOST)
 opened.use(registerOrchestrator(zookeeper, { id: orchestratorId, http }))
 log.info({ orchestratorId, http }, 'orchestrator listens')

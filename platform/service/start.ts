@@ -5,11 +5,10 @@
  * work. What is opened goes onto a stack, so that lb is told first when it ends.
  */
 import { randomUUID } from 'node:crypto'
-import type { AddressInfo } from 'node:net'
-import { hostname } from 'node:os'
 import { Registry } from 'prom-client'
 import { type Context, type Database, openDatabase } from '../client/database.ts'
 import { Targets } from '../client/targets.ts'
+import { originOf } from '../http/origin.ts'
 import type { Http } from '../http.ts'
 import { type Logger, openLog } from '../log.ts'
 import { findOrchestrators, registerService } from '../registration.ts'
@@ -106,12 +105,4 @@ function connectZooKeeper(config: ServiceConfig, log: Logger) {
     sessionTimeoutMs: config.CONVOY_SESSION_TIMEOUT_MS,
     log
   })
-}
-
-/** Where others reach this server: a name of the machine when it listens everywhere. */
-function originOf(app: Http, host: string): string {
-  const { port } = app.server.address() as AddressInfo
-  const everywhere = host === '0.0.0.0' || host === '::'
-  const name = everywhere ? hostname() : host
-  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`
 }
