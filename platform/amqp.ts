@@ -17,9 +17,13 @@ const DIAL_TIMEOUT_MS = 3_000
 const CLOSE_TIMEOUT_MS = 1_000
 const HEARTBEAT_S = 2
 /** Pause between an answer to a ping and the next ping. */
-const PING_MS = 200
-/** A broken network tells nobody: whoever does not answer a ping for so long is not there. */
-const SILENCE_MS = 1_000
+const PING_MS = 100
+/**
+ * A broken network tells nobody: who does not answer a ping for so long is not there. With
+ * the pause below a worker's default `replicaTimeoutMs`, so that a master finds out that it
+ * is itself cut off before it takes its replicas for lost.
+ */
+const SILENCE_MS = 800
 /** There in every vhost. */
 const PING_EXCHANGE = 'amq.fanout'
 

@@ -61,14 +61,20 @@ export class ReadSession {
   }
 
   async consume(queue: string): Promise<void> {
-    const { channel, failed } = this.#options
-    const { consumerTag } = await channel.consume(queue, message => {
+    const { channel, loop, strong, failed } = this.#options
+    const take = (message: ConsumeMessage | null) => {
       if (message === null) this.lost()
       if (message === null || !this.#open) return
       if (!this.#mayTake()) return channel.nack(message)
       this.#inWork += 1
       void this.#answer(message).catch(failed)
-    })
+    }
+    // Of two masters the later is served first (see writes.ts).
+    const { consumerTag } = await channel.consume(
+      queue,
+      take,
+      strong ? { priority: loop.view.term } : {}
+    )
     this.#consumerTag = consumerTag
     if (this.#finishing) this.finish()
   }

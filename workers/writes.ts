@@ -64,7 +64,8 @@ export function openWrites(options: {
       session = opened
       channel.on('error', () => {}).on('close', () => opened.lost())
       await channel.prefetch(PREFETCH)
-      await channel.consume(WRITE_QUEUE, message => opened.take(message))
+      // A frozen or cut-off master may consume still: it is given nothing that a later one has room for.
+      await channel.consume(WRITE_QUEUE, message => opened.take(message), { priority: term })
     },
     stop() {
       session?.close()

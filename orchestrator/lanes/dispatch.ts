@@ -72,7 +72,7 @@ interface Sender<T extends Sendable> {
 class AmqpDispatch implements Dispatch {
   readonly #options: DispatchOptions
   readonly #amqp: Amqp
-  readonly #writes = new PendingWrites()
+  readonly #writes: PendingWrites
   readonly #reads: PendingReads
   readonly #writeLane: Sender<PendingWrite>
   readonly #readLanes: Readonly<Record<ReadLane, Sender<PendingRead>>>
@@ -85,6 +85,7 @@ class AmqpDispatch implements Dispatch {
 
   constructor(options: DispatchOptions) {
     this.#options = options
+    this.#writes = new PendingWrites(options.hedgeMs)
     this.#reads = new PendingReads(options.hedgeMs)
     this.#writeLane = this.#writeSender()
     this.#readLanes = { readQ: this.#readSender('readQ'), strongQ: this.#readSender('strongQ') }
@@ -169,7 +170,7 @@ class AmqpDispatch implements Dispatch {
     return {
       queue: WRITE_QUEUE,
       lane: new Lane(this.#options.lanes),
-      sending: write => this.#writes.sent(write, this.#term),
+      sending: (write, nowMs) => this.#writes.sent(write, this.#term, nowMs),
       encode: (items, nowMs) =>
         `{"replyTo":"${this.#replyTo}","term":${this.#term},"commands":[${items.map(write => commandText(write, nowMs))}]}`,
       ttlMs: (write, nowMs) => latestDeadlineMs(write) - nowMs,
@@ -267,7 +268,7 @@ class AmqpDispatch implements Dispatch {
     const nowMs = performance.now()
     for (const { id, kind, status, body } of decodeReplies(content)) {
       if (kind === 'write') {
-        const write = this.#writes.reply(id, { status, body })
+        const write = this.#writes.reply(id, { status, body }, nowMs)
         if (write !== undefined) this.#writeLane.lane.settle(write)
       } else {
         const read = this.#reads.reply(id, { status, body }, nowMs)
@@ -286,6 +287,7 @@ class AmqpDispatch implements Dispatch {
     for (const write of this.#writes.expire(nowMs)) this.#writeLane.lane.settle(write)
     for (const read of this.#reads.expire(nowMs)) this.#settleRead(read)
     if (this.#channel !== undefined) {
+      this.#writeLane.lane.again(this.#writes.hedge(nowMs))
       this.#readLanes.strongQ.lane.again(this.#reads.hedge(nowMs))
     }
     this.#flush(nowMs)

@@ -2,17 +2,11 @@
  * The reads that have no reply yet. One that stays unanswered is sent once more (a
  * hedge), to the master's queue: what keeps the first copy may be a frozen replica.
  * Pure: times come in, decisions go out.
- * Invariant: under load, when all are slow, hedges do not double it: a read is late
- * only when it takes several times as long as its like do at present. How long one takes
- * counts from its last sending: what waited for its hedge, or for the broker, is not slow.
  */
 import { OverloadedError } from '../../platform/errors.ts'
 import { TimeoutError } from '../errors.ts'
+import { Lateness } from './lateness.ts'
 import type { Answer, Caller } from './pending-writes.ts'
-
-/** A hedge waits for so many times the smoothed latency, if that is above `hedgeMs`. */
-const LATE_FACTOR = 4
-const SMOOTHING = 0.05
 
 export type ReadLane = 'readQ' | 'strongQ'
 
@@ -33,11 +27,10 @@ export interface PendingRead {
 
 export class PendingReads {
   readonly #pending = new Map<string, PendingRead>()
-  readonly #hedgeMs: number
-  #smoothedMs = 0
+  readonly #lateness: Lateness
 
   constructor(hedgeMs: number) {
-    this.#hedgeMs = hedgeMs
+    this.#lateness = new Lateness(hedgeMs)
   }
 
   get size(): number {
@@ -63,7 +56,7 @@ export class PendingReads {
     const read = this.#pending.get(readId)
     if (read === undefined) return undefined
     this.#pending.delete(readId)
-    this.#smoothedMs += SMOOTHING * (nowMs - read.sentAtMs - this.#smoothedMs)
+    this.#lateness.answered(nowMs - read.sentAtMs)
     read.caller.answer(answer)
     return read
   }
@@ -77,7 +70,7 @@ export class PendingReads {
 
   /** @returns those to be sent once more, from now on in the master's lane */
   hedge(nowMs: number): PendingRead[] {
-    const lateMs = Math.max(this.#hedgeMs, LATE_FACTOR * this.#smoothedMs)
+    const { lateMs } = this.#lateness
     const late: PendingRead[] = []
     for (const read of this.#pending.values()) {
       if (read.hedged || read.sends === 0 || nowMs - read.sentAtMs < lateMs) continue

@@ -7,9 +7,12 @@
  * - Two callers of one id with the same command share the outcome; with another
  *   command the second is refused, so that no reply reaches the wrong one.
  * - What was never sent is told as not done; what was, as unknown.
+ * - One that stays unanswered is sent again, after twice the time each time: what keeps the
+ *   first copy may be a master that is frozen or cut off, and that nobody knows of yet.
  */
 import { OverloadedError, type ServiceError } from '../../platform/errors.ts'
 import { RequestIdReusedError, UnknownOutcomeError } from '../errors.ts'
+import { Lateness } from './lateness.ts'
 
 const TERMS_MAX = 3
 /** Ids that got their 504: a late reply to one must not answer another command. */
@@ -29,6 +32,10 @@ export interface WriteAsk {
 export interface PendingWrite extends WriteAsk {
   readonly bytes: number
   sends: number
+  /** The last time; meaningless before the first. */
+  sentAtMs: number
+  /** Copies sent in this term because the one before was late. */
+  hedges: number
   readonly terms: Set<number>
   readonly callers: { readonly deadlineMs: number; readonly caller: Caller }[]
 }
@@ -47,6 +54,11 @@ export interface Caller {
 export class PendingWrites {
   readonly #pending = new Map<string, PendingWrite>()
   readonly #unsettled = new Map<string, string>()
+  readonly #lateness: Lateness
+
+  constructor(hedgeMs: number) {
+    this.#lateness = new Lateness(hedgeMs)
+  }
 
   get size(): number {
     return this.#pending.size
@@ -70,6 +82,8 @@ export class PendingWrites {
       ...ask,
       bytes: ask.statements.length + ask.requestId.length + 150,
       sends: 0,
+      sentAtMs: 0,
+      hedges: 0,
       terms: new Set(),
       callers: [waits]
     }
@@ -78,15 +92,17 @@ export class PendingWrites {
   }
 
   /** Counted before the sending, for that may be the last thing known of it. */
-  sent(write: PendingWrite, term: number): void {
+  sent(write: PendingWrite, term: number, nowMs: number): void {
     write.sends += 1
+    write.sentAtMs = nowMs
     write.terms.add(term)
   }
 
   /** @returns the write, unless it had been settled already */
-  reply(requestId: string, answer: Answer): PendingWrite | undefined {
+  reply(requestId: string, answer: Answer, nowMs: number): PendingWrite | undefined {
     const write = this.#pending.get(requestId)
     if (write === undefined) return undefined
+    this.#lateness.answered(nowMs - write.sentAtMs)
     this.#pending.delete(requestId)
     this.#unsettled.delete(requestId)
     for (const { caller } of write.callers) caller.answer(answer)
@@ -109,8 +125,22 @@ export class PendingWrites {
       if (write.terms.size >= TERMS_MAX && !write.terms.has(term)) givenUp.push(write)
       else if (write.sends > 0) again.push(write)
     }
+    for (const write of again) write.hedges = 0
     for (const write of givenUp) this.#giveUp(write, write.callers.splice(0))
     return { again, givenUp }
+  }
+
+  /** @returns those to be sent once more */
+  hedge(nowMs: number): PendingWrite[] {
+    const { lateMs } = this.#lateness
+    const late: PendingWrite[] = []
+    for (const write of this.#pending.values()) {
+      if (write.sends === 0 || nowMs - write.sentAtMs < lateMs * 2 ** write.hedges) continue
+      write.hedges += 1
+      write.sentAtMs = nowMs
+      late.push(write)
+    }
+    return late
   }
 
   /** @returns those that nobody waits for any more */

@@ -25,20 +25,20 @@ const ask = (fields: Partial<WriteAsk> = {}): WriteAsk => ({
 })
 
 t.test('the first reply wins, and a late one is dropped', async t => {
-  const writes = new PendingWrites()
+  const writes = new PendingWrites(300)
   const one = caller()
   const { write } = writes.add(ask(), one)
-  t.equal(writes.reply('id', ANSWER), write)
-  t.equal(writes.reply('id', ANSWER), undefined)
+  t.equal(writes.reply('id', ANSWER, 0), write)
+  t.equal(writes.reply('id', ANSWER, 0), undefined)
   t.strictSame(one.told, ['200'])
 })
 
 t.test('two callers of one id and command share the outcome', async t => {
-  const writes = new PendingWrites()
+  const writes = new PendingWrites(300)
   const callers = [caller(), caller()]
   t.equal(writes.add(ask(), callers[0]!).joined, false)
   t.equal(writes.add(ask({ deadlineMs: 2_000 }), callers[1]!).joined, true)
-  writes.reply('id', ANSWER)
+  writes.reply('id', ANSWER, 0)
   t.strictSame(
     callers.map(one => one.told),
     [['200'], ['200']]
@@ -46,11 +46,11 @@ t.test('two callers of one id and command share the outcome', async t => {
 })
 
 t.test('one id for two commands is refused, also after the first got its 504', async t => {
-  const writes = new PendingWrites()
+  const writes = new PendingWrites(300)
   const { write } = writes.add(ask(), caller())
   const other = () => writes.add(ask({ commandHash: 'other' }), caller())
   t.throws(other, { code: 'CONVOY_REQUEST_ID_REUSED' })
-  writes.sent(write, 1)
+  writes.sent(write, 1, 0)
   writes.expire(1_000)
   t.throws(other, { code: 'CONVOY_REQUEST_ID_REUSED' })
   t.equal(writes.add(ask(), caller()).joined, false, 'the same command may ask again')
@@ -59,9 +59,9 @@ t.test('one id for two commands is refused, also after the first got its 504', a
 t.test(
   'at its deadline a write that was sent is unknown, and one that was not is not done',
   async t => {
-    const writes = new PendingWrites()
+    const writes = new PendingWrites(300)
     const [sent, waiting] = [caller(), caller()]
-    writes.sent(writes.add(ask({ requestId: 'sent' }), sent).write, 1)
+    writes.sent(writes.add(ask({ requestId: 'sent' }), sent).write, 1, 0)
     writes.add(ask({ requestId: 'waiting' }), waiting)
     t.equal(writes.expire(999).length, 0)
     t.equal(writes.expire(1_000).length, 2)
@@ -72,23 +72,23 @@ t.test(
 )
 
 t.test('each caller has its own deadline', async t => {
-  const writes = new PendingWrites()
+  const writes = new PendingWrites(300)
   const [early, late] = [caller(), caller()]
-  writes.sent(writes.add(ask({ deadlineMs: 1_000 }), early).write, 1)
+  writes.sent(writes.add(ask({ deadlineMs: 1_000 }), early).write, 1, 0)
   writes.add(ask({ deadlineMs: 2_000 }), late)
   t.strictSame(writes.expire(1_500), [])
   t.strictSame([early.told, late.told], [['CONVOY_UNKNOWN_OUTCOME'], []])
-  writes.reply('id', ANSWER)
+  writes.reply('id', ANSWER, 0)
   t.strictSame(late.told, ['200'])
 })
 
 t.test('a new term sends again what was sent, but nothing into a fourth term', async t => {
-  const writes = new PendingWrites()
+  const writes = new PendingWrites(300)
   const one = caller()
   const { write } = writes.add(ask(), one)
   t.strictSame(writes.newTerm(4), { again: [], givenUp: [] }, 'it still waits in the lane')
   for (const term of [4, 4, 5, 6]) {
-    writes.sent(write, term)
+    writes.sent(write, term, 0)
     t.strictSame(one.told, [])
   }
   t.strictSame(writes.newTerm(6), { again: [write], givenUp: [] })
@@ -97,10 +97,27 @@ t.test('a new term sends again what was sent, but nothing into a fourth term', a
   t.equal(writes.size, 0)
 })
 
+t.test('a write that stays unanswered is sent again, after twice the time each time', async t => {
+  const writes = new PendingWrites(300)
+  const { write } = writes.add(ask({ deadlineMs: 10_000 }), caller())
+  t.strictSame(writes.hedge(5_000), [], 'it still waits in the lane')
+  writes.sent(write, 1, 0)
+  const times: number[] = []
+  for (let nowMs = 0; nowMs < 10_000; nowMs += 100) {
+    if (writes.hedge(nowMs).length === 0) continue
+    times.push(nowMs)
+    writes.sent(write, 1, nowMs)
+  }
+  t.strictSame(times, [300, 900, 2_100, 4_500, 9_300])
+  writes.newTerm(2)
+  writes.sent(write, 2, 9_400)
+  t.strictSame([writes.hedge(9_699), writes.hedge(9_700)], [[], [write]], 'soon in a new term')
+})
+
 t.test('a copy sent again says that it may be a repeat', async t => {
-  const writes = new PendingWrites()
+  const writes = new PendingWrites(300)
   const { write } = writes.add(ask({ statements: '[{"sql":"x"}]' }), caller())
-  writes.sent(write, 1)
+  writes.sent(write, 1, 0)
   t.strictSame(JSON.parse(commandText(write, 400)), {
     requestId: 'id',
     commandHash: 'hash',
@@ -108,23 +125,23 @@ t.test('a copy sent again says that it may be a repeat', async t => {
     ttlMs: 600,
     mayRepeat: false
   })
-  writes.sent(write, 1)
+  writes.sent(write, 1, 0)
   t.equal(JSON.parse(commandText(write, 400)).mayRepeat, true)
   const { write: keyed } = writes.add(ask({ requestId: 'key', mayRepeat: true }), caller())
-  writes.sent(keyed, 1)
+  writes.sent(keyed, 1, 0)
   t.equal(JSON.parse(commandText(keyed, 400)).mayRepeat, true)
 })
 
 t.test(
   'what the broker refuses is told as not done, unless an earlier copy is under way',
   async t => {
-    const writes = new PendingWrites()
+    const writes = new PendingWrites(300)
     const [once, twice] = [caller(), caller()]
     const { write: first } = writes.add(ask({ requestId: 'once' }), once)
     const { write: second } = writes.add(ask({ requestId: 'twice' }), twice)
-    writes.sent(first, 1)
-    writes.sent(second, 1)
-    writes.sent(second, 1)
+    writes.sent(first, 1, 0)
+    writes.sent(second, 1, 0)
+    writes.sent(second, 1, 0)
     t.equal(writes.refused(first, new OverloadedError('full')), true)
     t.equal(writes.refused(second, new OverloadedError('full')), false)
     t.strictSame([once.told, twice.told], [['CONVOY_OVERLOADED'], []])
