@@ -12,6 +12,7 @@ import type { World } from './world.ts'
 
 /** Beyond the request's own deadline. */
 const PATIENCE_MS = 100
+const LOOK_MS = 50
 const ATTEMPTS_MAX = 4
 
 const OUTCOMES: Readonly<Record<number, Outcome>> = { 200: 'ok', 409: 'rejected' }
@@ -44,6 +45,11 @@ export class Clients {
     this.asking = new Asking(world.dice)
     const names = Array.from({ length: world.plan.clients }, (_, i) => `c${i + 1}`)
     this.#all = names.map(name => new Client(world, { name, clients: this, orchestrators }))
+    const look = () => {
+      for (const client of this.#all) client.look()
+      world.timeline.after(LOOK_MS, look)
+    }
+    look()
   }
 
   /** Requests that have no outcome yet. */
@@ -67,6 +73,8 @@ class Client {
   /** The highest index that it was told: what it asks for in a `session`. */
   #index = 0
   #count = 0
+  #untold: (told: Told) => void = () => {}
+  #patientUntilMs = 0
 
   constructor(
     world: World,
@@ -77,6 +85,11 @@ class Client {
     this.#clients = of.clients
     this.#orchestrators = of.orchestrators
     this.#later()
+  }
+
+  /** Gives up what nobody answers. */
+  look(): void {
+    if (this.waits && this.#world.timeline.nowMs >= this.#patientUntilMs) this.#untold(UNTOLD)
   }
 
   #later(): void {
@@ -101,7 +114,8 @@ class Client {
       world.timeline.after(1, () => settle(refusedOf(asked)))
       return
     }
-    world.timeline.after(world.plan.ttlMs + PATIENCE_MS, () => settle(UNTOLD))
+    this.#untold = settle
+    this.#patientUntilMs = world.timeline.nowMs + world.plan.ttlMs + PATIENCE_MS
     const answered = (told: Told) => {
       // It leaves its orchestrator's process, and is lost with that.
       if (orchestrator.alive) world.timeline.after(world.delay(), () => settle(told))

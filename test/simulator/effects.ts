@@ -89,15 +89,12 @@ export class Effects {
     this.#reading = true
     this.#readAgain = false
     const beganMs = this.#world.timeline.nowMs
-    this.#worker.zookeeper.ask(
-      shown => shown.node,
-      node => {
-        this.#reading = false
-        if (node === undefined) return
-        this.#worker.dispatch({ kind: 'stateRead', node, beganMs })
-        if (this.#readAgain) this.#readState()
-      }
-    )
+    this.#worker.zookeeper.read(shown => {
+      this.#reading = false
+      if (shown === undefined) return
+      this.#worker.dispatch({ kind: 'stateRead', node: shown.node, beganMs })
+      if (this.#readAgain) this.#readState()
+    })
   }
 
   #compareAndSet({ version, to }: Of<'cas'>): void {
@@ -148,9 +145,9 @@ export class Effects {
     })
   }
 
-  /** The worker learns of it a little later, or never. */
+  /** The worker learns of it at once, a little later, or never. */
   report(event: Event): void {
-    this.#worker.after(this.#world.delay(), () => this.#worker.dispatch(event))
+    this.#worker.soon(() => this.#worker.dispatch(event))
   }
 
   #compare({ term, index, checksum }: Of<'compare'>): void {
@@ -165,7 +162,7 @@ export class Effects {
     const { database, disk } = this.#worker
     database.after(this.#world.delay(), () => {
       const message = served(disk.base.index, after)
-      this.#worker.after(this.#world.delay(), () => this.connection?.send(to, message))
+      this.#worker.soon(() => this.connection?.send(to, message))
     })
     function served(base: number, index: number): Message {
       if (index < base) return { kind: 'pruned', term: append.term, from: append.from }

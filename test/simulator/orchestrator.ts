@@ -40,7 +40,7 @@ export type AskedRead = Omit<ReadCommand, 'readId'>
 
 export class Orchestrator extends Process {
   readonly id: string
-  readonly #writes = new PendingWrites()
+  readonly #writes: PendingWrites
   readonly #reads: PendingReads
   readonly #writeLane = new Lane<PendingWrite>(LANES)
   readonly #readLanes = {
@@ -57,6 +57,7 @@ export class Orchestrator extends Process {
   constructor(world: World, of: { id: string; machine: Machine }) {
     super(world)
     this.id = of.id
+    this.#writes = new PendingWrites(world.plan.hedgeMs)
     this.#reads = new PendingReads(world.plan.hedgeMs)
     this.#zookeeper = new ZooKeeperClient(world, {
       process: this,
@@ -64,7 +65,8 @@ export class Orchestrator extends Process {
       listener: {
         expired: () => {},
         stateChanged: () => this.#readState(),
-        shown: ({ node }) => this.#newTerm(node.state.term)
+        watches: false,
+        shown: () => {}
       }
     })
     const listener = {
@@ -95,10 +97,10 @@ export class Orchestrator extends Process {
   read(asked: AskedRead, ttlMs: number, caller: Caller): void {
     const lane = asked.consistency === 'strong' ? 'strongQ' : 'readQ'
     const readId = String(this.#readCount++)
-    const askedAtMs = this.world.timeline.nowMs
+    const deadlineMs = this.world.timeline.nowMs + ttlMs
     const read: PendingRead = {
-      ...{ readId, text: '', deadlineMs: askedAtMs + ttlMs, askedAtMs, lane, caller },
-      ...{ bytes: 20, sends: 0, hedged: false }
+      ...{ readId, text: '', deadlineMs, lane, caller },
+      ...{ bytes: 20, sends: 0, sentAtMs: 0, hedged: false }
     }
     this.#asked.set(readId, asked)
     this.#reads.add(read)
@@ -109,12 +111,9 @@ export class Orchestrator extends Process {
   }
 
   #readState(): void {
-    this.#zookeeper.ask(
-      shown => shown.node.state.term,
-      term => {
-        if (term !== undefined) this.#newTerm(term)
-      }
-    )
+    this.#zookeeper.read(shown => {
+      if (shown !== undefined) this.#newTerm(shown.node.state.term)
+    })
   }
 
   /** What a former master may hold is sent again. */
@@ -168,7 +167,7 @@ export class Orchestrator extends Process {
       if (batch === undefined || connection === null) return
       let ttlMs = 1
       const commands = batch.items.map(write => {
-        this.#writes.sent(write, this.#term)
+        this.#writes.sent(write, this.#term, nowMs)
         const leftMs = latestDeadlineMs(write) - nowMs
         ttlMs = Math.max(ttlMs, leftMs)
         const { requestId, commandHash, statements: statement } = write
@@ -190,8 +189,7 @@ export class Orchestrator extends Process {
       const batch = connection === null ? undefined : lane.next(nowMs)
       if (batch === undefined || connection === null) return
       const reads = batch.items.map(read => {
-        read.lane = name
-        read.sends += 1
+        this.#reads.sent(read, name, nowMs)
         return { readId: read.readId, ...(this.#asked.get(read.readId) as AskedRead) }
       })
       const ttlMs = Math.max(1, ...batch.items.map(read => read.deadlineMs - nowMs))
@@ -208,7 +206,7 @@ export class Orchestrator extends Process {
     for (const { id, kind, status, body } of replies) {
       const answer: Answer = { status, body }
       if (kind === 'write') {
-        const write = this.#writes.reply(id, answer)
+        const write = this.#writes.reply(id, answer, nowMs)
         if (write !== undefined) this.#writeLane.settle(write)
       } else {
         const read = this.#reads.reply(id, answer, nowMs)
@@ -228,7 +226,10 @@ export class Orchestrator extends Process {
     const { nowMs } = this.world.timeline
     for (const write of this.#writes.expire(nowMs)) this.#writeLane.settle(write)
     for (const read of this.#reads.expire(nowMs)) this.#settleRead(read)
-    if (this.#connection !== null) this.#readLanes.strongQ.again(this.#reads.hedge(nowMs))
+    if (this.#connection !== null) {
+      this.#writeLane.again(this.#writes.hedge(nowMs))
+      this.#readLanes.strongQ.again(this.#reads.hedge(nowMs))
+    }
     this.#flush()
     this.after(SWEEP_MS, () => this.#sweep())
   }

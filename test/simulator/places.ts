@@ -91,7 +91,7 @@ class Joiner extends Process {
     this.#places = places
     this.#place = place
     this.#id = places.nextId()
-    const listener = { expired: () => {}, stateChanged: () => {}, shown: () => {} }
+    const listener = { expired: () => {}, stateChanged: () => {}, watches: false, shown: () => {} }
     this.#zookeeper = new ZooKeeperClient(world, {
       ...{ process: this, machine: place.machine, listener }
     })
@@ -99,14 +99,11 @@ class Joiner extends Process {
   }
 
   #begin(): void {
-    this.#zookeeper.ask(
-      shown => shown,
-      shown => {
-        if (shown === undefined) this.#again()
-        else if (shown.node.state.master === null) this.#settle(new Disk())
-        else this.#copy(shown)
-      }
-    )
+    this.#zookeeper.read(shown => {
+      if (shown === undefined) this.#again()
+      else if (shown.node.state.master === null) this.#settle(new Disk())
+      else this.#copy(shown)
+    })
   }
 
   #again(): void {
@@ -128,7 +125,7 @@ class Joiner extends Process {
     const needsFrom = shown.last.index
     const self = { ...shown, pid: 0, role: 'joining', needsFrom, yields: false } as const
     // Said before the copy begins: nothing behind this index is pruned until it has joined.
-    this.#zookeeper.ask(
+    this.#zookeeper.change(
       () => zookeeper.setZnode(this.#id, session, self),
       () => {
         const from = this.#places.workerOf(donor)

@@ -29,6 +29,12 @@ export abstract class Process {
     this.world.timeline.after(delayMs, () => this.do(run))
   }
 
+  /** After what is at times no time at all. */
+  soon(run: () => void): void {
+    if (this.world.dice.chance(0.5)) this.do(run)
+    else this.after(this.world.delay(), run)
+  }
+
   do(run: () => void): void {
     if (!this.alive) return
     if (this.paused) this.#missed.push(run)

@@ -24,15 +24,12 @@ export class Connection {
     this.n = n
   }
 
-  /** Something of this connection's is done at the broker, a little later. */
+  /** Something of this connection's is done at the broker; the way back takes the time of both. */
   command(run: () => void): void {
     if (!this.open) return
-    const { world, machine } = this.#client
-    machine.rabbit.out.pass(() =>
-      world.timeline.after(world.delay(), () => {
-        if (this.atBroker) run()
-      })
-    )
+    this.#client.machine.rabbit.out.pass(() => {
+      if (this.atBroker) run()
+    })
   }
 
   /** What the broker sends arrives in the process, unless either has ended the connection. */

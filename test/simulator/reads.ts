@@ -184,7 +184,7 @@ class ReadSession {
           : { read, takenMs, index, status: 200, result }
       })
       const applied = Math.max(...shown.map(one => one.index))
-      this.#worker.after(this.#world.delay(), () => {
+      this.#worker.soon(() => {
         if (!this.#open) return
         const barrier = this.#strong ? { barrier: null } : {}
         this.#held.push({ index: applied, ...barrier, job, shown })

@@ -46,7 +46,7 @@ export class Registration {
   }
 
   showFigures(state: State): void {
-    this.#update({}, state)
+    if (this.#peer?.last.index !== state.last.index) this.#update({}, state)
   }
 
   #update(changes: Partial<Peer>, state: State): void {
@@ -74,14 +74,11 @@ export class Registration {
     this.#writing = true
     const revision = this.#revision
     const { session } = zookeeper
-    zookeeper.ask(
-      () => {
-        this.#world.zookeeper.setZnode(id, session, peer)
-        return true
-      },
-      done => {
+    zookeeper.change(
+      () => this.#world.zookeeper.setZnode(id, session, peer),
+      answered => {
         this.#writing = false
-        if (done === undefined) {
+        if (!answered) {
           this.#worker.after(RETRY_MS, () => this.#settle())
           return
         }

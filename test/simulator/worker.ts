@@ -21,7 +21,7 @@ import { Writes } from './writes.ts'
 import type { Shown } from './zookeeper.ts'
 import { ZooKeeperClient } from './zookeeper-client.ts'
 
-const FIGURES_MS = 400
+const FIGURES_MS = 700
 
 /** How a worker's process ended by itself. */
 export type End = 'lost' | 'startOver'
@@ -72,6 +72,7 @@ export class Worker extends Process {
     const listener = {
       expired: () => this.dispatch({ kind: 'sessionLost' }),
       stateChanged: () => this.dispatch({ kind: 'stateChanged' }),
+      watches: true,
       shown: (shown: Shown) => this.#onShown(shown)
     }
     this.zookeeper = new ZooKeeperClient(world, { process: this, machine: of.machine, listener })

@@ -165,7 +165,7 @@ class WriteSession {
     database.transact([() => database.execute(commands, this.#term)], {
       ended: how => {
         const { last } = this.#worker.disk
-        this.#worker.after(this.#world.delay(), () => this.#ended({ batch, asked, last }, how))
+        this.#worker.soon(() => this.#ended({ batch, asked, last }, how))
       },
       lost: () => this.#worker.after(0, () => this.#worker.end('lost'))
     })

@@ -10,11 +10,15 @@ import type { World } from './world.ts'
 import { type Found, Session, type Shown, type ZooKeeper } from './zookeeper.ts'
 
 const RETRY_MS = 50
+/** What is told was true at most so long before. */
+const MOMENT_MS = 1.5
 
 export interface ZooKeeperListener {
   expired(): void
   /** `/state` may have changed, or is to be read again. */
   stateChanged(): void
+  /** Whether it is to be told what is there, at each change. */
+  readonly watches: boolean
   shown(shown: Shown): void
 }
 
@@ -27,6 +31,7 @@ export class ZooKeeperClient implements Attached {
   readonly #lagMs: number
   #seen: Shown
   #connecting = false
+  #noticed = false
   #connected = true
   #refreshing = false
   #refreshAgain = false
@@ -81,39 +86,82 @@ export class ZooKeeperClient implements Attached {
   /** Something has changed; a notice is lost with the connection, and made up for by the next. */
   notify(state: boolean): void {
     if (!this.#connected) return
-    this.#process.after(this.#world.delay(), () => {
-      if (!this.#connected) return
-      if (state) this.#listener.stateChanged()
-      else this.#refresh()
-    })
+    if (!state && this.#lagMs === 0) this.#refresh()
+    else if (!state) this.#process.after(this.#lagMs, () => this.#refresh())
+    else if (!this.#noticed) {
+      this.#noticed = true
+      this.#process.after(this.#lagMs + this.#world.delay(), () => {
+        this.#noticed = false
+        if (this.#connected) this.#listener.stateChanged()
+      })
+    }
   }
 
   /**
-   * @param run at the server, on what it shows
-   * @param done with undefined where no answer came: then it may have been carried out
+   * One exchange with the server, told of in one moment: its own is somewhere before.
+   *
+   * @param told with undefined where no answer came
    */
-  ask<T>(run: (shown: Shown) => T, done: (answer: T | undefined) => void): void {
-    const { timeline, plan } = this.#world
+  read(told: (shown: Shown | undefined) => void): void {
+    const { dice, timeline } = this.#world
+    const askedMs = timeline.nowMs
     const { session } = this
-    let open = true
-    const settle = (answer: T | undefined) => {
-      if (!open) return
-      open = false
-      done(answer)
-    }
-    const fail = () => this.#process.after(plan.sessionTimeoutMs / 2, () => settle(undefined))
-    if (!this.#connected) {
-      this.#process.after(1, () => settle(undefined))
+    if (!this.#reachable || !this.#connected) {
+      this.#unanswered(told)
       return
     }
+    this.#process.after(this.#world.delay() + this.#world.delay(), () => {
+      if (!this.#reachable || session.expired) {
+        this.#unanswered(told)
+        return
+      }
+      const { nowMs } = timeline
+      const earliestMs = Math.max(askedMs, nowMs - MOMENT_MS)
+      told(this.#look(nowMs - dice.next() * (nowMs - earliestMs)))
+    })
+  }
+
+  #unanswered(told: (shown: undefined) => void): void {
+    const forMs = this.#connected ? this.#world.plan.sessionTimeoutMs / 2 : 1
+    this.#process.after(forMs, () => told(undefined))
+  }
+
+  #look(atMs: number): Shown {
+    this.#seen = this.#server.shown(atMs - this.#lagMs, this.#seen)
+    return this.#seen
+  }
+
+  /**
+   * Sends a change to the server. It may be carried out late, and without an answer.
+   *
+   * @param done whether an answer came
+   */
+  change(run: () => void, done: (answered: boolean) => void): void {
+    const { timeline, plan } = this.#world
+    const { session } = this
     const { out, back } = this.#machine.zookeeper
-    if (out.blocked || back.blocked || !this.#server.up) fail()
+    let open = true
+    const settle = (answered: boolean) => {
+      if (!open) return
+      open = false
+      done(answered)
+    }
+    const fail = () => this.#process.after(plan.sessionTimeoutMs / 2, () => settle(false))
+    if (!this.#connected) {
+      this.#process.after(1, () => settle(false))
+      return
+    }
+    if (!this.#reachable) fail()
     out.pass(() =>
       timeline.after(this.#world.delay(), () => {
-        if (!this.#server.up || session.expired) return fail()
-        const answer = run(this.#read())
+        if (!this.#server.up || session.expired) {
+          fail()
+          return
+        }
+        run()
+        this.#seen = this.#server.now
         if (back.blocked) fail()
-        back.pass(() => this.#process.after(this.#world.delay(), () => settle(answer)))
+        back.pass(() => this.#process.after(this.#world.delay(), () => settle(true)))
       })
     )
   }
@@ -124,31 +172,22 @@ export class ZooKeeperClient implements Attached {
     settled: (node: Found, beganMs: number) => void
   ): void {
     const { version, to } = change
-    const sent = () =>
-      this.ask(
-        () => {
-          this.#server.compareAndSet(version, to)
-          this.#seen = this.#server.now
-          return true
-        },
-        answer => (answer === undefined ? this.#process.after(RETRY_MS, sent) : read())
+    const { timeline } = this.#world
+    const send = () =>
+      this.change(
+        () => this.#server.compareAndSet(version, to),
+        answered => (answered ? read() : this.#process.after(RETRY_MS, send))
       )
     const read = () => {
-      const beganMs = this.#world.timeline.nowMs
-      this.ask(
-        shown => shown.node,
-        node => {
-          if (node === undefined || node.version <= version) this.#process.after(RETRY_MS, read)
-          else settled(node, beganMs)
-        }
-      )
+      const beganMs = timeline.nowMs
+      this.read(shown => {
+        // Won or lost, that version is gone: a server that still shows it is behind.
+        if (shown === undefined || shown.node.version <= version) {
+          this.#process.after(RETRY_MS, read)
+        } else settled(shown.node, beganMs)
+      })
     }
-    sent()
-  }
-
-  #read(): Shown {
-    this.#seen = this.#server.shown(this.#lagMs, this.#seen)
-    return this.#seen
+    send()
   }
 
   #connect(): void {
@@ -170,17 +209,15 @@ export class ZooKeeperClient implements Attached {
 
   /** One reading at a time; a burst of changes is told as one. */
   #refresh(): void {
+    if (!this.#listener.watches) return
     this.#refreshAgain = true
     if (this.#refreshing) return
     this.#refreshing = true
     this.#refreshAgain = false
-    this.ask(
-      shown => shown,
-      shown => {
-        this.#refreshing = false
-        if (shown !== undefined) this.#listener.shown(shown)
-        if (this.#refreshAgain && this.#connected) this.#refresh()
-      }
-    )
+    this.read(shown => {
+      this.#refreshing = false
+      if (shown !== undefined) this.#listener.shown(shown)
+      if (this.#refreshAgain && this.#connected) this.#refresh()
+    })
   }
 }

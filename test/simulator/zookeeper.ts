@@ -48,9 +48,8 @@ export class ZooKeeper {
     return this.#views.at(-1) as Shown
   }
 
-  /** What a server shows that is `lagMs` behind, but never what is older than `seen`. */
-  shown(lagMs: number, seen: Shown): Shown {
-    const untilMs = this.#world.timeline.nowMs - lagMs
+  /** What a server showed at a moment, but never what is older than `seen`. */
+  shown(untilMs: number, seen: Shown): Shown {
     let at = this.#views.length - 1
     while (at > 0 && (this.#views[at] as Shown).atMs > untilMs) at -= 1
     const found = this.#views[at] as Shown
