@@ -8,11 +8,11 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import yargs from 'yargs'
 import { failed, SEE_HELP, stopOnSignal } from '../../cli/script.ts'
-import { type Cluster, startCluster } from '../../test/system/cluster.ts'
+import { Cluster } from '../../test/system/cluster.ts'
 import { keepLogs } from '../../test/torture/evidence.ts'
 import { provenanceOf } from '../report/provenance.ts'
 import { type Line, lineOf } from './figures.ts'
-import { Load, type Seen } from './load.ts'
+import { type Found, Load, type Seen } from './load.ts'
 import { SCENARIOS, type Scenario } from './scenarios.ts'
 import { printTable } from './table.ts'
 
@@ -64,33 +64,48 @@ try {
 }
 
 async function run(): Promise<boolean> {
+  const names = options.only?.split(',')
+  const chosen = SCENARIOS.filter(({ name }) => names?.includes(name) ?? true)
+  // One system for each way of connecting: a proxy in between would spoil the other figures.
+  const parts: Part[] = []
+  for (const network of [false, true]) {
+    const scenarios = chosen.filter(one => (one.network ?? false) === network)
+    if (scenarios.length > 0) parts.push(await measureAll(scenarios, network))
+  }
+  const lines = parts.flatMap(part => part.lines)
+  printTable(lines)
+  write(lines, parts)
+  return parts.every(isKept) && lines.every(({ missed }) => missed.length === 0)
+}
+
+/** What one system went through, and what its database held in the end. */
+interface Part extends Found {
+  readonly network: boolean
+  readonly lines: readonly Line[]
+}
+
+async function measureAll(scenarios: readonly Scenario[], network: boolean): Promise<Part> {
   await using opened = new AsyncDisposableStack()
-  say('starting')
-  const cluster = await startCluster({ teardown: stop => opened.defer(stop) })
+  say(network ? 'starting, with a network that can be cut' : 'starting')
+  const cluster = opened.use(await Cluster.open({ network }))
   opened.defer(() => {
-    if (options.logs !== undefined) keepLogs(cluster.folder, options.logs)
+    if (options.logs !== undefined) keepLogs(cluster.folder, join(options.logs, `${network}`))
     say('stopping')
   })
   const { writers, readers, pause: pauseMs } = options
-  const load = new Load({ url: () => cluster.url, writers, readers, pauseMs })
+  const load = new Load({ cluster, writers, readers, pauseMs })
   await load.start()
   const lines: Line[] = []
-  for (const scenario of chosen()) lines.push(await measure(cluster, load, scenario))
-  const found = await load.stop()
-  const { acknowledged, rows, values, unknown } = found
-  printTable(lines)
-  console.log(
-    `\n${acknowledged} writes acknowledged, ${rows} rows, ${values} values, ${unknown} errors`
-  )
-  write(lines, found)
-  const kept = rows === values && rows >= acknowledged && rows <= acknowledged + unknown
-  if (!kept) say('LOST OR DOUBLED: rows are not what was acknowledged')
-  return kept && lines.every(({ missed }) => missed.length === 0)
+  for (const scenario of scenarios) lines.push(await measure(cluster, load, scenario))
+  return { network, lines, ...(await load.stop()) }
 }
 
-function chosen(): readonly Scenario[] {
-  const names = options.only?.split(',')
-  return SCENARIOS.filter(({ name }) => names?.includes(name) ?? true)
+/** Whether all that was acknowledged is there, once, and nothing else but what nobody was told of. */
+function isKept({ acknowledged, rows, values, unknown }: Found): boolean {
+  say(`${acknowledged} writes acknowledged, ${unknown} not; ${rows} rows, ${values} values`)
+  const kept = rows === values && rows >= acknowledged && rows <= acknowledged + unknown
+  if (!kept) say('LOST OR DOUBLED')
+  return kept
 }
 
 async function measure(cluster: Cluster, load: Load, scenario: Scenario): Promise<Line> {
@@ -113,19 +128,22 @@ async function measure(cluster: Cluster, load: Load, scenario: Scenario): Promis
 
 async function harmed(cluster: Cluster, load: Load, { harm, lastsMs }: Scenario): Promise<Seen> {
   const fromMs = performance.now()
-  const { dead, undo } = await harm(cluster)
+  const struck = await harm(cluster)
+  const goesOn = load.goesOn()
   await sleep(lastsMs, undefined, { signal: stopped })
-  await undo()
-  await cluster.healed(dead)
+  if ('heal' in struck) await struck.heal()
+  // One that was only paused is whole again with the same pid.
+  await cluster.healed('heal' in struck ? [] : struck)
+  await goesOn
   return load.seen({ fromMs, toMs: performance.now() })
 }
 
-function write(lines: readonly Line[], found: object): void {
+function write(lines: readonly Line[], parts: readonly Part[]): void {
   const { writers, readers, pause: pauseMs } = options
   const report = {
     ...provenanceOf(PACKAGES),
     settings: { writers, readers, pauseMs },
-    ...found,
+    found: parts.map(({ lines: _, ...found }) => found),
     lines
   }
   mkdirSync(RESULTS, { recursive: true })

@@ -6,15 +6,17 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, request } from 'undici'
+import type { Cluster } from '../../test/system/cluster.ts'
+import { until } from '../../test/system/wait.ts'
 import { longestGapMs, type Window } from '../../test/torture/gaps.ts'
 
 const TIMEOUT_MS = 10_000
 const RETRY_MS = 50
+const GOING_MS = 60_000
 const TABLE = 'failover'
 
 export interface LoadOptions {
-  /** Of the orchestrator. */
-  readonly url: () => string
+  readonly cluster: Pick<Cluster, 'url'>
   readonly writers: number
   readonly readers: number
   /** Between an answer and the next request of a client. */
@@ -33,12 +35,21 @@ export interface Seen {
   readonly errors: readonly string[]
 }
 
+/** What the database holds in the end, to be compared with what was acknowledged. */
+export interface Found {
+  readonly acknowledged: number
+  readonly rows: number
+  readonly values: number
+  /** Writes of which clients were told nothing, or an error. */
+  readonly unknown: number
+}
+
 export class Load {
   retrying = false
   readonly #options: LoadOptions
   readonly #agent: Agent
   readonly #answeredAtMs: Record<Kind, number[]> = { write: [], read: [] }
-  readonly #errors: { readonly atMs: number; readonly what: string }[] = []
+  readonly #errors: { readonly atMs: number; readonly kind: Kind; readonly what: string }[] = []
   readonly #waits: { readonly atMs: number; readonly ms: number }[] = []
   #clients: Promise<void>[] = []
   #stopped = false
@@ -61,6 +72,21 @@ export class Load {
     ]
   }
 
+  /** Resolves when each client could have been answered twice since the call: all go on. */
+  async goesOn(): Promise<void> {
+    const { writers, readers } = this.#options
+    const wanted = {
+      write: this.#answeredAtMs.write.length + 2 * writers,
+      read: this.#answeredAtMs.read.length + 2 * readers
+    }
+    await until('clients to go on', { withinMs: GOING_MS }, () =>
+      this.#answeredAtMs.write.length >= wanted.write &&
+      this.#answeredAtMs.read.length >= wanted.read
+        ? true
+        : undefined
+    )
+  }
+
   seen(window: Window): Seen {
     const { write, read } = this.#answeredAtMs
     const within = ({ atMs }: { atMs: number }) => atMs >= window.fromMs && atMs <= window.toMs
@@ -75,8 +101,7 @@ export class Load {
     }
   }
 
-  /** @returns what the database holds in the end, to be compared with what was acknowledged */
-  async stop(): Promise<{ acknowledged: number; rows: number; values: number; unknown: number }> {
+  async stop(): Promise<Found> {
     this.#stopped = true
     await Promise.all(this.#clients)
     const sql = `select count(*) as rows, count(distinct value) as values from ${TABLE}`
@@ -87,7 +112,7 @@ export class Load {
       acknowledged: this.#answeredAtMs.write.length,
       rows: Number(row?.rows),
       values: Number(row?.values),
-      unknown: this.#errors.length
+      unknown: this.#errors.filter(({ kind }) => kind === 'write').length
     }
   }
 
@@ -111,7 +136,8 @@ export class Load {
         return
       }
       if (!this.retrying || waitedMs() > TIMEOUT_MS) {
-        this.#errors.push({ atMs, what: `${kind}: ${text} after ${Math.round(waitedMs())} ms` })
+        const what = `${kind}: ${text} after ${Math.round(waitedMs())} ms`
+        this.#errors.push({ atMs, kind, what })
         return
       }
       await sleep(RETRY_MS)
@@ -131,7 +157,7 @@ export class Load {
   /** With a key, which is the only parameter too. */
   async #ask(kind: Kind, sql: string, key?: string): Promise<{ status: number; text: string }> {
     const statement = { sql, params: key === undefined ? [] : [key] }
-    const { statusCode, body } = await request(`${this.#options.url()}/api/v1/db/${kind}`, {
+    const { statusCode, body } = await request(`${this.#options.cluster.url}/api/v1/db/${kind}`, {
       method: 'POST',
       dispatcher: this.#agent,
       signal: AbortSignal.timeout(TIMEOUT_MS),

@@ -2,8 +2,9 @@
  * What is done to a system under load, how often, and what its clients may see of it.
  */
 import type { Cluster } from '../../test/system/cluster.ts'
+import type { Fault } from '../../test/system/faults.ts'
 
-/** Milliseconds between two answers; what is left out is only told. */
+/** In milliseconds between two answers; what is left out is only told. */
 export interface Target {
   readonly errors: 0
   readonly writeMedianMs?: number
@@ -19,69 +20,108 @@ export interface Scenario {
   readonly quickTimes: number
   /** Whether clients send again what was not answered, with the same request id. */
   readonly retrying?: boolean
-  /** How long what was done lasts before it is undone. */
+  /** Whether all connections have to go through proxies, which cost time of their own. */
+  readonly network?: boolean
+  /** How long it lasts before it is healed. */
   readonly lastsMs: number
-  /** @returns what ends it, with the pids of processes that died */
-  readonly harm: (cluster: Cluster) => Promise<Harm>
+  /** @returns what lasts, or the pids of what died, which starts again by itself */
+  readonly harm: (cluster: Cluster) => Promise<Fault | readonly number[]>
   readonly target: Target
 }
 
-export interface Harm {
-  readonly dead: readonly number[]
-  undo(): Promise<void>
-}
-
-/** What starts again by itself needs nobody to undo it. */
-const killed = (dead: readonly number[]): Harm => ({ dead, undo: async () => {} })
-
-const ONCE = { lastsMs: 0 } as const
+/** CONVOY_SESSION_TIMEOUT_MS, where it is not set. */
+const SESSION_MS = 2_000
+/** Long enough that nothing is gained by waiting for its end. */
+const LONG_MS = 8_000
+const CUT = {
+  times: 3,
+  quickTimes: 1,
+  lastsMs: LONG_MS,
+  network: true,
+  target: { errors: 0, writeWorstMs: SESSION_MS + 500 }
+} as const
 
 export const SCENARIOS: readonly Scenario[] = [
   {
-    ...ONCE,
     name: 'nothing',
     title: 'nothing at all, for comparison',
     times: 3,
     quickTimes: 1,
     lastsMs: 5_000,
-    harm: async () => killed([]),
+    harm: async () => [],
     target: { errors: 0 }
   },
   {
-    ...ONCE,
     name: 'master',
     title: 'master: kill -9',
     times: 20,
     quickTimes: 3,
-    harm: async cluster => killed(await cluster.kill('master')),
+    lastsMs: 0,
+    harm: cluster => cluster.kill('master'),
     target: { errors: 0, writeMedianMs: 200, writeWorstMs: 1_000 }
   },
   {
-    ...ONCE,
     name: 'replica',
     title: 'replica: kill -9',
     times: 10,
     quickTimes: 2,
-    harm: async cluster => killed(await cluster.kill('replica')),
+    lastsMs: 0,
+    harm: cluster => cluster.kill('replica'),
     target: { errors: 0, writeWorstMs: 200, readWorstMs: 200 }
   },
   {
-    ...ONCE,
+    name: 'pause',
+    title: 'master: SIGSTOP',
+    times: 5,
+    quickTimes: 1,
+    lastsMs: LONG_MS,
+    harm: cluster => cluster.pause('master'),
+    target: { errors: 0, writeWorstMs: SESSION_MS + 300 }
+  },
+  {
     name: 'rabbitmq',
     title: 'RabbitMQ: kill -9, started again',
     times: 5,
     quickTimes: 1,
-    harm: async cluster => killed(await cluster.kill('rabbitmq')),
+    lastsMs: 0,
+    harm: cluster => cluster.kill('rabbitmq'),
     target: { errors: 0 }
   },
   {
-    ...ONCE,
+    name: 'zookeeper',
+    title: 'ZooKeeper: kill -9, away for 30 s',
+    times: 2,
+    quickTimes: 1,
+    lastsMs: 30_000,
+    harm: cluster => cluster.down('zookeeper'),
+    target: { errors: 0, writeWorstMs: 1_000, readWorstMs: 1_000 }
+  },
+  {
     name: 'orchestrator',
     title: 'orchestrator: kill -9, started again; clients send again',
     times: 5,
     quickTimes: 1,
     retrying: true,
-    harm: async cluster => killed(await cluster.kill('orchestrator')),
+    lastsMs: 0,
+    harm: cluster => cluster.kill('orchestrator'),
     target: { errors: 0 }
+  },
+  {
+    ...CUT,
+    name: 'cut',
+    title: 'master cut off from everything',
+    harm: cluster => cluster.cut('master', 'everything')
+  },
+  {
+    ...CUT,
+    name: 'cut-zookeeper',
+    title: 'master cut off from ZooKeeper',
+    harm: cluster => cluster.cut('master', 'zookeeper')
+  },
+  {
+    ...CUT,
+    name: 'cut-rabbitmq',
+    title: 'master cut off from RabbitMQ',
+    harm: cluster => cluster.cut('master', 'rabbitmq')
   }
 ]
