@@ -17,6 +17,13 @@ import { startWorker } from './worker.ts'
 
 const STOP_GRACE_MS = 8_000
 
+/** Milliseconds from the start of the process to the end of each step of its own. */
+const doneMs: Record<string, number> = {}
+const done = (step: string) => {
+  doneMs[step] = Math.round(performance.now())
+}
+
+done('loaded')
 const config = loadWorkerConfig()
 const log = openLog({ service: 'worker', level: config.CONVOY_LOG_LEVEL })
 const opened = new AsyncDisposableStack()
@@ -34,11 +41,13 @@ const zookeeper = opened.use(
     log
   })
 )
+done('connected')
 const outside = await seenFromOutside(home.dir, config.CONVOY_LIFE)
 const registration = opened.use(
   openRegistration({ zookeeper, host: config.CONVOY_WORKER_HOST, outside })
 )
 const { identity, from } = await prepareData({ home, zookeeper, config, registration, log })
+done('data')
 const { workerId, clusterId } = identity
 const postgres = opened.use(
   await startPostgres({
@@ -49,6 +58,7 @@ const postgres = opened.use(
     cloneFrom: config.CONVOY_CLONE_FROM
   })
 )
+done('postgres')
 const store = opened.use(
   await openStore({
     socketDir: postgres.socketDir,
@@ -59,6 +69,7 @@ const store = opened.use(
     limits: limitsOf(config)
   })
 )
+done('store')
 await store.remember({ clusterId, term: 0, stateVersion: 0 })
 const clone = { host: postgres.host, port: postgres.port }
 await registration.show(workerId, { clusterId, clone })
@@ -66,7 +77,7 @@ const loop = startWorker(
   { config, identity, pid: outside.pid, postgres, store, zookeeper, registration, log },
   opened
 )
-log.info({ workerId, from, last: store.last, term: store.memory.term }, 'worker started')
+log.info({ workerId, from, last: store.last, term: store.memory.term, doneMs }, 'worker started')
 
 const lost = postgres.exited.then(exit => ({ failed: new Error(`PostgreSQL ended: ${exit.code}`) }))
 const end = await Promise.race([loop.ended, lost])
