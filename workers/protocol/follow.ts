@@ -158,6 +158,7 @@ export function confirm(state: State): Step {
 
 function fetch(state: State, role: Follower, nowMs: number): Step {
   if (role.ackTo === null || nowMs - role.fetchedAtMs < FETCH_RETRY_MS) return stay(state)
+  if (!state.postgres) return stay(state) // nothing could be done with it
   const message = {
     kind: 'fetch',
     term: role.term,
@@ -186,6 +187,7 @@ export function advanceFollower(state: State, nowMs: number): Step {
   if (role.kind !== 'follower') return stay(state)
   if (state.diverged !== null) return startOver(state, nowMs)
   if (!role.matched || role.pending.length === 0 || state.working !== null) return stay(state)
+  if (!state.postgres) return stay(state)
   const count = fitting(role.pending)
   const entries = role.pending.slice(0, count)
   const next: State = {

@@ -137,8 +137,10 @@ export interface State {
   readonly peersSeenMs: number
   readonly wishes: Wishes
   readonly amqp: boolean
-  /** PostgreSQL answered when it was last asked. */
+  /** The own database can commit, as far as is known. */
   readonly postgres: boolean
+  /** What keeps it from that, in words for an operator. */
+  readonly postgresTrouble: string | null
   /** Queue at which this worker receives; new at each connection. */
   readonly queue: string
   /** Where this worker listens when it leads. */
@@ -184,6 +186,7 @@ export function beginning(of: {
     wishes: NO_WISHES,
     amqp: false,
     postgres: true,
+    postgresTrouble: null,
     queue: '',
     ackQueue: '',
     session: false,
@@ -216,10 +219,10 @@ export type Event =
   | { readonly kind: 'termBegun'; readonly term: number; readonly entry: Entry }
   | { readonly kind: 'executed'; readonly term: number; readonly entries: readonly Entry[] }
   | { readonly kind: 'applied'; readonly term: number; readonly last: Position }
-  /** The transaction was not made: a higher term is stored, or the rows are not what they should be. */
+  /** The transaction was not made: a higher term is stored, the rows are not what they should be, or there is no room. */
   | {
       readonly kind: 'refused'
-      readonly why: 'term' | 'rows' | 'cancelled'
+      readonly why: 'term' | 'rows' | 'cancelled' | 'full'
       /** Long work is several transactions: where the log ends after those that were made. */
       readonly last: Position
       /** What does not fit, in words for an operator. */
@@ -227,8 +230,8 @@ export type Event =
     }
   /** A `verify` found tables here that are not the master's. */
   | { readonly kind: 'differs'; readonly tables: readonly string[] }
-  /** Whether the own PostgreSQL answers. */
-  | { readonly kind: 'postgres'; readonly answers: boolean }
+  /** Whether the own PostgreSQL answers and commits; what is wrong, if not. */
+  | { readonly kind: 'postgres'; readonly answers: boolean; readonly trouble?: string }
   | { readonly kind: 'compared'; readonly term: number; readonly equal: boolean }
   | { readonly kind: 'message'; readonly message: Message }
 

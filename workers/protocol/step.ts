@@ -14,6 +14,9 @@ import type { Message } from './messages.ts'
 import type { Event, Known, Peer, State, Step } from './state.ts'
 import { isNamed, stay, step, then, withRole } from './steps.ts'
 
+const FULL = 'its disk is full'
+const SILENT = 'its PostgreSQL does not answer'
+
 export function handle(state: State, event: Event, nowMs: number): Step {
   const noted = note(state, event, nowMs)
   return then(
@@ -60,7 +63,7 @@ function note(state: State, event: Event, nowMs: number): Step {
     case 'differs':
       return diverge(state, 'rows', { nowMs, found: event.tables.join(', ') })
     case 'postgres':
-      return stay({ ...state, postgres: event.answers })
+      return stay(onPostgres(state, event))
     case 'message':
       return onMessage(state, event.message, nowMs)
     case 'barrierWanted':
@@ -159,13 +162,23 @@ function onRefused(state: State, event: Extract<Event, { kind: 'refused' }>, now
   const { why, last, found } = event
   const idle: State = { ...state, working: null, last }
   if (why === 'rows') return diverge(idle, 'rows', { nowMs, ...(found !== undefined && { found }) })
+  if (why === 'full')
+    return stay(withoutPending({ ...idle, postgres: false, postgresTrouble: FULL }))
   const { role } = idle
-  if (why === 'cancelled' && role.kind === 'follower') {
-    // What was cut off is fetched again, should this role go on.
-    return stay(withRole(idle, { ...role, pending: [], tail: last }))
-  }
+  if (why === 'cancelled' && role.kind === 'follower') return stay(withoutPending(idle))
   if (why === 'cancelled' && role.kind !== 'leader') return stay(idle)
   return step(deposed(idle), { do: 'readState' })
+}
+
+function onPostgres(state: State, event: Extract<Event, { kind: 'postgres' }>): State {
+  const { answers, trouble = SILENT } = event
+  return { ...state, postgres: answers, postgresTrouble: answers ? null : trouble }
+}
+
+/** What was not applied is fetched again, should this role go on. */
+function withoutPending(state: State): State {
+  const { role, last } = state
+  return role.kind === 'follower' ? withRole(state, { ...role, pending: [], tail: last }) : state
 }
 
 function askState(state: State, nowMs: number): Step {

@@ -58,9 +58,9 @@ export function mayServe(state: State, nowMs: number): boolean {
 }
 
 function troubleOf(state: State): string | null {
-  const { role, diverged } = state
+  const { role, diverged, postgresTrouble } = state
   if (role.kind === 'fenced') return role.trouble
-  if (diverged === null) return null
+  if (diverged === null) return postgresTrouble
   const kept = isKept(state) ? '; kept until `npm run recover -- --forget`' : ''
   return `${diverged.trouble}${kept}`
 }
