@@ -74,6 +74,8 @@ export class Database {
   #ended = false
   #hung: (() => void)[] | null = null
   hungSinceMs: number | null = null
+  /** Until when commits stall: its disk is slow, or a lock is held. Reads go on. */
+  stalledUntilMs = 0
   #cancel: { asked: boolean } | null = null
 
   constructor(world: World, disk: Disk) {
@@ -123,7 +125,7 @@ export class Database {
     const next = (at: number) => {
       const part = parts[at]
       if (part === undefined) return then.ended({ done: results })
-      this.after(this.#world.commitDelay(), () => {
+      this.after(this.#commitDelay(), () => {
         if (cancel.asked) return then.ended({ refused: 'cancelled' })
         if (this.disk.full) return then.lost()
         const how = part()
@@ -133,6 +135,11 @@ export class Database {
       })
     }
     next(0)
+  }
+
+  #commitDelay(): number {
+    const stalledMs = Math.max(0, this.stalledUntilMs - this.#world.timeline.nowMs)
+    return stalledMs + this.#world.commitDelay()
   }
 
   cancel(): void {

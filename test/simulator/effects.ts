@@ -98,6 +98,7 @@ export class Effects {
   }
 
   #compareAndSet({ version, to }: Of<'cas'>): void {
+    this.#world.ambush.happens('changing', this.#worker.id)
     this.#worker.zookeeper.compareAndSet({ version, to }, (node, beganMs) =>
       this.#worker.dispatch({ kind: 'casSettled', node, beganMs })
     )
@@ -135,10 +136,12 @@ export class Effects {
 
   /** @param done what the transactions' results mean to the protocol */
   work<T>(parts: readonly (() => Ended<T>)[], done: (results: readonly T[]) => Event): void {
-    const { database, disk } = this.#worker
+    const { database, disk, id } = this.#worker
+    this.#world.ambush.happens('working', id)
     database.transact(parts, {
       ended: how => {
         const { last } = disk
+        this.#world.ambush.happens('committed', id)
         this.report('done' in how ? done(how.done) : { kind: 'refused', why: how.refused, last })
       },
       lost: () => this.#worker.after(0, () => this.#worker.end('lost'))

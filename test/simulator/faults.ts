@@ -2,6 +2,7 @@
  * What goes wrong, drawn from the dice: each fault strikes something and, unless it is
  * final, is undone after a while. `heal` undoes all that is left.
  */
+import type { Moment } from './ambush.ts'
 import type { Cable } from './cable.ts'
 import type { Orchestrators } from './orchestrators.ts'
 import type { Place, Places } from './places.ts'
@@ -29,8 +30,12 @@ const FAULTS: readonly (readonly [string, number, Fault])[] = [
   ['disk full', 3, faults => faults.fillDisk()],
   ['orchestrator', 6, faults => faults.strikeOrchestrator()],
   ['supervisor away', 3, faults => faults.sendSupervisorAway()],
-  ['wish', 3, faults => faults.wish()]
+  ['wish', 4, faults => faults.wish()],
+  ['slow ZooKeeper', 4, faults => faults.slowZooKeeper()],
+  ['slow commits', 6, faults => faults.stallCommits()],
+  ['ambush', 14, faults => faults.ambush()]
 ]
+const MOMENTS: readonly Moment[] = ['committed', 'working', 'changing', 'named', 'copying', 'role']
 const WEIGHT = FAULTS.reduce((sum, [, weight]) => sum + weight, 0)
 
 export class Faults {
@@ -140,7 +145,11 @@ export class Faults {
   }
 
   expireSession(): string | null {
-    const { worker } = this.#anyPlace() ?? {}
+    return this.#expire(this.#anyPlace())
+  }
+
+  #expire(place: Place | undefined): string | null {
+    const { worker } = place ?? {}
     if (worker === undefined || worker === null || !this.#world.zookeeper.up) return null
     this.#world.zookeeper.expire(worker.zookeeper.session)
     return worker.id
@@ -148,11 +157,14 @@ export class Faults {
 
   cut(cables: (place: Place) => readonly Cable[]): string | null {
     const place = this.#anyPlace()
-    if (place === undefined) return null
+    return place === undefined ? null : this.#cut(place, cables(place))
+  }
+
+  #cut(place: Place, cables: readonly Cable[]): string {
     const ways = this.#dice.pick(['both', 'both', 'out', 'back'] as const) ?? 'both'
-    for (const cable of cables(place)) cable.cut(ways)
+    for (const cable of cables) cable.cut(ways)
     const undo = () => {
-      for (const cable of cables(place)) cable.mend()
+      for (const cable of cables) cable.mend()
     }
     return `${nameOf(place)}, ${ways}, ${this.#undoAfter(undo)}`
   }
@@ -219,15 +231,62 @@ export class Faults {
   /** A handover, or that a worker leaves. */
   wish(): string | null {
     const { zookeeper } = this.#world
-    const { term } = zookeeper.now.node.state
-    const { leaving } = zookeeper.now.wishes
-    zookeeper.setWishes({ leaving, handoverOf: term })
-    return `another master than that of term ${term}`
+    if (!zookeeper.up) return null
+    const { node, wishes } = zookeeper.now
+    if (this.#dice.chance(0.5)) {
+      zookeeper.setWishes({ ...wishes, handoverOf: node.state.term })
+      return `another master than that of term ${node.state.term}`
+    }
+    const id = this.#anyPlace()?.workerId
+    if (typeof id !== 'string' || wishes.leaving.length > 0) return null
+    zookeeper.setWishes({ ...wishes, leaving: [id] })
+    return `${id} is to leave`
+  }
+
+  slowZooKeeper(): string {
+    const { zookeeper } = this.#world
+    zookeeper.slow = this.#dice.next() * 0.6
+    return this.#undoAfter(() => {
+      zookeeper.slow = 0
+    })
+  }
+
+  stallCommits(): string | null {
+    const { worker } = this.#anyPlace() ?? {}
+    if (worker === undefined || worker === null) return null
+    const forMs = this.#dice.between(20, 900)
+    worker.database.stalledUntilMs = this.#world.timeline.nowMs + forMs
+    return `${worker.id}, ${forMs} ms`
+  }
+
+  /** Something strikes a worker when it is half done with something. */
+  ambush(): string {
+    const moment = this.#dice.pick(MOMENTS) ?? 'committed'
+    const how =
+      this.#dice.pick(['kill', 'kill', 'pause', 'expire', 'cut', 'cut'] as const) ?? 'kill'
+    this.#world.ambush.lay(moment, id => {
+      const place = this.#places.all.find(({ workerId }) => workerId === id)
+      if (place === undefined) return
+      this.#world.note?.(`ambush: ${id} (${moment}): ${how}`)
+      // Later in the same moment: what is being decided is decided.
+      this.#world.timeline.after(0, () => this.#strikeAt(place, how))
+    })
+    return `${how} who is next (${moment})`
+  }
+
+  #strikeAt(place: Place, how: 'kill' | 'pause' | 'expire' | 'cut'): void {
+    if (how === 'kill') place.kill()
+    else if (how === 'pause') this.#pause(place)
+    else if (how === 'expire') this.#expire(place)
+    else
+      this.#cut(place, this.#dice.chance(0.5) ? [place.machine.rabbit] : [place.machine.zookeeper])
   }
 
   heal(): void {
     const { rabbitmq, zookeeper, disks } = this.#world
     rabbitmq.weather = CALM
+    zookeeper.slow = 0
+    this.#world.ambush.lift()
     if (!rabbitmq.up) rabbitmq.start()
     if (!zookeeper.up) zookeeper.start()
     this.#places.away = false
@@ -237,6 +296,7 @@ export class Faults {
       machine.zookeeper.mend()
       process?.resume()
       worker?.database.goOn()
+      if (worker !== null) worker.database.stalledUntilMs = 0
     }
     this.#orchestrators.heal()
   }

@@ -30,6 +30,7 @@ export class FiguresOf {
     const name = `${from.role.kind} -> ${state.role.kind} on ${event}`
     this.#transitions.set(name, (this.#transitions.get(name) ?? 0) + 1)
     const term = 'term' in state.role ? state.role.term : state.term
+    this.#world.ambush.happens('role', id)
     this.#world.note?.(`${id} ${name}, term ${term}, log ends at ${state.last.index}`)
   }
 

@@ -13,6 +13,7 @@ import type { World } from './world.ts'
 export type FailureKind =
   | 'committed logs differ'
   | 'named without an entry'
+  | 'too few copies'
   | 'two masters in a term'
   | 'two outcomes'
   | 'not committed'
@@ -63,6 +64,10 @@ export class Judge {
     const common = Math.min(upTo, this.truth.length)
     this.#compare(id, disk, common)
     if (upTo > common) {
+      const { inSync } = this.#world.zookeeper.now.node.state
+      if (inSync.length < this.#world.plan.settings.minCopies) {
+        this.fail('too few copies', `${id} holds ${upTo} to be committed, in sync are ${inSync}`)
+      }
       for (let index = common + 1; index <= upTo; index++) this.#commit(disk.at(index) as Entry)
       this.#checkNamed()
     }
@@ -71,6 +76,13 @@ export class Judge {
 
   stateChanged(): void {
     this.#checkNamed()
+  }
+
+  /** NAMED: nobody throws away what may be the last copy. */
+  startedOver({ id }: Worker): void {
+    if (this.#world.zookeeper.now.node.state.inSync.includes(id)) {
+      this.fail('named without an entry', `${id} throws its data away and is named`)
+    }
   }
 
   doubted({ id }: Worker): void {

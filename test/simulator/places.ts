@@ -129,6 +129,7 @@ class Joiner extends Process {
       () => zookeeper.setZnode(this.#id, session, self),
       () => {
         const from = this.#places.workerOf(donor)
+        this.world.ambush.happens('copying', donor)
         this.after(dice.between(2, 120), () => this.#copied(from))
       }
     )
@@ -198,6 +199,22 @@ export class Places {
     place.start()
   }
 
+  /** A worker that was wished away goes when it says that it has left. */
+  #sendAway(peers: Shown['peers']): void {
+    const { zookeeper } = this.#world
+    const { leaving, handoverOf } = zookeeper.now.wishes
+    const [id] = leaving
+    if (id === undefined || !zookeeper.up) return
+    const place = this.all.find(({ workerId }) => workerId === id)
+    if (place !== undefined && peers.get(id)?.role !== 'left') return
+    this.#world.note?.(`${id} is let go`)
+    zookeeper.setWishes({ leaving: [], handoverOf })
+    if (place === undefined) return
+    place.kill()
+    place.wipe()
+    this.all.splice(this.all.indexOf(place), 1)
+  }
+
   #supervise(): void {
     const { dice, timeline } = this.#world
     if (!this.away) this.#look()
@@ -216,6 +233,7 @@ export class Places {
         this.all.splice(this.all.indexOf(place), 1)
       } else if (place.process === null && dice.chance(0.5)) place.start()
     }
+    this.#sendAway(peers)
     const sound = this.all.filter(place => !diverged(place)).length
     const room = this.all.length < plan.workers + SPARE_PLACES
     if (sound < plan.workers && room && node.state.term > 0) this.#create()

@@ -12,8 +12,9 @@ export interface Plan {
   readonly clients: number
   readonly settings: Settings
   readonly sessionTimeoutMs: number
-  /** After so much silence a broker or its client ends a connection. */
+  /** After so much silence the broker ends a connection, and a client does. */
   readonly amqpSilenceMs: number
+  readonly amqpPingMs: number
   readonly tickMs: number
   /** How far behind a ZooKeeper server may be. */
   readonly lagMs: number
@@ -50,7 +51,8 @@ export function planFrom(dice: Dice): Plan {
       masterStallMs: dice.between(200, 600)
     },
     sessionTimeoutMs: dice.between(150, 500),
-    amqpSilenceMs: dice.between(150, 600),
+    amqpSilenceMs: dice.between(300, 1_500),
+    amqpPingMs: dice.between(150, 500),
     tickMs: dice.between(20, 40),
     lagMs: dice.chance(0.25) ? dice.between(5, 60) : 0,
     sessionWaitMs: dice.between(20, 100),

@@ -101,6 +101,7 @@ export class RabbitClient implements Attached {
   /** Since when the broker has not heard of this client, and the reverse. */
   #silentSinceMs: number | null = null
   #deafSinceMs: number | null = null
+  #pausedSinceMs: number | null = null
   #dialling = false
 
   constructor(
@@ -124,6 +125,7 @@ export class RabbitClient implements Attached {
   contactChanged(): void {
     const { connection, process, machine } = this
     const { out, back } = machine.rabbit
+    this.#wake()
     this.#watchSilence(process.runs && !out.blocked)
     this.#watchDeafness(this.#broker.up && !back.blocked)
     if (!process.alive) {
@@ -136,6 +138,16 @@ export class RabbitClient implements Attached {
     }
     if (connection === null) this.#dial()
     else if (!connection.atBroker && !back.blocked) process.after(1, () => this.#end(connection))
+  }
+
+  /** A process that wakes may find first that a ping had no answer, or first what came meanwhile. */
+  #wake(): void {
+    const { process, world } = this
+    const pausedMs = this.#pausedSinceMs === null ? 0 : world.timeline.nowMs - this.#pausedSinceMs
+    if (!process.paused) this.#pausedSinceMs = null
+    else this.#pausedSinceMs ??= world.timeline.nowMs
+    const isLate = process.runs && pausedMs > world.plan.amqpPingMs
+    if (isLate && world.dice.chance(0.5)) this.drop()
   }
 
   /** Breaks the link, and dials again. */
@@ -159,7 +171,7 @@ export class RabbitClient implements Attached {
     else if (this.#deafSinceMs === null) {
       const since = this.world.timeline.nowMs
       this.#deafSinceMs = since
-      this.process.after(this.world.plan.amqpSilenceMs, () => {
+      this.process.after(this.world.plan.amqpPingMs, () => {
         if (this.#deafSinceMs === since && this.connection !== null) this.#end(this.connection)
       })
     }

@@ -111,7 +111,10 @@ export class Worker extends Process {
   end(how: End): void {
     if (!this.alive) return
     this.world.note?.(`${this.id} ends: ${how}`)
-    if (how === 'startOver') this.zookeeper.close()
+    if (how === 'startOver') {
+      this.world.judge.startedOver(this)
+      this.zookeeper.close()
+    }
     this.die()
     this.#ended(how)
   }

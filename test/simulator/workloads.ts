@@ -37,9 +37,9 @@ const WORKLOADS: Readonly<Record<string, Workload>> = {
     reads: ['strong', 'strong', 'replica', 'session']
   },
   set: { models: ['set'], changes: 0.6, reads: ALL },
-  append: { models: ['list'], changes: 0.6, reads: ['strong', 'strong', 'session'] },
+  append: { models: ['list'], changes: 0.6, reads: ['strong', 'replica', 'session'] },
   bank: { models: ['bank'], changes: 0.6, reads: ALL },
-  counter: { models: ['counter'], changes: 0.6, reads: ['strong', 'replica'] },
+  counter: { models: ['counter'], changes: 0.6, reads: ['strong', 'replica', 'replica'] },
   /** Each process sees what it and others did in one order. */
   sequential: { models: ['set', 'list'], changes: 0.5, reads: ['session'] },
   /** What was seen once is seen ever after. */

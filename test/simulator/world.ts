@@ -2,6 +2,7 @@
  * Everything that a simulated party can reach: time, dice, servers, and the judge.
  */
 
+import { Ambush } from './ambush.ts'
 import type { Disk } from './database.ts'
 import { type Figures, FiguresOf } from './figures.ts'
 import { Judge } from './judge.ts'
@@ -19,6 +20,7 @@ export class World {
   readonly zookeeper: ZooKeeper
   readonly rabbitmq: RabbitMq
   readonly figures: FiguresOf
+  readonly ambush = new Ambush()
   /** By worker, as long as the data is there. */
   readonly disks = new Map<string, Disk>()
   /** Null unless a replay is to be told: nothing is put into words otherwise. */

@@ -162,9 +162,11 @@ class WriteSession {
     const commands = asked.map(({ command }) => command)
     const { database } = this.#worker
     this.#worker.dispatch({ kind: 'executing' })
+    this.#world.ambush.happens('working', this.#worker.id)
     database.transact([() => database.execute(commands, this.#term)], {
       ended: how => {
         const { last } = this.#worker.disk
+        this.#world.ambush.happens('committed', this.#worker.id)
         this.#worker.soon(() => this.#ended({ batch, asked, last }, how))
       },
       lost: () => this.#worker.after(0, () => this.#worker.end('lost'))

@@ -110,20 +110,34 @@ export class ZooKeeperClient implements Attached {
       this.#unanswered(told)
       return
     }
-    this.#process.after(this.#world.delay() + this.#world.delay(), () => {
+    timeline.after(this.#world.delay() + this.#world.delay(), () => {
       if (!this.#reachable || session.expired) {
         this.#unanswered(told)
         return
       }
       const { nowMs } = timeline
       const earliestMs = Math.max(askedMs, nowMs - MOMENT_MS)
-      told(this.#look(nowMs - dice.next() * (nowMs - earliestMs)))
+      const shown = this.#look(nowMs - dice.next() * (nowMs - earliestMs))
+      // What was true when a process fell asleep may reach it when it wakes.
+      if (this.#server.isSlow()) this.#process.after(this.#slowMs(), () => told(shown))
+      else this.#process.do(() => told(shown))
     })
+  }
+
+  /** In time for the operation to count as answered. */
+  #slowMs(): number {
+    return this.#world.dice.next() * 0.5 * this.#world.plan.sessionTimeoutMs
   }
 
   #unanswered(told: (shown: undefined) => void): void {
     const forMs = this.#connected ? this.#world.plan.sessionTimeoutMs / 2 : 1
     this.#process.after(forMs, () => told(undefined))
+  }
+
+  /** Of a request or an answer: at times far longer than anybody waits. */
+  #delay(): number {
+    const slowMs = this.#server.isSlow() ? this.#world.dice.between(5, 800) : 0
+    return this.#world.delay() + slowMs
   }
 
   #look(atMs: number): Shown {
@@ -151,17 +165,17 @@ export class ZooKeeperClient implements Attached {
       this.#process.after(1, () => settle(false))
       return
     }
-    if (!this.#reachable) fail()
+    if (!this.#reachable || this.#server.slow > 0) fail()
     out.pass(() =>
-      timeline.after(this.#world.delay(), () => {
+      timeline.after(this.#delay(), () => {
         if (!this.#server.up || session.expired) {
           fail()
           return
         }
         run()
         this.#seen = this.#server.now
-        if (back.blocked) fail()
-        back.pass(() => this.#process.after(this.#world.delay(), () => settle(true)))
+        if (back.blocked || this.#server.slow > 0) fail()
+        back.pass(() => this.#process.after(this.#delay(), () => settle(true)))
       })
     )
   }

@@ -32,6 +32,8 @@ const KEPT = 64
 
 export class ZooKeeper {
   up = true
+  /** How often a request or an answer takes long. */
+  slow = 0
   readonly clients = new Set<ZooKeeperClient>()
   readonly #world: World
   readonly #owners = new Map<string, Session>()
@@ -56,6 +58,10 @@ export class ZooKeeper {
     return found.atMs >= seen.atMs ? found : seen
   }
 
+  isSlow(): boolean {
+    return this.slow > 0 && this.#world.dice.chance(this.slow)
+  }
+
   compareAndSet(version: number, to: ClusterState): boolean {
     if (this.now.node.version !== version) return false
     this.#world.note?.(
@@ -63,6 +69,7 @@ export class ZooKeeper {
     )
     this.#show({ node: { state: to, version: version + 1 } })
     this.#world.judge.stateChanged()
+    this.#world.ambush.happens('named', to.master)
     return true
   }
 
