@@ -1,0 +1,61 @@
+/**
+ * The settings file of one stack: generated secrets, and what an operator may change. The
+ * volumes remember the secrets, so a file is made once and kept; it is for its owner's eyes
+ * only (mode 600), and a shell can read it too (`. .convoy/compose/main.env`).
+ */
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export type Settings = Readonly<Record<string, string>>
+
+const FOLDER = fileURLToPath(new URL('../.convoy/compose', import.meta.url))
+const SECRET_BYTES = 18
+const SECRETS = [
+  'CONVOY_TOKEN',
+  'CONVOY_AMQP_PASSWORD',
+  'CONVOY_ZOOKEEPER_PASSWORD',
+  'CONVOY_CLONE_PASSWORD',
+  'CONVOY_STORE_SECRET'
+]
+
+const DEFAULTS: Settings = {
+  CONVOY_TAG: 'latest',
+  /** Where lb and the admin ports listen on this machine. */
+  CONVOY_PUBLISH: '127.0.0.1',
+  CONVOY_LB_PORT: '8080',
+  CONVOY_ADMIN_PORT: '8090',
+  CONVOY_ADMIN_PORT_2: '8091',
+  CONVOY_REPLICAS_MIN: '2',
+  CONVOY_REPLICAS_MAX: '5',
+  CONVOY_SCALE_POLICY: 'window',
+  CONVOY_DOCKER_MEMORY_MIB: '1024',
+  CONVOY_DOCKER_CPUS: '2',
+  CONVOY_ALLOW_CLEAR: 'false',
+  CONVOY_LOG_LEVEL: 'info'
+}
+
+export const settingsFileOf = (cluster: string): string => join(FOLDER, `${cluster}.env`)
+
+/** @param given replaces what the file says, and stays there */
+export function keepSettings(file: string, given: Settings): Settings {
+  const secrets = SECRETS.map(name => [name, randomBytes(SECRET_BYTES).toString('base64url')])
+  const settings = { ...Object.fromEntries(secrets), ...DEFAULTS, ...readSettings(file), ...given }
+  const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`)
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(`${file}.new`, lines.join(''), { mode: 0o600 })
+  renameSync(`${file}.new`, file)
+  return settings
+}
+
+/** Empty when there is no such file. */
+export function readSettings(file: string): Settings {
+  if (!existsSync(file)) return {}
+  const lines = readFileSync(file, 'utf8').split('\n')
+  const pairs = lines.flatMap(line => {
+    const [, name, value] = /^(\w+)=(.*)$/.exec(line) ?? []
+    return name === undefined || value === undefined ? [] : [[name, value]]
+  })
+  return Object.fromEntries(pairs)
+}
