@@ -6,6 +6,7 @@
  */
 import type { Channel, ConsumeMessage } from 'amqplib'
 import { type AmqpLink, whileOpen } from '../platform/amqp.ts'
+import type { Logger } from '../platform/log.ts'
 import { STRONG_QUEUE } from '../platform/wire/queues.ts'
 import {
   decodeReads,
@@ -38,6 +39,7 @@ export interface ReadSessionOptions {
   readonly link: AmqpLink
   readonly strong: boolean
   readonly count: (reads: number) => void
+  readonly log: Logger
 }
 
 /** A message in work; it is acknowledged when none of its reads is left. */
@@ -65,6 +67,7 @@ export class ReadSession {
     const take = (message: ConsumeMessage | null) => {
       if (message === null) this.lost()
       if (message === null || !this.#open) return
+      if (message.fields.redelivered) this.#options.log.debug({ queue }, 'delivered again')
       if (!this.#mayTake()) return channel.nack(message)
       this.#inWork += 1
       void this.#answer(message).catch(failed)

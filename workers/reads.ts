@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AmqpLink } from '../platform/amqp.ts'
+import type { Logger } from '../platform/log.ts'
 import { type READ_QUEUE, STRONG_QUEUE } from '../platform/wire/queues.ts'
 import { type Loop, nowMs } from './loop.ts'
 import { ReadSession } from './read-session.ts'
@@ -33,6 +34,7 @@ export function openReads(options: {
   failed: (error: unknown) => void
   /** Breaks the connection: a queue that should be consumed is not. */
   drop: () => void
+  log: Logger
 }): Reads {
   /** The one that consumes, and those that finish what they took. */
   const sessions = new Set<ReadSession>()

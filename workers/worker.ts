@@ -56,7 +56,8 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
   )
   const failed = (err: unknown) => loop.fail(err)
   const drop = () => broker.amqp.drop()
-  const reading = { loop, store, sessionWaitMs: config.CONVOY_SESSION_WAIT_MS, failed, drop }
+  const sessionWaitMs = config.CONVOY_SESSION_WAIT_MS
+  const reading = { loop, store, sessionWaitMs, failed, drop, log }
   const reads = openReads(reading)
   const strongReads = openReads(reading)
   const writes = openWrites({ loop, store, failed, drop })

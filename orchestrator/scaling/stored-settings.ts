@@ -71,10 +71,12 @@ export class StoredSettings {
 
   /** @returns undefined when somebody else changed them meanwhile */
   async #attempt(change: ScalingChange): Promise<Config | undefined> {
-    const { zookeeper } = this.#options
+    const { zookeeper, start } = this.#options
     const node = await zookeeper.read(CONFIG)
     const before = (node && parseNode<Config>(node.data)) ?? {}
-    const config = { ...before, scaling: { ...before.scaling, ...change } }
+    // What makes no sense must not outlive the operator who sets it right.
+    const kept = changed(start, before.scaling ?? {}) === undefined ? {} : before.scaling
+    const config = { ...before, scaling: { ...kept, ...change } }
     const data = JSON.stringify(config)
     const stored =
       node === undefined
