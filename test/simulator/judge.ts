@@ -64,9 +64,9 @@ export class Judge {
     const common = Math.min(upTo, this.truth.length)
     this.#compare(id, disk, common)
     if (upTo > common) {
-      const { inSync } = this.#world.zookeeper.now.node.state
-      if (inSync.length < this.#world.plan.settings.minCopies) {
-        this.fail('too few copies', `${id} holds ${upTo} to be committed, in sync are ${inSync}`)
+      const { members } = this.#world.zookeeper
+      if (members.length < this.#world.plan.settings.minCopies) {
+        this.fail('too few copies', `${id} holds ${upTo} to be committed, in sync are ${members}`)
       }
       for (let index = common + 1; index <= upTo; index++) this.#commit(disk.at(index) as Entry)
       this.#checkNamed()
@@ -80,7 +80,7 @@ export class Judge {
 
   /** NAMED: nobody throws away what may be the last copy. */
   startedOver({ id }: Worker): void {
-    if (this.#world.zookeeper.now.node.state.inSync.includes(id)) {
+    if (this.#world.zookeeper.members.includes(id)) {
       this.fail('named without an entry', `${id} throws its data away and is named`)
     }
   }
@@ -161,7 +161,7 @@ export class Judge {
     const { length } = this.truth
     const newest = this.truth[length - 1]
     if (newest === undefined) return
-    for (const id of this.#world.zookeeper.now.node.state.inSync) {
+    for (const id of this.#world.zookeeper.members) {
       const disk = this.#world.disks.get(id)
       if (disk === undefined) continue // its data is gone
       if (disk.base.index < length && disk.checksumAt(length) !== newest.checksum) {

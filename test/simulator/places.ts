@@ -3,6 +3,7 @@
  * dead: a simulated supervisor over simulated machines. A place without data copies
  * that of a running worker and begins as a new one.
  */
+import type { ClusterState } from '../../platform/wire/znodes.ts'
 import { Machine } from './cable.ts'
 import { Disk } from './database.ts'
 import { Process } from './process.ts'
@@ -79,6 +80,9 @@ export class Place {
   }
 }
 
+/** Nobody has led it yet: whoever has no data may begin. */
+const isNew = ({ clusterId, term }: ClusterState) => clusterId === 'sim' && term === 0
+
 /** The beginning of a worker without data: workers/bootstrap.ts. */
 class Joiner extends Process {
   readonly #places: Places
@@ -101,7 +105,7 @@ class Joiner extends Process {
   #begin(): void {
     this.#zookeeper.read(shown => {
       if (shown === undefined) this.#again()
-      else if (shown.node.state.master === null) this.#settle(new Disk())
+      else if (isNew(shown.node.state)) this.#settle(new Disk())
       else this.#copy(shown)
     })
   }
@@ -227,7 +231,8 @@ export class Places {
     const diverged = (place: Place) => peers.get(place.workerId ?? '')?.diverged === true
     for (const place of [...this.all]) {
       const named = place.workerId !== null && node.state.inSync.includes(place.workerId)
-      const surplus = this.all.length > plan.workers && place.process === null
+      const surplus =
+        this.all.length > plan.workers && place.process === null && !zookeeper.hasForgotten
       if (surplus && !named) {
         place.wipe()
         this.all.splice(this.all.indexOf(place), 1)

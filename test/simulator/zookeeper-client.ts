@@ -30,6 +30,7 @@ export class ZooKeeperClient implements Attached {
   readonly #listener: ZooKeeperListener
   readonly #lagMs: number
   #seen: Shown
+  #lastAtMs = 0
   #connecting = false
   #noticed = false
   #connected = true
@@ -140,6 +141,13 @@ export class ZooKeeperClient implements Attached {
     return this.#world.delay() + slowMs
   }
 
+  /** A server carries out what one client asks of it in the order of the asking. */
+  #inOrder(): number {
+    const { nowMs } = this.#world.timeline
+    this.#lastAtMs = Math.max(this.#lastAtMs, nowMs + this.#delay())
+    return this.#lastAtMs - nowMs
+  }
+
   #look(atMs: number): Shown {
     this.#seen = this.#server.shown(atMs - this.#lagMs, this.#seen)
     return this.#seen
@@ -167,7 +175,7 @@ export class ZooKeeperClient implements Attached {
     }
     if (!this.#reachable || this.#server.slow > 0) fail()
     out.pass(() =>
-      timeline.after(this.#delay(), () => {
+      timeline.after(this.#inOrder(), () => {
         if (!this.#server.up || session.expired) {
           fail()
           return

@@ -27,6 +27,9 @@ export class Session {
   silentSinceMs: number | null = null
 }
 
+/** What a ZooKeeper shows that was made anew: no cluster of anybody's here. */
+const NOTHING: ClusterState = { clusterId: 'none', term: 0, master: null, inSync: [] }
+
 /** Views older than this are asked for by no client. */
 const KEPT = 64
 
@@ -39,11 +42,21 @@ export class ZooKeeper {
   readonly #owners = new Map<string, Session>()
   readonly #silent = new Set<Session>()
   #views: Shown[]
+  #members: readonly string[] = []
 
   constructor(world: World) {
     this.#world = world
     const node = { state: { clusterId: 'sim', term: 0, master: null, inSync: [] }, version: 0 }
     this.#views = [{ atMs: 0, node, wishes: NO_WISHES, peers: new Map() }]
+  }
+
+  /** Who counts, as `/state` said last, whether it is still there or not. */
+  get members(): readonly string[] {
+    return this.#members
+  }
+
+  get hasForgotten(): boolean {
+    return this.now.node.state === NOTHING
   }
 
   get now(): Shown {
@@ -67,10 +80,19 @@ export class ZooKeeper {
     this.#world.note?.(
       `/state v${version + 1}: term ${to.term}, master ${to.master}, in sync ${to.inSync}`
     )
+    this.#members = to.inSync
     this.#show({ node: { state: to, version: version + 1 } })
     this.#world.judge.stateChanged()
     this.#world.ambush.happens('named', to.master)
     return true
+  }
+
+  /** Everything is gone, sessions too. Versions go on: what is still under way does not fit by chance. */
+  forget(): void {
+    const sessions = [...this.#silent, ...[...this.clients].map(({ session }) => session)]
+    for (const session of sessions) this.expire(session)
+    const node = { state: NOTHING, version: this.now.node.version + 1 }
+    this.#show({ node, wishes: NO_WISHES })
   }
 
   setWishes(wishes: Wishes): void {
