@@ -8,6 +8,8 @@ export type Moment =
   | 'committed'
   /** A transaction has begun. */
   | 'working'
+  /** A reading of `/state` has begun. */
+  | 'reading'
   /** A change of `/state` is on its way. */
   | 'changing'
   /** `/state` has changed; whoever did it does not know yet. */

@@ -89,6 +89,7 @@ export class Effects {
     this.#reading = true
     this.#readAgain = false
     const beganMs = this.#world.timeline.nowMs
+    this.#world.ambush.happens('reading', this.#worker.id)
     this.#worker.zookeeper.read(shown => {
       this.#reading = false
       if (shown === undefined) return

@@ -4,11 +4,13 @@
  */
 import type { Moment } from './ambush.ts'
 import type { Cable } from './cable.ts'
+import { Operator } from './operator.ts'
 import type { Orchestrators } from './orchestrators.ts'
 import type { Place, Places } from './places.ts'
 import { CALM } from './rabbitmq.ts'
 import type { World } from './world.ts'
 
+type How = 'kill' | 'pause' | 'expire' | 'cut'
 type Fault = (faults: Faults) => string | null
 
 /** Name, weight, and what it does; null when there is nothing to strike. */
@@ -30,23 +32,48 @@ const FAULTS: readonly (readonly [string, number, Fault])[] = [
   ['disk full', 3, faults => faults.fillDisk()],
   ['orchestrator', 6, faults => faults.strikeOrchestrator()],
   ['supervisor away', 3, faults => faults.sendSupervisorAway()],
+  ['ZooKeeper loses its memory', 1, faults => faults.forgetZooKeeper()],
   ['wish', 4, faults => faults.wish()],
   ['slow ZooKeeper', 4, faults => faults.slowZooKeeper()],
   ['slow commits', 6, faults => faults.stallCommits()],
+  ['deaf master', 8, faults => faults.deafen(true)],
+  ['deaf worker', 5, faults => faults.deafen(false)],
+  ['full queue', 3, faults => faults.fillQueue()],
   ['ambush', 14, faults => faults.ambush()]
 ]
-const MOMENTS: readonly Moment[] = ['committed', 'working', 'changing', 'named', 'copying', 'role']
+const MOMENTS: readonly (readonly [Moment, How])[] = [
+  ['committed', 'kill'],
+  ['committed', 'pause'],
+  ['working', 'kill'],
+  ['working', 'pause'],
+  ['working', 'cut'],
+  ['reading', 'pause'],
+  ['reading', 'pause'],
+  ['changing', 'kill'],
+  ['changing', 'pause'],
+  ['changing', 'expire'],
+  ['changing', 'cut'],
+  ['named', 'kill'],
+  ['named', 'pause'],
+  ['named', 'cut'],
+  ['copying', 'kill'],
+  ['role', 'kill'],
+  ['role', 'pause'],
+  ['role', 'expire']
+]
 const WEIGHT = FAULTS.reduce((sum, [, weight]) => sum + weight, 0)
 
 export class Faults {
   readonly #world: World
   readonly #places: Places
   readonly #orchestrators: Orchestrators
+  readonly #operator: Operator
 
   constructor(world: World, places: Places, orchestrators: Orchestrators) {
     this.#world = world
     this.#places = places
     this.#orchestrators = orchestrators
+    this.#operator = new Operator(world, places)
     this.#next()
   }
 
@@ -197,6 +224,15 @@ export class Faults {
     return this.#undoAfter(() => zookeeper.start())
   }
 
+  forgetZooKeeper(): string | null {
+    const { zookeeper } = this.#world
+    // Before anybody has led there is nothing to lose: a cluster is made anew.
+    if (!zookeeper.up || zookeeper.now.node.state.term === 0) return null
+    zookeeper.forget()
+    this.#operator.call()
+    return 'all of it'
+  }
+
   hang(): string | null {
     const { worker } = this.#anyPlace() ?? {}
     if (worker === undefined || worker === null) return null
@@ -225,6 +261,36 @@ export class Faults {
     places.away = true
     return this.#undoAfter(() => {
       places.away = false
+    })
+  }
+
+  /**
+   * Hears neither of the others nor, mostly, of `/state`, and goes on serving what the
+   * shared queues give it: for it alone, nothing has changed.
+   */
+  deafen(isMaster: boolean): string | null {
+    const place = isMaster ? this.#masterPlace() : this.#anyPlace()
+    if (place === undefined) return null
+    const { rabbitmq } = this.#world
+    const { machine } = place
+    const isCut = this.#dice.chance(0.8)
+    rabbitmq.deaf.add(machine)
+    if (isCut) machine.zookeeper.cut('both')
+    const forMs = this.#dice.between(250, 1_200)
+    this.#world.timeline.after(forMs, () => {
+      rabbitmq.deaf.delete(machine)
+      if (isCut) machine.zookeeper.mend()
+    })
+    return `${nameOf(place)}, ${forMs} ms`
+  }
+
+  fillQueue(): string {
+    const { rabbitmq } = this.#world
+    const queue =
+      this.#dice.pick([rabbitmq.writeQ, rabbitmq.readQ, rabbitmq.strongQ]) ?? rabbitmq.writeQ
+    queue.full = true
+    return this.#undoAfter(() => {
+      queue.full = false
     })
   }
 
@@ -261,9 +327,7 @@ export class Faults {
 
   /** Something strikes a worker when it is half done with something. */
   ambush(): string {
-    const moment = this.#dice.pick(MOMENTS) ?? 'committed'
-    const how =
-      this.#dice.pick(['kill', 'kill', 'pause', 'expire', 'cut', 'cut'] as const) ?? 'kill'
+    const [moment, how] = this.#dice.pick(MOMENTS) ?? ['committed', 'kill']
     this.#world.ambush.lay(moment, id => {
       const place = this.#places.all.find(({ workerId }) => workerId === id)
       if (place === undefined) return
@@ -274,7 +338,7 @@ export class Faults {
     return `${how} who is next (${moment})`
   }
 
-  #strikeAt(place: Place, how: 'kill' | 'pause' | 'expire' | 'cut'): void {
+  #strikeAt(place: Place, how: How): void {
     if (how === 'kill') place.kill()
     else if (how === 'pause') this.#pause(place)
     else if (how === 'expire') this.#expire(place)
@@ -287,6 +351,8 @@ export class Faults {
     rabbitmq.weather = CALM
     zookeeper.slow = 0
     this.#world.ambush.lift()
+    rabbitmq.deaf.clear()
+    for (const queue of [rabbitmq.writeQ, rabbitmq.readQ, rabbitmq.strongQ]) queue.full = false
     if (!rabbitmq.up) rabbitmq.start()
     if (!zookeeper.up) zookeeper.start()
     this.#places.away = false

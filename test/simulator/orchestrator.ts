@@ -174,8 +174,11 @@ export class Orchestrator extends Process {
         return { requestId, commandHash, statement, ttlMs: leftMs }
       })
       const body = { kind: 'writes', replyTo: this.#replyTo, term: this.#term, commands } as const
-      connection.publish(this.world.rabbitmq.writeQ, { body, ttlMs }, () => {
+      connection.publish(this.world.rabbitmq.writeQ, { body, ttlMs }, taken => {
         lane.heard(batch)
+        const refusal = new OverloadedError('the write queue is full')
+        const refused = taken ? [] : batch.items.filter(one => this.#writes.refused(one, refusal))
+        for (const one of refused) lane.settle(one)
         this.#flush()
       })
     }
@@ -194,8 +197,11 @@ export class Orchestrator extends Process {
       })
       const ttlMs = Math.max(1, ...batch.items.map(read => read.deadlineMs - nowMs))
       const body = { kind: 'reads', replyTo: this.#replyTo, reads } as const
-      connection.publish(this.world.rabbitmq[name], { body, ttlMs }, () => {
+      connection.publish(this.world.rabbitmq[name], { body, ttlMs }, taken => {
         lane.heard(batch)
+        const refusal = new OverloadedError('the read queue is full')
+        const refused = taken ? [] : batch.items.filter(one => this.#reads.refused(one, refusal))
+        for (const one of refused) this.#settleRead(one)
         this.#flush()
       })
     }

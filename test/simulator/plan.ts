@@ -50,7 +50,7 @@ export function planFrom(dice: Dice): Plan {
       maxReadAgeMs: replicaTimeoutMs + heartbeatMs,
       masterStallMs: dice.between(200, 600)
     },
-    sessionTimeoutMs: dice.between(150, 500),
+    sessionTimeoutMs: dice.between(120, 350),
     amqpSilenceMs: dice.between(300, 1_500),
     amqpPingMs: dice.between(150, 500),
     tickMs: dice.between(20, 40),
@@ -62,6 +62,6 @@ export function planFrom(dice: Dice): Plan {
     prunes: dice.chance(0.5),
     commitMs: dice.pick([1.5, 3, 3, 12]) ?? 3,
     faultsMs: dice.between(500, 1_800),
-    calmMs: dice.pick([30, 80, 150, 250]) ?? 80
+    calmMs: dice.pick([25, 60, 120, 200]) ?? 60
   }
 }

@@ -24,6 +24,10 @@ export class Connection {
     this.n = n
   }
 
+  get machine(): Machine {
+    return this.#client.machine
+  }
+
   /** Something of this connection's is done at the broker; the way back takes the time of both. */
   command(run: () => void): void {
     if (!this.open) return
@@ -56,16 +60,16 @@ export class Connection {
     })
   }
 
-  /** @param confirmed whether the broker took it; never called when the connection ends first */
+  /** @param confirmed told whether the broker took it; never when the connection ends first */
   publish(
     queue: SharedQueue,
     message: { body: WriteMessage | ReadMessage; ttlMs: number },
-    confirmed?: () => void
+    confirmed?: (taken: boolean) => void
   ): void {
     this.command(() => {
       const expiresAtMs = this.#client.world.timeline.nowMs + message.ttlMs
-      queue.put({ body: message.body, expiresAtMs, redelivered: false })
-      if (confirmed !== undefined) this.deliver(confirmed)
+      const taken = queue.put({ body: message.body, expiresAtMs, redelivered: false })
+      if (confirmed !== undefined) this.deliver(() => confirmed(taken))
     })
   }
 

@@ -4,7 +4,9 @@
  * connection, a fanout. Messages may be lost, doubled, late and out of order; nothing
  * survives a restart.
  */
+
 import type { Message } from '../../workers/protocol/messages.ts'
+import type { Machine } from './cable.ts'
 import type { Connection } from './rabbitmq-client.ts'
 import type { Reply } from './requests.ts'
 import { SharedQueue } from './shared-queue.ts'
@@ -35,6 +37,8 @@ export class RabbitMq {
   up = true
   weather: Weather = CALM
   readonly connections = new Set<Connection>()
+  /** Machines whose own queues are full: what others say to their workers is lost. */
+  readonly deaf = new Set<Machine>()
   readonly writeQ: SharedQueue
   readonly readQ: SharedQueue
   readonly strongQ: SharedQueue
@@ -93,6 +97,7 @@ export class RabbitMq {
   #deliver(inbox: Inbox, letter: Letter): void {
     const { timeline, dice } = this.#world
     const { lose, double, slow, disorder } = this.weather
+    if (this.deaf.has(inbox.connection.machine)) return
     if (lose > 0 && dice.chance(lose)) return
     const copies = double > 0 && dice.chance(double) ? 2 : 1
     for (let copy = 0; copy < copies; copy++) {

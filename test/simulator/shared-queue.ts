@@ -88,6 +88,8 @@ export class Consumer {
 }
 
 export class SharedQueue {
+  /** Refuses what is published. */
+  full = false
   readonly #world: World
   readonly #consumers: Consumer[] = []
   #waiting: Queued[] = []
@@ -111,9 +113,12 @@ export class SharedQueue {
     if (at >= 0) this.#consumers.splice(at, 1)
   }
 
-  put(queued: Queued): void {
+  /** @returns whether it was taken */
+  put(queued: Queued): boolean {
+    if (this.full) return false
     this.#waiting.push(queued)
     this.deal()
+    return true
   }
 
   putBack(queued: readonly Queued[]): void {
