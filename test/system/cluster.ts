@@ -104,6 +104,15 @@ export class Cluster extends Faults implements AsyncDisposable {
     })
   }
 
+  /** Resolves when somebody leads in `term` or a later one. */
+  untilTerm(term: number): Promise<ClusterNow> {
+    return until(`a master of term ${term}`, { withinMs: HEALED_MS }, async () => {
+      const now = await this.now()
+      const leads = now.workers.some(({ id, role }) => id === now.master && role === 'master')
+      return now.term >= term && leads ? now : undefined
+    })
+  }
+
   /** Everything, on the data that is there. */
   async start(): Promise<void> {
     const { software } = findSoftware()
@@ -156,7 +165,7 @@ export class Cluster extends Faults implements AsyncDisposable {
   }
 }
 
-function isWhole(
+export function isWhole(
   { master, inSync, workers }: ClusterNow,
   { dead, wanted }: { dead: readonly number[]; wanted: number }
 ): boolean {

@@ -5,36 +5,87 @@
 import t from 'tap'
 import { startCluster } from './cluster.ts'
 import { lasting } from './faults.ts'
-import { survives } from './survives.ts'
+import { notOver, survives } from './survives.ts'
 
 const cluster = await startCluster(t, { network: true })
 
-const CUT_MS = 6_000
+/** Longer than all that notices it. */
+const CUT_MS = 4_000
+/** ZooKeeper's session and half a second. */
+const STALL_MS = 2_500
 
-await t.test('a master that loses its ZooKeeper session goes on', async t => {
-  const { before, after } = await survives(t, cluster, {
-    harm: async () => {
-      await cluster.expire('master')
+for (const from of ['rabbitmq', 'zookeeper', 'everything'] as const) {
+  await t.test(`the master cut off from ${from}: another takes over`, async t => {
+    const harm = () => lasting(CUT_MS, cluster.cut('master', from))
+    const { before, after, gapMs } = await survives(t, cluster, { harm })
+    t.ok(after.term > before.term)
+    notOver(t, STALL_MS, gapMs)
+  })
+}
+
+for (const direction of ['to', 'from'] as const) {
+  await t.test(`nothing passes ${direction} the master, the other way all does`, async t => {
+    const harm = () => lasting(CUT_MS, cluster.cut('master', 'everything', direction))
+    const { gapMs } = await survives(t, cluster, { harm })
+    notOver(t, STALL_MS, gapMs)
+  })
+}
+
+await t.test('a replica cut off from everything, and one way from RabbitMQ', async t => {
+  const cuts = [
+    () => cluster.cut('replica', 'everything'),
+    () => cluster.cut('replica', 'rabbitmq', 'to'),
+    () => cluster.cut('replica', 'rabbitmq', 'from')
+  ]
+  for (const cut of cuts) {
+    const harm = () => lasting(CUT_MS, cut())
+    const { before, after, gapMs } = await survives(t, cluster, { harm })
+    t.equal(after.term, before.term, 'nobody is elected')
+    notOver(t, STALL_MS, gapMs)
+  }
+})
+
+await t.test('the orchestrator cut off from RabbitMQ, then from ZooKeeper', async t => {
+  for (const from of ['rabbitmq', 'zookeeper'] as const) {
+    const harm = () => lasting(CUT_MS, cluster.cut('orchestrator', from))
+    const { before, after } = await survives(t, cluster, { harm })
+    t.equal(after.term, before.term, 'nobody is elected')
+  }
+})
+
+await t.test('a network that is slow, flaps, and breaks connections', async t => {
+  await survives(t, cluster, {
+    harm: () => lasting(CUT_MS, cluster.slow('all workers', 'everything', 50))
+  })
+  const harm = async () => {
+    for (let i = 0; i < 5; i++) await lasting(400, cluster.cut('master', 'everything'))
+    await cluster.reset('all workers', 'rabbitmq')
+    await cluster.reset('all workers', 'zookeeper')
+    return []
+  }
+  await survives(t, cluster, { harm })
+})
+
+await t.test('the ZooKeeper session of the master, then of everybody, is over', async t => {
+  for (const party of ['master', 'all workers', 'orchestrator'] as const) {
+    const harm = async () => {
+      await cluster.expire(party)
       return []
     }
-  })
-  t.ok(after.term >= before.term)
+    await survives(t, cluster, { harm })
+  }
 })
 
-await t.test('a master cut off from ZooKeeper', async t => {
-  await survives(t, cluster, {
-    harm: () => lasting(CUT_MS, cluster.cut('master', 'zookeeper'))
-  })
-})
-
-await t.test('a master cut off from RabbitMQ', async t => {
-  await survives(t, cluster, {
-    harm: () => lasting(CUT_MS, cluster.cut('master', 'rabbitmq'))
-  })
-})
-
-await t.test('a master cut off from everything', async t => {
-  await survives(t, cluster, {
-    harm: () => lasting(CUT_MS, cluster.cut('master', 'everything'))
-  })
+await t.test('sessions are over while another master is being elected', async t => {
+  for (const expireAfterMs of [0, 30, 60]) {
+    const harm = async () => {
+      const { workers, master } = await cluster.now()
+      const replicas = workers.filter(({ id }) => id !== master)
+      const dead = await cluster.kill('master')
+      await new Promise(resolve => setTimeout(resolve, expireAfterMs))
+      await Promise.all(replicas.map(({ id }) => cluster.expire(`worker ${id}`)))
+      return dead
+    }
+    await survives(t, cluster, { harm })
+  }
 })

@@ -41,12 +41,12 @@ export interface Fault {
   heal(): Promise<void>
 }
 
-/** A fault that ends by itself. @returns the processes that it struck, when it has ended */
+/** A fault that is healed after so long. @returns the pids of workers that died of it: none */
 export async function lasting(ms: number, fault: Promise<Fault>): Promise<readonly number[]> {
-  const { pids, heal } = await fault
+  const { heal } = await fault
   await sleep(ms)
   await heal()
-  return pids
+  return []
 }
 
 export abstract class Faults implements Scene {
@@ -126,10 +126,12 @@ export abstract class Faults implements Scene {
     return pids
   }
 
-  /** The files of a worker's database are gone, and its processes go on. */
-  async erase(victim: WorkerVictim): Promise<void> {
-    const { dir } = await placeOf(victim, this)
+  /** The files of a worker's database are gone, and its processes go on. @returns its pid: it cannot stay */
+  async erase(victim: WorkerVictim): Promise<number[]> {
+    const { dir, workerId } = await placeOf(victim, this)
+    const pids = await pidsOf(`worker ${workerId}`, this)
     rmSync(dataDirOf(dir), { recursive: true, force: true })
+    return pids
   }
 
   /** Waits for a worker that is being cloned, and keeps its copy from going on. */

@@ -58,15 +58,15 @@ export async function allPidsOf(victim: Victim, scene: Scene): Promise<number[]>
 /** @returns the names that the network knows them by */
 export async function partiesOf(party: Party, scene: Scene): Promise<string[]> {
   if (isOutside(party)) return [party]
-  const places = placesOf(scene)
   const workers = await workersOf(party, scene)
-  return workers.map(({ id }) => basename(placeIn(places, id).dir))
+  return workers.map(worker => basename(dirOf(worker, scene)))
 }
 
 /** A worker's folder, by the worker or by its database. */
 export async function placeOf(victim: WorkerVictim | DatabaseVictim, scene: Scene): Promise<Place> {
-  const [worker] = await workersOf(isDatabase(victim) ? ownerOf(victim) : victim, scene)
-  return placeIn(placesOf(scene), some(worker, victim).id)
+  const [found] = await workersOf(isDatabase(victim) ? ownerOf(victim) : victim, scene)
+  const worker = some(found, victim)
+  return { dir: dirOf(worker, scene), workerId: worker.id }
 }
 
 /** Of RabbitMQ, ZooKeeper or a program. @throws Error while it is not running */
@@ -121,11 +121,22 @@ async function workersOf(
   return [some(workers.find(is), victim)]
 }
 
-const placeIn = (places: readonly Place[], id: string): Place =>
-  some(
-    places.find(({ workerId }) => workerId === id),
-    `the folder of ${id}`
-  )
+/** By its pid where it has no data yet. */
+function dirOf({ id, pid }: LiveWorker, { folder }: Scene): string {
+  const dirs = readdirSync(folder.workers).map(name => join(folder.workers, name))
+  const says = (dir: string, file: string) => {
+    const path = join(dir, file)
+    return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Partial<Life>) : {}
+  }
+  const isHome = (dir: string) =>
+    says(dir, 'worker.json').workerId === id || says(dir, 'worker.pid').pid === pid
+  return some(dirs.find(isHome), `folder of ${id}`)
+}
+
+interface Life {
+  readonly workerId: string
+  readonly pid: number
+}
 
 function some<T>(found: T | undefined, what: string): T {
   if (found === undefined) throw new Error(`no ${what} to be found`)
