@@ -97,8 +97,7 @@ async function remove(): Promise<void> {
 async function run(): Promise<void> {
   const convoy = await start()
   console.log(banner(convoy))
-  const url = convoy.run.addresses.orchestrator
-  await followNews({ url, say, stopped })
+  await followNews({ urls: convoy.run.orchestrators, say, stopped })
   await convoy.stop()
   say('stopped; nothing is left running')
 }

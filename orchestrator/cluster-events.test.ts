@@ -90,3 +90,21 @@ t.test("an operator's recovery is an event, once", async t => {
   t.strictSame(events[0], { type: 'recovered', term: 5, inSync: ['b'] })
   t.strictSame(seen(chosen, chosen).events, [])
 })
+
+t.test(
+  'that another orchestrator supervises is told, with its pid where that is known',
+  async t => {
+    const node = { http: 'http://a', pid: 7, startTime: '1', pidSpace: 'here' }
+    const by = (supervisor: string | null): Cluster => ({
+      ...WELL,
+      ...{ supervisor, orchestrators: new Map([['o', node]]) }
+    })
+    t.strictSame(seen(by(null), by('o')).events, [
+      { type: 'supervises', orchestratorId: 'o', pid: 7 }
+    ])
+    t.strictSame(seen(by('o'), by('p')).events, [
+      { type: 'supervises', orchestratorId: 'p', pid: null }
+    ])
+    t.strictSame(seen(by('o'), by(null)).events, [])
+  }
+)

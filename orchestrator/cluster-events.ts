@@ -42,6 +42,8 @@ export type ClusterEvent =
       readonly to: number
       readonly reason: string
     }
+  /** Another orchestrator than before. */
+  | { readonly type: 'supervises'; readonly orchestratorId: string; readonly pid: number | null }
   | { readonly type: 'leaderless'; readonly term: number }
   | {
       readonly type: 'elected'
@@ -64,6 +66,7 @@ export function observe(
 ): Observed {
   if (!before.known) return { events: [], leaderlessSinceMs: null }
   const events = [
+    ...supervisorEvents(before, after),
     ...scalingEvents(before, after),
     ...workerEvents(before, after),
     ...recoveredEvents(before, after),
@@ -87,6 +90,12 @@ export function observe(
     })
   }
   return { events, leaderlessSinceMs: null }
+}
+
+function supervisorEvents(before: Cluster, { supervisor, orchestrators }: Cluster): ClusterEvent[] {
+  if (supervisor === null || supervisor === before.supervisor) return []
+  const pid = orchestrators.get(supervisor)?.pid ?? null
+  return [{ type: 'supervises', orchestratorId: supervisor, pid }]
 }
 
 function scalingEvents({ scaling: before }: Cluster, { scaling }: Cluster): ClusterEvent[] {

@@ -4,6 +4,9 @@
  * when the holder dies, however it dies.
  */
 import { createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const POLL_MS = 25
 
 /** @returns undefined when somebody holds the name */
 export async function claim(name: string): Promise<AsyncDisposable | undefined> {
@@ -16,5 +19,18 @@ export async function claim(name: string): Promise<AsyncDisposable | undefined> 
   server.unref()
   return {
     [Symbol.asyncDispose]: () => new Promise(resolve => server.close(() => resolve()))
+  }
+}
+
+/**
+ * As `claim`, but waits for a holder that is about to end: a process that was killed ends
+ * thread by thread, and the last one frees what it held.
+ */
+export async function claimWithin(ms: number, name: string): Promise<AsyncDisposable | undefined> {
+  const untilMs = performance.now() + ms
+  for (;;) {
+    const held = await claim(name)
+    if (held !== undefined || performance.now() >= untilMs) return held
+    await sleep(POLL_MS)
   }
 }

@@ -8,8 +8,10 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { claim } from '../platform/claim.ts'
+import { claimWithin } from '../platform/claim.ts'
 import { startTimeOf } from '../platform/process-identity.ts'
+
+const PREDECESSOR_ENDS_MS = 5_000
 
 export interface Identity {
   readonly workerId: string
@@ -40,7 +42,7 @@ export class HomeTakenError extends Error {
  * PostgreSQL, and nobody may remove a folder in which one works. @throws HomeTakenError
  */
 export async function takeHome(dir: string): Promise<AsyncDisposable> {
-  const claimed = await claim(homeClaim(dir))
+  const claimed = await claimWithin(PREDECESSOR_ENDS_MS, homeClaim(dir))
   if (claimed) return claimed
   throw new HomeTakenError(`${dir} is in use`)
 }

@@ -45,6 +45,6 @@ t.test('a stream that ends is followed again, until the system is stopped', asyn
     if (said.push(line) === 2) stopping.abort()
   }
   const stopped = AbortSignal.any([stopping.signal, AbortSignal.timeout(10_000)])
-  await followNews({ url, say, stopped })
+  await followNews({ urls: [url], say, stopped })
   t.strictSame(said, ['worker 1 (replica) is gone', 'worker 2 (replica) is gone'])
 })

@@ -1,6 +1,6 @@
 /**
  * Tells on the terminal what happens to the workers of a running system: follows the
- * orchestrator's server-sent events, and connects again, quietly, whenever they end.
+ * server-sent events of one orchestrator, and of the next one, quietly, whenever they end.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClusterEvent } from '../../orchestrator/cluster-events.ts'
@@ -8,22 +8,23 @@ import type { ClusterEvent } from '../../orchestrator/cluster-events.ts'
 const AGAIN_MS = 500
 
 export interface NewsOptions {
-  /** Of the orchestrator. */
-  readonly url: string
+  /** Of orchestrators. */
+  readonly urls: readonly string[]
   readonly say: (line: string) => void
   readonly stopped: AbortSignal
 }
 
 /** Resolves when `stopped`. */
-export async function followNews({ url, say, stopped }: NewsOptions): Promise<void> {
+export async function followNews({ urls, say, stopped }: NewsOptions): Promise<void> {
   const pids = new Map<string, number>()
-  while (!stopped.aborted) {
+  for (let turn = 0; !stopped.aborted; turn++) {
+    const url = urls[turn % urls.length] ?? ''
     try {
       // The stream first: what changes after it was opened, the stream tells.
       const events = await fetch(`${url}/api/v1/cluster/events`, { signal: stopped })
       for (const { id, pid } of await workersOf(url, stopped)) pids.set(id, pid)
       await read(events, event => {
-        if ('pid' in event) pids.set(event.workerId, event.pid)
+        if ('workerId' in event && 'pid' in event) pids.set(event.workerId, event.pid)
         const line = newsOf(event, pids)
         if (line !== undefined) say(line)
       })
@@ -46,6 +47,8 @@ export function newsOf(event: ClusterEvent, pids: ReadonlyMap<string, number>): 
       const after = event.durationMs === null ? '' : ` (after ${event.durationMs} ms)`
       return `worker ${event.pid} is master of term ${event.term}${after}`
     }
+    case 'supervises':
+      return event.pid === null ? undefined : `orchestrator ${event.pid} supervises`
     case 'scaled':
       return `${event.from} to ${event.to} replicas (${event.policy}: ${event.reason})`
     case 'inSync': {

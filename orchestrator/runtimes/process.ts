@@ -14,7 +14,7 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { claim } from '../../platform/claim.ts'
+import { claimWithin } from '../../platform/claim.ts'
 import type { Logger } from '../../platform/log.ts'
 import { isAlive, type ProcessIdentity, startTimeOf } from '../../platform/process-identity.ts'
 import { parseNode } from '../../platform/wire/znodes.ts'
@@ -226,16 +226,6 @@ function end(running: ProcessIdentity, signal: NodeJS.Signals): void {
 async function untilDead(running: ProcessIdentity, withinMs: number): Promise<void> {
   const untilMs = performance.now() + withinMs
   while (isAlive(running) && performance.now() < untilMs) await sleep(POLL_MS)
-}
-
-/** A process that was killed ends thread by thread, and the last one frees what it claimed. */
-async function claimWithin(ms: number, name: string): Promise<AsyncDisposable | undefined> {
-  const untilMs = performance.now() + ms
-  for (;;) {
-    const held = await claim(name)
-    if (held !== undefined || performance.now() >= untilMs) return held
-    await sleep(POLL_MS)
-  }
 }
 
 const isMissing = (error: unknown): boolean =>

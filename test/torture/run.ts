@@ -122,7 +122,7 @@ class Run {
       if (line.includes(' is master of term ')) this.#elections += 1
       this.#timeline.add('cluster', line)
     }
-    return followNews({ url: this.#cluster.url, say, stopped: this.#ended.signal })
+    return followNews({ urls: [this.#cluster.url], say, stopped: this.#ended.signal })
   }
 
   /** Draws and inflicts faults until the time is up. */
