@@ -3,9 +3,10 @@
  * the process we signal is the server. It reads no file of the machine's own broker.
  * No distribution and no epmd: nothing but the AMQP port on loopback listens, and
  * nothing outlives the server. It keeps nothing that a restart of the system
- * needs (whatever is unanswered is sent again), so each start begins empty.
+ * needs (whatever is unanswered is sent again), so each start begins empty. While it
+ * starts again nobody is answered, so it is to start quickly.
  */
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect } from 'amqplib'
 import type { ProcessSpec } from '../processes/watched.ts'
@@ -34,10 +35,11 @@ export function amqpUrl(options: Pick<RabbitMqOptions, 'user' | 'password' | 'po
 /** Writes the configuration; the folder must belong to the user it runs as. */
 export async function rabbitMq(options: RabbitMqOptions): Promise<ProcessSpec> {
   const { dir, home } = options
-  for (const name of ['mnesia', 'log', 'schema']) {
+  for (const name of ['mnesia', 'log', 'schema', 'plugins']) {
     await rm(join(dir, name), { recursive: true, force: true })
   }
   await mkdir(join(dir, 'log'), { recursive: true })
+  await linkPackages(join(home, 'plugins'), join(dir, 'plugins'))
   await writeFile(join(dir, 'rabbitmq.conf'), configuration(options), { mode: 0o600 })
   await writeFile(join(dir, 'enabled_plugins'), '[].\n')
   const url = amqpUrl(options)
@@ -49,12 +51,12 @@ export async function rabbitMq(options: RabbitMqOptions): Promise<ProcessSpec> {
       PATH: '/usr/bin:/bin',
       LANG: 'C.UTF-8',
       HOME: dir, // Holds the Erlang cookie.
-      ERL_LIBS: join(home, 'plugins'),
+      ERL_LIBS: join(dir, 'plugins'),
       ERL_MAX_ETS_TABLES: '50000',
       // In the environment, because RabbitMQ starts further `erl` that must not start epmd either.
       ERL_AFLAGS: NO_DISTRIBUTION,
       RABBITMQ_HOME: home,
-      RABBITMQ_PLUGINS_DIR: join(home, 'plugins'),
+      RABBITMQ_PLUGINS_DIR: join(dir, 'plugins'),
       RABBITMQ_NODENAME: 'convoy@localhost',
       RABBITMQ_CONF_ENV_FILE: join(dir, 'none'),
       RABBITMQ_CONFIG_FILE: join(dir, 'rabbitmq.conf'),
@@ -93,6 +95,25 @@ log.console = true
 log.console.level = warning
 log.file = false
 `
+
+/**
+ * At each start RabbitMQ loads all code of all packages that it finds, plugins that are
+ * off included: half of the time until it answers, and nobody is answered meanwhile. So
+ * it finds what it needs and no more.
+ */
+async function linkPackages(from: string, to: string): Promise<void> {
+  await mkdir(to)
+  const folders = new Map((await readdir(from)).map(name => [name.replace(/-[\d.]+$/, ''), name]))
+  const needed = new Set(['rabbit'])
+  for (const name of needed) {
+    const folder = folders.get(name)
+    if (folder === undefined) continue // Erlang's own
+    await symlink(join(from, folder), join(to, folder))
+    const described = await readFile(join(from, folder, 'ebin', `${name}.app`), 'utf8')
+    const [, list = ''] = /\{applications,\s*\[([^\]]*)\]/.exec(described) ?? []
+    for (const other of list.split(',')) needed.add(other.trim())
+  }
+}
 
 async function accepts(url: string): Promise<boolean> {
   try {
