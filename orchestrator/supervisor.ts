@@ -94,7 +94,8 @@ const starts = (situation: Situation, places: readonly Place[]): Action[] =>
 function isDue({ past, nowMs }: Situation, { name, pid }: Place): boolean {
   if (pid !== null) return false
   const { quickDeaths = 0, diedAtMs = 0 } = past.get(name) ?? {}
-  return quickDeaths === 0 || nowMs - diedAtMs >= backoffMs(RESTART, quickDeaths - 1, () => 1)
+  // One may be an accident, and writes may wait for this copy; two are a habit.
+  return quickDeaths <= 1 || nowMs - diedAtMs >= backoffMs(RESTART, quickDeaths - 2, () => 1)
 }
 
 type Discard = Extract<Action, { kind: 'discard' }>
