@@ -6,7 +6,7 @@ import type { Logger } from '../platform/log.ts'
 import { type ZooKeeper, ZooKeeperUnavailableError } from '../platform/zookeeper.ts'
 import { type Cluster, type ClusterView, masterOf } from './cluster-view.ts'
 import { NoSuccessorError, NoSuchWorkerError, TimeoutError } from './errors.ts'
-import { changeWishes } from './wishes.ts'
+import { wish } from './wish.ts'
 
 /** The master gives it up sooner, when a member cannot follow. */
 const WITHIN_MS = 5_000
@@ -18,7 +18,7 @@ export interface HandedOver {
 }
 
 export interface HandoverMeans {
-  readonly zookeeper: Pick<ZooKeeper, 'read' | 'create' | 'write'>
+  readonly zookeeper: ZooKeeper
   readonly view: Pick<ClusterView, 'now' | 'until'>
   readonly log: Logger
 }
@@ -36,9 +36,7 @@ export async function handOver({ zookeeper, view, log }: HandoverMeans): Promise
   }
   const term = cluster.state?.term ?? 0
   log.info({ term, from }, 'the master is to hand over')
-  const wish = (handoverOf: number | null) =>
-    changeWishes(zookeeper, wishes => ({ ...wishes, handoverOf })).catch(unreached)
-  await wish(term)
+  await ask(zookeeper, term)
   try {
     const after = await view.until(
       now => (now.state?.term ?? 0) > term && masterOf(now) !== null && masterOf(now) !== from,
@@ -46,7 +44,7 @@ export async function handOver({ zookeeper, view, log }: HandoverMeans): Promise
     )
     return handed(after)
   } catch (err) {
-    await wish(null)
+    await ask(zookeeper, null)
     throw err
   }
 }
@@ -64,7 +62,11 @@ function handed(cluster: Cluster): HandedOver {
   return { term: cluster.state?.term ?? 0, master, pid: cluster.workers.get(master)?.pid ?? 0 }
 }
 
-function unreached(err: unknown): never {
-  if (!(err instanceof ZooKeeperUnavailableError)) throw err
-  throw new TimeoutError('ZooKeeper does not answer; asking for a handover again is harmless')
+async function ask(zookeeper: ZooKeeper, handoverOf: number | null): Promise<void> {
+  try {
+    while (!(await wish(zookeeper, { handoverOf }))); // somebody else was faster: once more
+  } catch (err) {
+    if (!(err instanceof ZooKeeperUnavailableError)) throw err
+    throw new TimeoutError('ZooKeeper does not answer; asking for a handover again is harmless')
+  }
 }

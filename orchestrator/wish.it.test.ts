@@ -4,7 +4,7 @@ import { openLog } from '../platform/log.ts'
 import { WISHES } from '../platform/wire/znodes.ts'
 import { openZooKeeper } from '../platform/zookeeper.ts'
 import { startServices } from '../test/environment.ts'
-import { changeWishes } from './wishes.ts'
+import { wish } from './wish.ts'
 
 const log = openLog({ service: 'test', level: 'silent' })
 const services = await startServices()
@@ -19,10 +19,13 @@ t.test('of wishes that are uttered at the same moment none is lost', async t => 
     log
   })
   t.teardown(() => zookeeper[Symbol.asyncDispose]())
-  const leave = (id: string) =>
-    changeWishes(zookeeper, wishes => ({ ...wishes, leaving: [...wishes.leaving, id].sort() }))
-  const handOver = changeWishes(zookeeper, wishes => ({ ...wishes, handoverOf: 7 }))
-  await Promise.all([leave('a'), handOver, leave('b'), leave('c')])
+  const outcomes = await Promise.all([
+    wish(zookeeper, { leaving: ['a'] }),
+    wish(zookeeper, { handoverOf: 7 })
+  ])
+  t.strictSame(outcomes.sort(), [false, true], 'whoever was slower is told')
+  await wish(zookeeper, { leaving: ['a'] })
+  await wish(zookeeper, { handoverOf: 7 })
   const node = await zookeeper.read(WISHES)
-  t.strictSame(JSON.parse(node?.data ?? ''), { leaving: ['a', 'b', 'c'], handoverOf: 7 })
+  t.strictSame(JSON.parse(node?.data ?? ''), { leaving: ['a'], handoverOf: 7 })
 })
