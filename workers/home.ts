@@ -4,7 +4,7 @@
  * without it holds nothing worth keeping. New data, new id.
  */
 import { randomUUID } from 'node:crypto'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -28,6 +28,9 @@ export interface Home {
   /** Whether the next copy is to be taken from the master: the last one had diverged. */
   readonly copyFromMaster: boolean
   markCopyFromMaster(): Promise<void>
+  /** What was found to differ in the rows here, before this start or since; null: nothing. */
+  doubt(): string | null
+  noteDoubt(found: string | null): void
 }
 
 export const newWorkerId = (): string => randomUUID().slice(0, 13)
@@ -57,6 +60,7 @@ export async function openHome(dir: string): Promise<Home> {
   await mkdir(dir, { recursive: true })
   const file = join(dir, 'worker.json')
   const mark = join(dir, 'copy-from-master')
+  const doubt = join(dir, 'rows-in-doubt')
   return {
     dir,
     identity: () =>
@@ -73,8 +77,14 @@ export async function openHome(dir: string): Promise<Home> {
       return existsSync(mark)
     },
     markCopyFromMaster: () => writeFile(mark, ''),
+    doubt: () => (existsSync(doubt) ? readFileSync(doubt, 'utf8') : null),
+    noteDoubt(found) {
+      if (found === null) rmSync(doubt, { force: true })
+      else writeFileSync(doubt, found)
+    },
     async forget() {
       await rm(file, { force: true })
+      await rm(doubt, { force: true })
       await rm(join(dir, 'complete'), { force: true })
       await rm(join(dir, 'data'), { recursive: true, force: true })
     }

@@ -18,7 +18,13 @@ import type { Message } from './protocol/messages.ts'
 import type { Divergence, Effect, Event, State } from './protocol/state.ts'
 import { handle } from './protocol/step.ts'
 import { type View, viewOf } from './protocol/view.ts'
-import { DivergedError, type Store, TermRaisedError, WorkCancelledError } from './store.ts'
+import {
+  DiskFullError,
+  DivergedError,
+  type Store,
+  TermRaisedError,
+  WorkCancelledError
+} from './store.ts'
 
 const TICK_MS = 20
 const RETRY_MS = 50
@@ -153,7 +159,10 @@ function performer(edges: Edges, inside: Inside): (effect: Effect) => void {
 /** What a refused or cancelled transaction means to the protocol; anything else is the end. */
 export function refusal(error: unknown, last: Position): Event {
   if (error instanceof TermRaisedError) return { kind: 'refused', why: 'term', last }
-  if (error instanceof DivergedError) return { kind: 'refused', why: 'rows', last }
+  if (error instanceof DivergedError) {
+    return { kind: 'refused', why: 'rows', last, found: error.message }
+  }
+  if (error instanceof DiskFullError) return { kind: 'refused', why: 'full', last }
   if (error instanceof WorkCancelledError) return { kind: 'refused', why: 'cancelled', last }
   throw error
 }
@@ -246,9 +255,9 @@ function logChange(log: Logger, change: { from: State; to: State; cause: Event['
     const { kind: role } = to.role
     const term = 'term' in to.role ? to.role.term : to.term
     const { last, commitIndex, diverged } = to
-    log.info(
-      { from: from.role.kind, to: role, term, last, commitIndex, diverged, cause },
-      'role changed'
-    )
+    const fields = { from: from.role.kind, to: role, term, last, commitIndex, diverged, cause }
+    const differs = from.diverged === null && diverged?.kind === 'rows'
+    if (differs) log.error(fields, 'rows differ from the log: out of service')
+    else log.info(fields, 'role changed')
   }
 }

@@ -3,6 +3,7 @@
  * when its database is lost (a supervisor starts it again), 0 when it was told to
  * stop or has to begin as a new worker.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { openLog } from '../platform/log.ts'
 import { shutdownOnSignal } from '../platform/shutdown.ts'
 import { openZooKeeper } from '../platform/zookeeper.ts'
@@ -16,6 +17,7 @@ import { openRegistration } from './registration.ts'
 import { startWorker } from './worker.ts'
 
 const STOP_GRACE_MS = 8_000
+const UNREGISTER_MS = 200
 
 /** Milliseconds from the start of the process to the end of each step of its own. */
 const doneMs: Record<string, number> = {}
@@ -74,7 +76,7 @@ await store.remember({ clusterId, term: 0, stateVersion: 0 })
 const clone = { host: postgres.host, port: postgres.port }
 await registration.show(workerId, { clusterId, clone })
 const loop = startWorker(
-  { config, identity, pid: outside.pid, postgres, store, zookeeper, registration, log },
+  { config, home, identity, pid: outside.pid, postgres, store, zookeeper, registration, log },
   opened
 )
 log.info({ workerId, from, last: store.last, term: store.memory.term, doneMs }, 'worker started')
@@ -87,6 +89,8 @@ if (!opened.disposed) await leave(end)
 async function leave(why: typeof end): Promise<void> {
   if ('failed' in why) {
     log.fatal({ err: why.failed }, 'worker ends: its database is lost')
+    // So that nobody waits for its session to end.
+    await Promise.race([registration[Symbol.asyncDispose](), sleep(UNREGISTER_MS)])
     process.exit(1)
   }
   log.warn(

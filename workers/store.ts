@@ -4,7 +4,8 @@
  *
  * One caller, one thing at a time: `execute`, `beginTerm` and `apply` are never
  * called while another of them runs. Reads run beside them.
- * Every one of them is durable when its promise resolves (fsync is on).
+ * Every one of them is durable when its promise resolves (fsync is on), and rejects with
+ * DiskFullError when there is no room for it.
  */
 import type { ReadCommand, WriteCommand } from '../platform/wire/requests.ts'
 import type { Entry, Position } from './entry.ts'
@@ -57,6 +58,8 @@ export interface Store extends AsyncDisposable {
   readonly last: Position
   /** What the last `verify` entry found here; the master is equal to itself. */
   readonly verified: Verified | null
+  /** Milliseconds that what was asked has taken beyond what it may: the disk hangs. 0: all is well. */
+  readonly overdueMs: number
 
   /** Raises what is remembered, durably; lower values change nothing. */
   remember(memory: Memory): Promise<void>
@@ -126,6 +129,11 @@ export class WorkCancelledError extends Error {
 /** The rows here are not those the log speaks of. */
 export class DivergedError extends Error {
   override readonly name = 'DivergedError'
+}
+
+/** There is no room for it on the disk; nothing was done. The database lives, and may have room later. */
+export class DiskFullError extends Error {
+  override readonly name = 'DiskFullError'
 }
 
 /** The database is gone or cannot be used, by no fault of a command. The worker must end itself. */

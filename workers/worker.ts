@@ -18,7 +18,8 @@ import { openBroker } from './broker.ts'
 import type { WorkerConfig } from './config.ts'
 import { openConsumption } from './consume.ts'
 import { openFigures } from './figures.ts'
-import type { Identity } from './home.ts'
+import { watchHealth } from './health.ts'
+import type { Home, Identity } from './home.ts'
 import { type Loop, nowMs, startLoop } from './loop.ts'
 import type { PostgresServer } from './postgres/server.ts'
 import { beginning, type Settings, type State } from './protocol/state.ts'
@@ -26,17 +27,17 @@ import { isNamed } from './protocol/steps.ts'
 import { publishRole } from './publish.ts'
 import { openReads, type Reads } from './reads.ts'
 import type { Registration } from './registration.ts'
-import type { Store } from './store.ts'
+import { DiskFullError, type Store, type Verified } from './store.ts'
 import { openWrites } from './writes.ts'
 
 const FIGURES_MS = 1_000
 const PRUNE_MS = 10_000
-const PROBE_MS = 500
 /** For the reads it has taken when it is told to stop. */
 const DRAIN_MS = 2_000
 
 export interface Parts {
   readonly config: WorkerConfig
+  readonly home: Pick<Home, 'dir' | 'doubt' | 'noteDoubt'>
   readonly identity: Identity
   /** As others know this process by. */
   readonly pid: number
@@ -82,10 +83,13 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
   opened.use(broker)
   loop.onStep(view => consumption.follow(view, link))
   opened.defer(() => reads.drain(DRAIN_MS))
-  publishRole({ loop, registration: parts.registration, log, busy: () => reads.busy })
+  const { registration } = parts
+  publishRole({ loop, store, registration, log, busy: () => reads.busy })
   watchCluster(parts, loop, opened)
   keepHouse(parts, { loop, reads: [reads, strongReads] }, opened)
-  probe(parts, loop, opened)
+  const stallMs = config.CONVOY_MASTER_STALL_MS
+  opened.use(watchHealth({ store, dir: parts.home.dir, loop, stallMs }))
+  tellDifferences(parts, loop)
   return loop
 }
 
@@ -125,9 +129,6 @@ function keepHouse(
   const figures = openFigures(parts.postgres.pid)
   const showing = setInterval(() => {
     const { last } = loop.state
-    const differs = (store.verified?.differing.length ?? 0) > 0
-    if (differs && loop.state.diverged === null)
-      loop.dispatch({ kind: 'differs', tables: store.verified?.differing ?? [] })
     const reads = work.reads.reduce((sum, of) => sum + of.answered, 0)
     registration
       .show(identity.workerId, {
@@ -139,7 +140,9 @@ function keepHouse(
       .catch((err: unknown) => log.debug({ err }, 'figures could not be shown'))
   }, FIGURES_MS)
   const pruning = setInterval(() => {
-    store.prune(loop.view.keepAfter).catch((err: unknown) => loop.fail(err))
+    store.prune(loop.view.keepAfter).catch((err: unknown) => {
+      if (!(err instanceof DiskFullError)) loop.fail(err)
+    })
   }, PRUNE_MS)
   opened.defer(() => {
     clearInterval(showing)
@@ -147,22 +150,23 @@ function keepHouse(
   })
 }
 
-/** A database that hangs is as bad as one that is gone, but says nothing. */
-function probe({ store, config }: Parts, loop: Loop, opened: AsyncDisposableStack): void {
-  let askedMs: number | null = null
-  const answered = () => {
-    askedMs = null
-    if (!loop.state.postgres) loop.dispatch({ kind: 'postgres', answers: true })
-  }
-  const timer = setInterval(() => {
-    if (askedMs === null) {
-      askedMs = nowMs()
-      store.checksumAt(0).then(answered, (err: unknown) => loop.fail(err))
-    } else if (loop.state.postgres && nowMs() - askedMs > config.CONVOY_MASTER_STALL_MS) {
-      loop.dispatch({ kind: 'postgres', answers: false })
-    }
-  }, PROBE_MS)
-  opened.defer(() => clearInterval(timer))
+/**
+ * Rows that differ take the worker out of service at once, and stay in doubt when it is
+ * started again, until it is copied anew or an operator chooses it.
+ */
+function tellDifferences({ store, home }: Parts, loop: Loop): void {
+  let told: Verified | null = null
+  let noted = home.doubt()
+  loop.onStep((_view, { diverged }) => {
+    const doubt = diverged?.kind === 'rows' ? diverged.trouble : null
+    if (doubt !== noted) home.noteDoubt(doubt)
+    noted = doubt
+    const { verified } = store
+    if (verified === told) return
+    told = verified
+    const tables = verified?.differing ?? []
+    if (tables.length > 0) loop.dispatch({ kind: 'differs', tables })
+  })
 }
 
 function settingsOf(config: WorkerConfig): Settings {
@@ -177,8 +181,9 @@ function settingsOf(config: WorkerConfig): Settings {
   }
 }
 
-function begin({ config, identity, pid, store }: Parts): State {
-  return beginning({
+function begin({ config, identity, pid, store, home }: Parts): State {
+  const trouble = home.doubt()
+  const begun = beginning({
     settings: settingsOf(config),
     self: { id: identity.workerId, pid },
     clusterId: identity.clusterId,
@@ -187,4 +192,6 @@ function begin({ config, identity, pid, store }: Parts): State {
     last: store.last,
     nowMs: nowMs()
   })
+  if (trouble === null) return begun
+  return { ...begun, diverged: { kind: 'rows', sinceMs: nowMs(), trouble } }
 }

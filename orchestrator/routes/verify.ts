@@ -5,6 +5,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { IdempotencyKey, needsBearer, refusals } from '../../platform/http/openapi.ts'
+import type { WorkerNode } from '../../platform/wire/znodes.ts'
 import { sealWrite } from '../admission/admission.ts'
 import type { Cluster, ClusterView } from '../cluster-view.ts'
 import type { Dispatch } from '../lanes/dispatch.ts'
@@ -54,27 +55,52 @@ export const verifyRoute: FastifyPluginAsyncTypebox<VerifyOptions> = async (app,
     response: { 200: Verified, ...refusals(400, 401, 422, 500, 503, 504) }
   }
   app.post('/api/v1/cluster/verify', { schema }, async (request, reply) => {
+    using heard = new Heard(view)
     const answer = await dispatch.write({ ...VERIFY, ...requestIdOf(request.headers) }, deadlineMs)
     if (answer.status !== 200) return passOn(reply, answer)
     const { index, results } = JSON.parse(answer.body.toString()) as VerifyBody
-    const cluster = await view.until(now => unreported(now, index).length === 0, {
+    await view.until(({ state }) => heard.lacks(state, index).length === 0, {
       what: 'the sums of all in-sync workers',
       ms: REPORTED_WITHIN_MS
     })
-    return { index, tables: results[0]?.rows ?? [], workers: reports(cluster) }
+    return { index, tables: results[0]?.rows ?? [], workers: heard.reports(view.now.state, index) }
   })
 }
 
-/** In-sync workers that have not come to `index` yet. The master's own sums are what they compare with. */
-const unreported = ({ state, workers }: Cluster, index: number): string[] =>
-  (state?.inSync ?? []).filter(
-    id => id !== state?.master && (workers.get(id)?.verified?.index ?? 0) < index
-  )
+/** What workers tell meanwhile: one that differs leaves the in-sync set as soon as it has told. */
+class Heard implements Disposable {
+  readonly #nodes: Map<string, WorkerNode>
+  readonly #asked: readonly string[]
+  readonly #listening: Disposable
 
-const reports = ({ state, workers }: Cluster) =>
-  (state?.inSync ?? []).flatMap(id => {
-    const node = workers.get(id)
-    if (node === undefined) return []
-    const differing = id === state?.master ? [] : [...(node.verified?.differing ?? [])]
-    return [{ id, pid: node.pid, equal: differing.length === 0, differing }]
-  })
+  constructor(view: ClusterView) {
+    this.#nodes = new Map(view.now.workers)
+    this.#asked = view.now.state?.inSync ?? []
+    this.#listening = view.on(({ workers }) => {
+      for (const [id, node] of workers) this.#nodes.set(id, node)
+    })
+  }
+
+  /** In-sync workers that have not come to `index` yet. The master's own sums are what they compare with. */
+  lacks(state: Cluster['state'], index: number): string[] {
+    return (state?.inSync ?? []).filter(id => id !== state?.master && !this.#hasTold(id, index))
+  }
+
+  reports(state: Cluster['state'], index: number) {
+    const ids = new Set([...(state?.inSync ?? []), ...this.#asked])
+    return [...ids].flatMap(id => {
+      const node = this.#nodes.get(id)
+      if (node === undefined || (id !== state?.master && !this.#hasTold(id, index))) return []
+      const differing = id === state?.master ? [] : [...(node.verified?.differing ?? [])]
+      return [{ id, pid: node.pid, equal: differing.length === 0, differing }]
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.#listening[Symbol.dispose]()
+  }
+
+  #hasTold(id: string, index: number): boolean {
+    return (this.#nodes.get(id)?.verified?.index ?? 0) >= index
+  }
+}

@@ -37,6 +37,7 @@ const GRAINS: readonly Grain[] = ['chunk', 'entry', 'change']
 
 interface Work {
   readonly step: Step
+  readonly table?: string
   /** Rows that the step must touch. */
   readonly rows?: number
 }
@@ -133,7 +134,7 @@ class ApplyAttempt {
     if (!this.#isOpen) await this.#send([])
     this.#session.checkCancelled()
     const append = statements.step(APPEND, appendValues(entries))
-    const { error } = await this.#send([append, statements.step(COMMIT)])
+    const { error } = await this.#session.commit([append, statements.step(COMMIT)])
     if (error !== undefined) throw lostTo(error)
   }
 
@@ -193,10 +194,10 @@ class ApplyAttempt {
       statements.clear()
       throw new ContendedError(error.message)
     }
-    for (const [i, { rows, step }] of works.entries()) {
+    for (const [i, { rows, step, table }] of works.entries()) {
       const touched = Number(/\d+$/.exec(tags[i] ?? '')?.[0] ?? 0)
       if (rows !== undefined && touched !== rows) {
-        throw new MisfitError(`${touched} rows, not ${rows}, by ${step.sql}`)
+        throw new MisfitError(`table ${table}: ${touched} rows where the log speaks of ${rows}`)
       }
       statements.ran(step.sql)
     }
@@ -240,7 +241,8 @@ function worksOf({ table, keys, gone, rows }: TableWork): Work[] {
     const match = columns.map(({ name, type }, i) => `t.${identifier(name)} = k.c${i}::${type}`)
     const from = `delete from ${publicName(table.name)} t using unnest(${places}) k(${names})`
     const values = columns.map((_, i) => textArray(keys.map(key => key[i] ?? null)))
-    works.push({ step: { sql: `${from} where ${match.join(' and ')}`, values }, rows: gone })
+    const sql = `${from} where ${match.join(' and ')}`
+    works.push({ step: { sql, values }, table: table.name, rows: gone })
   }
   if (rows.length > 0) {
     const columns = table.columns.filter(column => !column.generated).map(c => identifier(c.name))
@@ -248,7 +250,7 @@ function worksOf({ table, keys, gone, rows }: TableWork): Work[] {
     const values = columns.map(name => `r.${name}`).join(', ')
     const from = `unnest($1::text[]::${publicName(table.name)}[]) r`
     const sql = `${into} overriding system value select ${values} from ${from}`
-    works.push({ step: { sql, values: [textArray(rows)] }, rows: rows.length })
+    works.push({ step: { sql, values: [textArray(rows)] }, table: table.name, rows: rows.length })
   }
   return works
 }

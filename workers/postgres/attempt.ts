@@ -212,7 +212,7 @@ export class Attempt {
       ...[column(e => String(e.status)), column(e => e.changes), column(e => e.result)],
       column(e => e.checksum)
     ]
-    const { error } = await session.connection.run([
+    const { error } = await session.commit([
       session.statements.step(APPEND, values),
       session.statements.step(COMMIT)
     ])

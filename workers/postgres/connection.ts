@@ -9,7 +9,7 @@
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import pg from 'pg'
-import { StoreLostError } from '../store.ts'
+import { DiskFullError, StoreLostError } from '../store.ts'
 
 export interface Field {
   readonly name: string
@@ -58,6 +58,7 @@ export interface ConnectOptions {
 
 const DATABASE = 'postgres'
 const CANCEL_REQUEST = 80_877_102
+export const DISK_FULL = '53100'
 
 /** The part of pg's connection that an exchange writes to. */
 interface Wire {
@@ -79,12 +80,15 @@ type Message =
 class Exchange extends pg.Query {
   readonly outcome: Promise<Outcome>
   readonly #message: Message
+  readonly #heard: () => void
   readonly #tags: string[] = []
   readonly #settle: PromiseWithResolvers<Outcome>
 
-  constructor(message: Message) {
+  /** @param heard called as each step ends */
+  constructor(message: Message, heard: () => void) {
     super('')
     this.#message = message
+    this.#heard = heard
     this.#settle = Promise.withResolvers()
     this.outcome = this.#settle.promise
   }
@@ -114,6 +118,7 @@ class Exchange extends pg.Query {
 
   handleCommandComplete(message: { text: string }): void {
     this.#tags.push(message.text)
+    this.#heard()
   }
 
   handleEmptyQuery(): void {
@@ -161,6 +166,9 @@ export class Connection implements AsyncDisposable {
   readonly #options: ConnectOptions
   /** Aborted, with the reason, when the connection ends without being asked to. */
   readonly lost: AbortSignal
+  /** Exchanges without an answer, and when the last step of any of them ended. */
+  #unanswered = 0
+  #heardMs = 0
 
   private constructor(client: pg.Client, options: ConnectOptions, lost: AbortSignal) {
     this.#client = client
@@ -191,9 +199,17 @@ export class Connection implements AsyncDisposable {
     return new Connection(client, options, lost.signal)
   }
 
-  /** Sends the steps at once; see Outcome for how they may end. */
-  run(steps: readonly Step[]): Promise<Outcome> {
-    return this.#send({ kind: 'steps', steps })
+  /**
+   * Sends the steps at once; see Outcome for how they may end.
+   * @param heard called as each step ends
+   */
+  run(steps: readonly Step[], heard?: () => void): Promise<Outcome> {
+    return this.#send({ kind: 'steps', steps }, heard)
+  }
+
+  /** How long one step has been under way; 0 when nothing is. */
+  get silentMs(): number {
+    return this.#unanswered === 0 ? 0 : performance.now() - this.#heardMs
   }
 
   /** Like `run`, for what must work: @throws StoreLostError on any error */
@@ -249,18 +265,28 @@ export class Connection implements AsyncDisposable {
     await this.#client.end().catch(() => undefined)
   }
 
-  #send(message: Message): Promise<Outcome> {
-    const exchange = new Exchange(message)
+  #send(message: Message, heard: () => void = () => {}): Promise<Outcome> {
+    const exchange = new Exchange(message, () => {
+      this.#heardMs = performance.now()
+      heard()
+    })
+    if (this.#unanswered === 0) this.#heardMs = performance.now()
+    this.#unanswered += 1
     this.#client.query(exchange)
+    const answered = () => {
+      this.#unanswered -= 1
+    }
     // Whoever sends many awaits them in turn; a later one's rejection is not unhandled.
-    exchange.outcome.catch(() => undefined)
+    exchange.outcome.then(answered, answered)
     return exchange.outcome
   }
 }
 
 /** An error of PostgreSQL that is not a command's own. */
-export const lostTo = (error: SqlError): StoreLostError =>
-  new StoreLostError(`PostgreSQL failed: ${error.sqlstate} ${error.message}`)
+export function lostTo({ sqlstate, message }: SqlError): StoreLostError | DiskFullError {
+  if (sqlstate === DISK_FULL) return new DiskFullError(message)
+  return new StoreLostError(`PostgreSQL failed: ${sqlstate} ${message}`)
+}
 
 /** A prepared statement that a schema change has made useless, or that could not be prepared. */
 export const isStale = (step: Step, { sqlstate, message }: SqlError): boolean =>

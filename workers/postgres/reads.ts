@@ -9,6 +9,7 @@ import type { Answer } from '../store.ts'
 import {
   Connection,
   type ConnectOptions,
+  DISK_FULL,
   isContended,
   isStale,
   type Outcome,
@@ -24,6 +25,7 @@ import { TypeNames } from './type-names.ts'
 const BEGIN = 'begin isolation level repeatable read read only'
 const APPLIED = 'select convoy.applied()'
 const COMMIT = 'commit'
+const NO_ROOM = { message: 'no room on the disk of this worker for what the read needs' }
 const OWN_TEXTS = [BEGIN, APPLIED, COMMIT]
 /** Whatever else admission let through may have left its mark on the connection. */
 const ALLOWED_TAG = /^(SELECT|EXPLAIN|SHOW)\b/
@@ -175,6 +177,8 @@ class Reader implements AsyncDisposable {
       const message = `the result is larger than ${maxReadRows} rows or ${maxReadBytes} bytes`
       return refusal(413, 'CONVOY_RESULT_TOO_LARGE', { message })
     }
+    // By its own temporary files, perhaps: it must not go from one worker to the next.
+    if (error?.sqlstate === DISK_FULL) return refusal(503, 'CONVOY_OVERLOADED', NO_ROOM)
     if (error !== undefined) return refusalOf(error)
     if (!ALLOWED_TAG.test(tags[0] ?? '')) {
       this.isSpent = true

@@ -25,13 +25,22 @@ export class ServerLog {
 
   follow(output: Readable): void {
     output.setEncoding('utf8').on('data', (text: string) => {
+      this.#append(text)
+      this.#last = [...this.#last, ...text.trimEnd().split('\n')].slice(-KEPT_LINES)
+    })
+  }
+
+  /** What cannot be kept is let go: a full disk must not end the worker as well. */
+  #append(text: string): void {
+    try {
       if (this.#bytes > MAX_BYTES) {
         renameSync(this.#path, `${this.#path}.1`)
         this.#bytes = 0
       }
       appendFileSync(this.#path, text, { mode: 0o600 })
       this.#bytes += Buffer.byteLength(text)
-      this.#last = [...this.#last, ...text.trimEnd().split('\n')].slice(-KEPT_LINES)
-    })
+    } catch {
+      this.#bytes = 0
+    }
   }
 }

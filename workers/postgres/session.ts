@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WorkCancelledError } from '../store.ts'
-import type { Connection } from './connection.ts'
+import type { Connection, Outcome, Step } from './connection.ts'
 import { Statements } from './statements.ts'
 
 /** A request to cancel that came too early for one statement is repeated for the next. */
@@ -19,10 +19,33 @@ export class Session implements AsyncDisposable {
   /** A request to cancel that is on its way must not hit the next work. */
   #cancelling: Promise<void> = Promise.resolve()
   #cancelled = false
+  #committingSinceMs: number | undefined
+  readonly #stepTimeoutMs: number
 
-  constructor(connection: Connection) {
+  /** @param stepTimeoutMs after which PostgreSQL ends a statement; Infinity where it does not */
+  constructor(connection: Connection, stepTimeoutMs: number) {
     this.connection = connection
+    this.#stepTimeoutMs = stepTimeoutMs
     this.statements = new Statements(connection)
+  }
+
+  /** A commit takes no time but the disk's; any other step may take its timeout. */
+  get overdueMs(): number {
+    if (this.#committingSinceMs !== undefined) return performance.now() - this.#committingSinceMs
+    return Math.max(0, this.connection.silentMs - this.#stepTimeoutMs)
+  }
+
+  /** Ends a transaction: the last of `steps` commits. */
+  async commit(steps: readonly Step[]): Promise<Outcome> {
+    let left = steps.length - 1
+    try {
+      return await this.connection.run(steps, () => {
+        left -= 1
+        if (left === 0) this.#committingSinceMs = performance.now()
+      })
+    } finally {
+      this.#committingSinceMs = undefined
+    }
   }
 
   /** Runs `work`, of one or more transactions, as what `cancel` would cut off. */

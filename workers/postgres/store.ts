@@ -14,7 +14,7 @@ import {
   type Verified
 } from '../store.ts'
 import { Applier } from './apply.ts'
-import { Connection, type ConnectOptions } from './connection.ts'
+import { Connection, type ConnectOptions, lostTo } from './connection.ts'
 import { Executor } from './execute.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import { APPEND, appendValues, Log, type LogEnd, readEnd } from './log.ts'
@@ -68,6 +68,7 @@ class PostgresStore implements Store {
   readonly #readers: Readers
   readonly #opened: AsyncDisposableStack
   readonly #sessions = new Map<string, Promise<Session>>()
+  readonly #open: Session[] = []
   /** Both know the schema; either may change it, so the other is forgotten then. */
   #executor: Executor | undefined
   #applier: Applier | undefined
@@ -91,6 +92,10 @@ class PostgresStore implements Store {
 
   get memory(): Memory {
     return this.#end.memory
+  }
+
+  get overdueMs(): number {
+    return Math.max(0, ...this.#open.map(({ overdueMs }) => overdueMs))
   }
 
   get last(): Position {
@@ -121,7 +126,9 @@ class PostgresStore implements Store {
         const [raised] = await Promise.all([connection.rows(BEGIN_TERM, [String(term)]), begun])
         if (raised.length === 0) throw new TermRaisedError('this term is known here already')
         session.checkCancelled()
-        await connection.must([{ sql: APPEND, values: appendValues([first]) }, { sql: 'commit' }])
+        const append = { sql: APPEND, values: appendValues([first]) }
+        const { error } = await session.commit([append, { sql: 'commit' }])
+        if (error !== undefined) throw lostTo(error)
       })
     )
     this.#end.last = positionOf(first)
@@ -190,7 +197,9 @@ class PostgresStore implements Store {
 
   async #openSession(user: string, timeouts: Partial<ConnectOptions>): Promise<Session> {
     const connection = await Connection.open(this.#connect(user, timeouts))
-    const session = this.#opened.use(new Session(connection))
+    const stepTimeoutMs = timeouts.statementTimeoutMs ?? Number.POSITIVE_INFINITY
+    const session = this.#opened.use(new Session(connection, stepTimeoutMs))
+    this.#open.push(session)
     if (user === 'convoy_apply') {
       await connection.must(APPLY_SETTINGS.map(sql => ({ sql })))
     }

@@ -14,7 +14,8 @@ import type { Message } from './messages.ts'
 import type { Event, Known, Peer, State, Step } from './state.ts'
 import { isNamed, stay, step, then, withRole } from './steps.ts'
 
-const FULL = 'its disk is full'
+/** Over when there is room again, and not because the database answers. */
+export const FULL = 'its disk is full'
 const SILENT = 'its PostgreSQL does not answer'
 
 export function handle(state: State, event: Event, nowMs: number): Step {
