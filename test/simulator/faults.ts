@@ -8,6 +8,7 @@ import { Operator } from './operator.ts'
 import type { Orchestrators } from './orchestrators.ts'
 import type { Place, Places } from './places.ts'
 import { CALM } from './rabbitmq.ts'
+import type { Worker } from './worker.ts'
 import type { World } from './world.ts'
 
 type How = 'kill' | 'pause' | 'expire' | 'cut'
@@ -266,7 +267,8 @@ export class Faults {
 
   /**
    * Hears neither of the others nor, mostly, of `/state`, and goes on serving what the
-   * shared queues give it: for it alone, nothing has changed.
+   * shared queues give it: for it alone, nothing has changed. Often it can commit nothing
+   * either, so that no write of its own keeps it from answering reads.
    */
   deafen(isMaster: boolean): string | null {
     const place = isMaster ? this.#masterPlace() : this.#anyPlace()
@@ -277,10 +279,11 @@ export class Faults {
     rabbitmq.deaf.add(machine)
     if (isCut) machine.zookeeper.cut('both')
     const forMs = this.#dice.between(250, 1_200)
-    this.#world.timeline.after(forMs, () => {
-      rabbitmq.deaf.delete(machine)
-      if (isCut) machine.zookeeper.mend()
-    })
+    if (place.worker !== null && this.#dice.chance(0.5)) this.#stall(place.worker, forMs)
+    const { timeline } = this.#world
+    timeline.after(forMs, () => rabbitmq.deaf.delete(machine))
+    // It may learn from `/state` before it hears anybody.
+    if (isCut) timeline.after(forMs * this.#dice.next(), () => machine.zookeeper.mend())
     return `${nameOf(place)}, ${forMs} ms`
   }
 
@@ -321,8 +324,12 @@ export class Faults {
     const { worker } = this.#anyPlace() ?? {}
     if (worker === undefined || worker === null) return null
     const forMs = this.#dice.between(20, 900)
-    worker.database.stalledUntilMs = this.#world.timeline.nowMs + forMs
+    this.#stall(worker, forMs)
     return `${worker.id}, ${forMs} ms`
+  }
+
+  #stall({ database }: Worker, forMs: number): void {
+    database.stalledUntilMs = this.#world.timeline.nowMs + forMs
   }
 
   /** Something strikes a worker when it is half done with something. */

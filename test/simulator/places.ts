@@ -130,7 +130,7 @@ class Joiner extends Process {
     const self = { ...shown, pid: 0, role: 'joining', needsFrom, yields: false } as const
     // Said before the copy begins: nothing behind this index is pruned until it has joined.
     this.#zookeeper.change(
-      () => zookeeper.setZnode(this.#id, session, self),
+      () => zookeeper.replaceZnode(this.#id, session, self),
       () => {
         const from = this.#places.workerOf(donor)
         this.world.ambush.happens('copying', donor)

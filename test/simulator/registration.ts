@@ -45,8 +45,16 @@ export class Registration {
     if (role === 'candidate') this.#waiters.push({ revision: this.#revision, term })
   }
 
+  /** Written again and again: a late write of a dead predecessor's does not stay. */
   showFigures(state: State): void {
-    if (this.#peer?.last.index !== state.last.index) this.#update({}, state)
+    this.#update({}, state)
+  }
+
+  /** It is registered again when it vanishes. */
+  seen(isThere: boolean): void {
+    if (isThere || this.#writing) return
+    this.#session = null
+    this.#settle()
   }
 
   #update(changes: Partial<Peer>, state: State): void {
@@ -68,22 +76,28 @@ export class Registration {
   /** Writes what is not there yet; with a new session it takes the place of the old znode. */
   #settle(): void {
     const { zookeeper, id } = this.#worker
-    const isThere = this.#written === this.#revision && this.#session === zookeeper.session
+    const isDone = this.#written === this.#revision && this.#session === zookeeper.session
     const peer = this.#peer
-    if (isThere || this.#writing || peer === null || !zookeeper.connected) return
+    if (isDone || this.#writing || peer === null || !zookeeper.connected) return
     this.#writing = true
     const revision = this.#revision
     const { session } = zookeeper
+    const server = this.#world.zookeeper
+    const isNew = this.#session !== session
+    let isThere = true
     zookeeper.change(
-      () => this.#world.zookeeper.setZnode(id, session, peer),
+      () => {
+        if (isNew) server.replaceZnode(id, session, peer)
+        else isThere = server.writeZnode(id, peer)
+      },
       answered => {
         this.#writing = false
         if (!answered) {
           this.#worker.after(RETRY_MS, () => this.#settle())
           return
         }
-        this.#written = revision
-        this.#session = session
+        this.#session = isThere ? session : null
+        if (isThere) this.#written = revision
         this.#tell()
         this.#settle()
       }

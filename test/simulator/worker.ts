@@ -21,7 +21,7 @@ import { Writes } from './writes.ts'
 import type { Shown } from './zookeeper.ts'
 import { ZooKeeperClient } from './zookeeper-client.ts'
 
-const FIGURES_MS = 700
+const FIGURES_MS = 1_000
 
 /** How a worker's process ended by itself. */
 export type End = 'lost' | 'startOver'
@@ -176,6 +176,7 @@ export class Worker extends Process {
       this.dispatch({ kind: 'wishes', wishes })
     }
     this.dispatch({ kind: 'peers', peers })
+    this.registration.seen(peers.has(this.id))
   }
 
   #tick(): void {

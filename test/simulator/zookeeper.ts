@@ -99,9 +99,17 @@ export class ZooKeeper {
     this.#show({ wishes })
   }
 
-  setZnode(id: string, session: Session, peer: Peer): void {
+  /** Takes the place of what is there, whoever made it. */
+  replaceZnode(id: string, session: Session, peer: Peer): void {
     this.#owners.set(id, session)
     this.#show({ peers: new Map(this.now.peers).set(id, peer) })
+  }
+
+  /** Changes what is there, whoever made it. @returns whether there was anything */
+  writeZnode(id: string, peer: Peer): boolean {
+    if (!this.#owners.has(id)) return false
+    this.#show({ peers: new Map(this.now.peers).set(id, peer) })
+    return true
   }
 
   removeZnode(id: string): void {
