@@ -15,6 +15,8 @@ import { going } from './scaling/leaving.ts'
 /** A worker that dies sooner after its start has died "at once". */
 const QUICK_MS = 5_000
 const QUICK_DEATHS_MAX = 5
+/** A start takes a second of CPU, of which a failover has the better use. */
+const CALM_MS = 300
 const RESTART: BackoffPolicy = { firstMs: 500, maxMs: 10_000 }
 
 export type Action =
@@ -91,12 +93,17 @@ const starts = (situation: Situation, places: readonly Place[]): Action[] =>
     .filter(place => isDue(situation, place))
     .map(({ name }) => ({ kind: 'start', name }) as const)
 
-function isDue({ past, nowMs }: Situation, { name, pid }: Place): boolean {
+function isDue({ past, nowMs, cluster }: Situation, { name, pid }: Place): boolean {
   if (pid !== null) return false
   const { quickDeaths = 0, diedAtMs = 0 } = past.get(name) ?? {}
+  const deadMs = nowMs - diedAtMs
   // One may be an accident, and writes may wait for this copy; two are a habit.
-  return quickDeaths <= 1 || nowMs - diedAtMs >= backoffMs(RESTART, quickDeaths - 2, () => 1)
+  if (quickDeaths > 1) return deadMs >= backoffMs(RESTART, quickDeaths - 2, () => 1)
+  return deadMs >= CALM_MS || copiesAlive(cluster) < 2
 }
+
+const copiesAlive = ({ state, workers }: Cluster): number =>
+  (state?.inSync ?? []).filter(id => workers.has(id)).length
 
 type Discard = Extract<Action, { kind: 'discard' }>
 
