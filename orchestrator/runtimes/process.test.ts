@@ -111,6 +111,15 @@ t.test('who is shown a dead worker was told of its death before', async t => {
   t.equal(deaths.length, 1)
 })
 
+t.test('the death of a worker whose folder is lost is told with its id', async t => {
+  const { runtime, deaths, root } = openRuntime(t)
+  const { name, workerId, pid } = await startOne(runtime)
+  rmSync(join(root, name), { recursive: true })
+  process.kill(pid, 'SIGKILL')
+  await until(() => deaths.length > 0, 'the death')
+  t.strictSame(deaths, [{ name, workerId, pid }])
+})
+
 t.test('a worker that another orchestrator started is adopted, and its death told', async t => {
   const first = openRuntime(t)
   const { name, workerId, pid } = await startOne(first.runtime)

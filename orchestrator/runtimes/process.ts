@@ -44,6 +44,8 @@ interface Attended extends ProcessIdentity {
 export class ProcessRuntime implements Runtime {
   readonly #options: ProcessRuntimeOptions
   readonly #attended = new Map<string, Attended>()
+  /** Who was seen where: a folder may be lost together with its worker. */
+  readonly #lastIds = new Map<string, string>()
   readonly #listeners = new Set<(death: Death) => void>()
   #disposed = false
 
@@ -107,6 +109,7 @@ export class ProcessRuntime implements Runtime {
     await using held = await claimWithin(running === null ? 0 : KILLED_WITHIN_MS, homeClaim(folder))
     if (held === undefined || !(await mayGo())) return
     await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
+    this.#lastIds.delete(name)
     this.#options.log.info({ name }, 'worker folder removed')
   }
 
@@ -142,8 +145,7 @@ export class ProcessRuntime implements Runtime {
 
   async #place(name: string): Promise<Place> {
     const running = await this.#running(name)
-    const identity = await this.#readJson<{ workerId: string }>(name, 'worker.json')
-    return { name, workerId: identity?.workerId ?? null, pid: running?.pid ?? null }
+    return { name, workerId: await this.#workerIdIn(name), pid: running?.pid ?? null }
   }
 
   /** What runs there, by the memory of this process or by the worker's pid file. */
@@ -197,11 +199,17 @@ export class ProcessRuntime implements Runtime {
   /** A socket can end a moment before its process does. */
   async #buried(name: string, attended: Attended): Promise<void> {
     while (!this.#disposed && attended.child === null && isAlive(attended)) await sleep(POLL_MS)
-    const identity = await this.#readJson<{ workerId: string }>(name, 'worker.json')
+    const workerId = (await this.#workerIdIn(name)) ?? this.#lastIds.get(name) ?? null
     if (this.#disposed || this.#attended.get(name) !== attended) return
     this.#attended.delete(name)
-    const death = { name, workerId: identity?.workerId ?? null, pid: attended.pid }
+    const death = { name, workerId, pid: attended.pid }
     for (const listener of [...this.#listeners]) listener(death)
+  }
+
+  async #workerIdIn(name: string): Promise<string | null> {
+    const identity = await this.#readJson<{ workerId: string }>(name, 'worker.json')
+    if (identity !== null) this.#lastIds.set(name, identity.workerId)
+    return identity?.workerId ?? null
   }
 
   async #readJson<T>(name: string, file: string): Promise<T | null> {
