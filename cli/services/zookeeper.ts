@@ -15,8 +15,9 @@ export interface ZooKeeperOptions {
   readonly runAs: string | undefined
 }
 
-/** Sessions may be as short as two ticks; failover waits for them. */
-const TICK_MS = 200
+/** Sessions end at a tick: how late a silent death may be noticed at most. */
+const TICK_MS = 100
+const SESSION_MIN_MS = 400
 const SESSION_MAX_MS = 60_000
 const PROBE_TIMEOUT_MS = 1_000
 
@@ -48,7 +49,7 @@ const configuration = (options: ZooKeeperOptions) => `dataDir=${join(options.dir
 clientPort=${options.port}
 clientPortAddress=127.0.0.1
 tickTime=${TICK_MS}
-minSessionTimeout=${2 * TICK_MS}
+minSessionTimeout=${SESSION_MIN_MS}
 maxSessionTimeout=${SESSION_MAX_MS}
 maxClientCnxns=0
 admin.enableServer=false
