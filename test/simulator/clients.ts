@@ -12,7 +12,7 @@ import type { World } from './world.ts'
 
 /** Beyond the request's own deadline. */
 const PATIENCE_MS = 100
-const LOOK_MS = 50
+const LOOK_MS = 80
 const ATTEMPTS_MAX = 4
 
 const OUTCOMES: Readonly<Record<number, Outcome>> = { 200: 'ok', 409: 'rejected' }

@@ -37,7 +37,7 @@ const FAULTS: readonly (readonly [string, number, Fault])[] = [
   ['wish', 4, faults => faults.wish()],
   ['slow ZooKeeper', 4, faults => faults.slowZooKeeper()],
   ['slow commits', 6, faults => faults.stallCommits()],
-  ['deaf master', 8, faults => faults.deafen(true)],
+  ['deaf master', 10, faults => faults.deafen(true)],
   ['deaf worker', 5, faults => faults.deafen(false)],
   ['full queue', 3, faults => faults.fillQueue()],
   ['ambush', 14, faults => faults.ambush()]
@@ -282,8 +282,9 @@ export class Faults {
     if (place.worker !== null && this.#dice.chance(0.5)) this.#stall(place.worker, forMs)
     const { timeline } = this.#world
     timeline.after(forMs, () => rabbitmq.deaf.delete(machine))
-    // It may learn from `/state` before it hears anybody.
-    if (isCut) timeline.after(forMs * this.#dice.next(), () => machine.zookeeper.mend())
+    // At times it learns from `/state` before it hears anybody.
+    const cutMs = this.#dice.chance(0.3) ? forMs * this.#dice.next() : forMs
+    if (isCut) timeline.after(cutMs, () => machine.zookeeper.mend())
     return `${nameOf(place)}, ${forMs} ms`
   }
 

@@ -25,7 +25,7 @@ import type { ReadCommand, Reply } from './requests.ts'
 import type { World } from './world.ts'
 import { ZooKeeperClient } from './zookeeper-client.ts'
 
-const SWEEP_MS = 40
+const SWEEP_MS = 60
 const LANES: LaneLimits = {
   inFlightMax: 3,
   unconfirmedMax: 4,
@@ -35,6 +35,8 @@ const LANES: LaneLimits = {
   waitingMax: 200,
   waitingMaxBytes: 1_000_000
 }
+
+const FULL = new OverloadedError('the queue is full')
 
 export type AskedRead = Omit<ReadCommand, 'readId'>
 
@@ -176,8 +178,7 @@ export class Orchestrator extends Process {
       const body = { kind: 'writes', replyTo: this.#replyTo, term: this.#term, commands } as const
       connection.publish(this.world.rabbitmq.writeQ, { body, ttlMs }, taken => {
         lane.heard(batch)
-        const refusal = new OverloadedError('the write queue is full')
-        const refused = taken ? [] : batch.items.filter(one => this.#writes.refused(one, refusal))
+        const refused = taken ? [] : batch.items.filter(one => this.#writes.refused(one, FULL))
         for (const one of refused) lane.settle(one)
         this.#flush()
       })
@@ -199,8 +200,7 @@ export class Orchestrator extends Process {
       const body = { kind: 'reads', replyTo: this.#replyTo, reads } as const
       connection.publish(this.world.rabbitmq[name], { body, ttlMs }, taken => {
         lane.heard(batch)
-        const refusal = new OverloadedError('the read queue is full')
-        const refused = taken ? [] : batch.items.filter(one => this.#reads.refused(one, refusal))
+        const refused = taken ? [] : batch.items.filter(one => this.#reads.refused(one, FULL))
         for (const one of refused) this.#settleRead(one)
         this.#flush()
       })

@@ -35,8 +35,8 @@ export interface Plan {
 export const HEALED_WITHIN_MS = 8_000
 
 export function planFrom(dice: Dice): Plan {
-  const workers = dice.pick([3, 3, 3, 4, 4, 5, 5, 6, 7]) ?? 3
-  const heartbeatMs = dice.between(40, 90)
+  const workers = dice.pick([3, 3, 3, 3, 3, 4, 4, 4, 5, 5, 6, 7]) ?? 3
+  const heartbeatMs = dice.between(50, 110)
   const replicaTimeoutMs = dice.between(150, 350)
   return {
     workers,
@@ -53,7 +53,7 @@ export function planFrom(dice: Dice): Plan {
     sessionTimeoutMs: dice.between(120, 350),
     amqpSilenceMs: dice.between(300, 1_500),
     amqpPingMs: dice.between(150, 500),
-    tickMs: dice.between(20, 40),
+    tickMs: dice.between(30, 55),
     lagMs: dice.chance(0.25) ? dice.between(5, 60) : 0,
     sessionWaitMs: dice.between(20, 100),
     hedgeMs: dice.between(30, 150),
@@ -61,7 +61,7 @@ export function planFrom(dice: Dice): Plan {
     thinkMs: dice.between(5, 60),
     prunes: dice.chance(0.5),
     commitMs: dice.pick([1.5, 3, 3, 12]) ?? 3,
-    faultsMs: dice.between(500, 1_800),
-    calmMs: dice.pick([25, 60, 120, 200]) ?? 60
+    faultsMs: dice.between(400, 1_300),
+    calmMs: dice.pick([25, 50, 90, 150]) ?? 50
   }
 }

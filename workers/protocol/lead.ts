@@ -155,6 +155,7 @@ function charge(state: State, role: Leader, nowMs: number): Leader {
     progress ??= new Map(role.progress)
     progress.set(id, { ...of, due })
   }
+  if (progress === null && withoutAmqpSinceMs === role.withoutAmqpSinceMs) return role
   return { ...role, withoutAmqpSinceMs, progress: progress ?? role.progress }
 }
 

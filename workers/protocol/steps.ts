@@ -14,7 +14,8 @@ export function then(first: Step, next: (state: State) => Step): Step {
   return { state: second.state, effects: [...first.effects, ...second.effects] }
 }
 
-export const withRole = (state: State, role: Role): State => ({ ...state, role })
+export const withRole = (state: State, role: Role): State =>
+  role === state.role ? state : { ...state, role }
 
 export const isNamed = (state: State): boolean =>
   state.known?.state.inSync.includes(state.self.id) ?? false
