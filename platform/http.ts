@@ -43,6 +43,8 @@ export async function openHttp(options: HttpOptions) {
       requestIdLogLabel: 'requestId'
     }),
     forceCloseConnections: 'idle',
+    // What comes while it closes, on connections that are open, is answered as ever.
+    return503OnClosing: false,
     frameworkErrors: replyWithError,
     clientErrorHandler: answerUnreadable,
     schemaErrorFormatter: validationError,

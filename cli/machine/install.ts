@@ -40,10 +40,15 @@ export function ensureSoftware(say: (line: string) => void): Software {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) throw howToGet(missing)
   say('Installing from Debian, once:')
   for (const each of missing) say(`  ${each.packages.join(', ')}: ${each.why}`)
-  withoutServers(() => aptInstall(packages))
+  installPackages(packages)
   const found = findSoftware()
   if (!found.software) throw howToGet(found.missing)
   return found.software
+}
+
+/** None of their servers is started. @throws CannotInstallError */
+export function installPackages(packages: readonly string[]): void {
+  withoutServers(() => aptInstall(packages))
 }
 
 function howToGet(missing: readonly Missing[]): CannotInstallError {

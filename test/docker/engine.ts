@@ -1,131 +1,145 @@
 /**
- * A Docker engine of a test's own: its data, sockets and networks are its own, and it
- * leaves the machine's firewall alone. Nothing of it is left when it is disposed.
+ * A Docker engine of a test's own, known by its folder: its data, sockets and networks
+ * are its own, and it leaves the machine's firewall alone. Whoever opens the folder can
+ * stop and start it. Nothing of it is left when it is removed.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Docker from 'dockerode'
+import { startTimeOf } from '../../platform/process-identity.ts'
 import { endProcessesOf } from '../left-behind.ts'
 import { until } from '../system/wait.ts'
 
-const READY_MS = 30_000
-const STOPPED_MS = 30_000
+const READY_MS = 60_000
+const STOPPED_MS = 60_000
+const CALL_MS = 60_000
 
-export interface TestEngine extends AsyncDisposable {
-  /** As for CONVOY_DOCKER_HOSTS. */
-  readonly host: string
+export class TestEngine {
+  readonly dir: string
   readonly docker: Docker
-  /** The machine's name for the folder that its volumes are in. */
-  readonly volumesDir: string
-  /** In order: the containers are stopped with it. */
-  stop(): Promise<void>
-  /** As an accident would: containers run on, until it is started again. */
-  kill(): Promise<void>
-  /** As the loss of its machine would: it and all that runs on it end at once. */
-  crash(): Promise<void>
-  /** Again, on the same data. */
-  start(): Promise<void>
-  /** What it said, for a failing test. */
-  log(): string
-}
 
-/** @throws Error with what it said when it does not start */
-export async function startEngine(): Promise<TestEngine> {
-  const dir = mkdtempSync(join(tmpdir(), 'engine-'))
-  const socketPath = join(dir, 'docker.sock')
-  const docker = new Docker({ socketPath, timeout: 60_000 })
-  const log = () => readFileSync(join(dir, 'log'), 'utf8').split('\n').slice(-20).join('\n')
-  let daemon: ChildProcess | null = null
-  const end = async (signal: NodeJS.Signals) => {
-    const ending = daemon
-    daemon = null
-    if (ending === null || ending.exitCode !== null || ending.signalCode !== null) return
-    const exited = once(ending, 'exit')
-    ending.kill(signal)
-    const late = setTimeout(() => ending.kill('SIGKILL'), STOPPED_MS)
-    await exited
-    clearTimeout(late)
+  constructor(dir: string) {
+    this.dir = dir
+    this.docker = new Docker({ socketPath: join(dir, 'docker.sock'), timeout: CALL_MS })
   }
-  const engine: TestEngine = {
-    host: `unix://${socketPath}`,
-    docker,
-    volumesDir: join(dir, 'data', 'volumes'),
-    stop: () => end('SIGTERM'),
-    kill: () => end('SIGKILL'),
-    async crash() {
-      const pids = await runningPids(docker)
-      const ended = end('SIGKILL')
-      for (const pid of pids) endPid(pid)
-      await ended
-    },
-    async start() {
-      daemon = launch(dir, socketPath)
+
+  /** As for DOCKER_HOST and CONVOY_DOCKER_HOSTS. */
+  get host(): string {
+    return `unix://${join(this.dir, 'docker.sock')}`
+  }
+
+  /** The machine's name for the folder that its volumes are in. */
+  get volumesDir(): string {
+    return join(this.dir, 'data', 'volumes')
+  }
+
+  /** On the data that is there. @throws Error with what it said when it does not start */
+  async start(): Promise<void> {
+    launch(this.dir)
+    try {
       await until(
         'the engine',
         { withinMs: READY_MS },
-        async () => (await docker.ping()) && true
-      ).catch(cause => {
-        throw new Error(`the engine did not start: ${log()}`, { cause })
-      })
-    },
-    log,
-    async [Symbol.asyncDispose]() {
-      try {
-        // One that was killed has left containers, which it alone can end.
-        if (daemon === null) await engine.start()
-        await removeContainers(docker)
-      } finally {
-        await end('SIGTERM')
-        await endProcessesOf(dir)
-        unmountIn(dir)
-        rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
-      }
+        async () => (await this.docker.ping()) && true
+      )
+    } catch (cause) {
+      throw new Error(`the engine did not start: ${lastLines(join(this.dir, 'log'))}`, { cause })
     }
   }
-  await using opened = new AsyncDisposableStack()
-  opened.use(engine)
-  await engine.start()
-  opened.move()
-  return engine
+
+  /** In order: containers are stopped with it. */
+  stop(): Promise<void> {
+    return this.#end('SIGTERM')
+  }
+
+  /** As an accident would: containers run on, until it is started again. */
+  kill(): Promise<void> {
+    return this.#end('SIGKILL')
+  }
+
+  /** As the loss of its machine would: it and all that runs on it end at once. */
+  async crash(): Promise<void> {
+    const running = await this.docker.listContainers()
+    const states = running.map(({ Id }) => this.docker.getContainer(Id).inspect())
+    const pids = (await Promise.all(states)).map(({ State }) => State.Pid)
+    const ended = this.kill()
+    for (const pid of pids) signal(pid, 'SIGKILL')
+    await ended
+  }
+
+  /** With all that is on it. */
+  async remove(): Promise<void> {
+    try {
+      // One that was killed has left containers, which it alone can end.
+      if (this.#pid === null) await this.start()
+      const containers = await this.docker.listContainers({ all: true })
+      const removed = containers.map(({ Id }) =>
+        this.docker.getContainer(Id).remove({ force: true, v: true })
+      )
+      await Promise.all(removed)
+    } finally {
+      await this.stop()
+      await endProcessesOf(this.dir)
+      unmountIn(this.dir)
+      rmSync(this.dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
+    }
+  }
+
+  get #pid(): number | null {
+    try {
+      const pid = Number(readFileSync(join(this.dir, 'pid'), 'utf8'))
+      return startTimeOf(pid) === undefined ? null : pid
+    } catch {
+      return null
+    }
+  }
+
+  async #end(name: NodeJS.Signals): Promise<void> {
+    const pid = this.#pid
+    if (pid === null) return
+    signal(pid, name)
+    const gone = () => (startTimeOf(pid) === undefined ? true : undefined)
+    await until('the end of the engine', { withinMs: STOPPED_MS }, gone)
+    rmSync(join(this.dir, 'pid'), { force: true })
+  }
 }
 
-function launch(dir: string, socketPath: string): ChildProcess {
+/** A new one, started. Remove it. */
+export async function startEngine(): Promise<TestEngine> {
+  const engine = new TestEngine(mkdtempSync(join(tmpdir(), 'engine-')))
+  try {
+    await engine.start()
+    return engine
+  } catch (err) {
+    await engine.remove().catch(() => undefined)
+    throw err
+  }
+}
+
+function launch(dir: string): void {
   mkdirSync(join(dir, 'exec'), { recursive: true })
   // Of one that died with a killed engine: until somebody reaps it, it would pass for alive.
   rmSync(join(dir, 'exec', 'containerd', 'containerd.pid'), { force: true })
   const output = openSync(join(dir, 'log'), 'a')
   const places = ['--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec')]
-  const own = ['--host', `unix://${socketPath}`, '--pidfile', join(dir, 'pid')]
+  const own = ['--host', `unix://${join(dir, 'docker.sock')}`, '--pidfile', join(dir, 'pid')]
   // Networks are made as they are asked for; none of them reaches beyond this machine.
   const apart = ['--bridge', 'none', '--iptables=false', '--ip6tables=false', '--ip-masq=false']
-  return spawn('dockerd', [...places, ...own, ...apart], {
+  const daemon = spawn('dockerd', [...places, ...own, ...apart], {
     stdio: ['ignore', output, output],
-    detached: true // A Ctrl-C at the terminal is for the test, which stops it in order.
+    detached: true // It outlives the test that started it again.
   })
+  daemon.unref()
 }
 
-async function runningPids(docker: Docker): Promise<number[]> {
-  const running = await docker.listContainers()
-  const states = await Promise.all(running.map(({ Id }) => docker.getContainer(Id).inspect()))
-  return states.map(({ State }) => State.Pid)
-}
-
-function endPid(pid: number): void {
+function signal(pid: number, name: NodeJS.Signals): void {
   try {
-    process.kill(pid, 'SIGKILL')
+    process.kill(pid, name)
   } catch {
     // It ended by itself.
   }
-}
-
-async function removeContainers(docker: Docker): Promise<void> {
-  const containers = await docker.listContainers({ all: true })
-  await Promise.all(
-    containers.map(({ Id }) => docker.getContainer(Id).remove({ force: true, v: true }))
-  )
 }
 
 function unmountIn(dir: string): void {
@@ -133,3 +147,6 @@ function unmountIn(dir: string): void {
   const points = mounts.map(line => line.split(' ')[1] ?? '').filter(point => point.startsWith(dir))
   for (const point of points.reverse()) spawnSync('umount', ['--lazy', point])
 }
+
+const lastLines = (file: string): string =>
+  readFileSync(file, 'utf8').split('\n').slice(-20).join('\n')

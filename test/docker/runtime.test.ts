@@ -19,7 +19,7 @@ const log = openLog({ service: 'test', level: 'silent' })
 const yes = async () => true
 
 const engine = await startEngine()
-t.teardown(() => engine[Symbol.asyncDispose]())
+t.teardown(() => engine.remove())
 loadStandIn(engine)
 const other = await engine.docker.createContainer({ name: 'other', Image: STAND_IN })
 

@@ -2,10 +2,16 @@
  * The orchestrator's database calls as a test makes them.
  */
 import { type Answer, call } from '../contract/convoy.ts'
-import type { Cluster } from './cluster.ts'
 
 /** Where to call. */
-type Orchestrator = Pick<Cluster, 'url'>
+export interface Orchestrator {
+  readonly url: string
+  /** Where it asks for one. */
+  readonly token?: string
+}
+
+export const bearerOf = ({ token }: Orchestrator): Record<string, string> =>
+  token === undefined ? {} : { authorization: `Bearer ${token}` }
 
 export interface Statement {
   readonly sql: string
@@ -30,12 +36,13 @@ type Row = Readonly<Record<string, unknown>>
 
 /** One transaction, whatever becomes of it. */
 export function tryWrite(
-  { url }: Orchestrator,
+  orchestrator: Orchestrator,
   statements: readonly Statement[],
   key?: string
 ): Promise<Answer> {
-  const headers = key === undefined ? {} : { 'idempotency-key': key }
-  return call(`POST ${url}/api/v1/db/write`, { body: { statements }, headers })
+  const keyed = key === undefined ? {} : { 'idempotency-key': key }
+  const headers = { ...keyed, ...bearerOf(orchestrator) }
+  return call(`POST ${orchestrator.url}/api/v1/db/write`, { body: { statements }, headers })
 }
 
 /** One transaction. @throws Error unless it is answered 200 */
@@ -54,12 +61,15 @@ export interface ReadOptions {
 
 /** Strong, unless told otherwise. @throws Error unless it is answered 200 */
 export async function read(
-  { url }: Orchestrator,
+  orchestrator: Orchestrator,
   sql: string,
   options: ReadOptions = {}
 ): Promise<ReadAnswer> {
   const body = { sql, consistency: 'strong', ...options }
-  return answered(await call(`POST ${url}/api/v1/db/read`, { body })) as ReadAnswer
+  const headers = bearerOf(orchestrator)
+  return answered(
+    await call(`POST ${orchestrator.url}/api/v1/db/read`, { body, headers })
+  ) as ReadAnswer
 }
 
 function answered({ status, body }: Answer): unknown {

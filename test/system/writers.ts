@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { Cluster, Place } from './cluster.ts'
-import { tryWrite, write } from './database.ts'
+import { type Orchestrator, tryWrite, write } from './database.ts'
 import { levelPlaces, rowsIn } from './databases.ts'
 import { until } from './wait.ts'
 
@@ -36,7 +36,7 @@ export interface Report {
 }
 
 export class Writers {
-  readonly #cluster: Cluster
+  readonly #cluster: Orchestrator
   readonly #options: WriterOptions
   readonly #acknowledged: string[] = []
   readonly #errors: string[] = []
@@ -47,14 +47,14 @@ export class Writers {
   #lastAtMs = performance.now()
   #stopped = false
 
-  private constructor(cluster: Cluster, options: WriterOptions) {
+  private constructor(cluster: Orchestrator, options: WriterOptions) {
     this.#cluster = cluster
     this.#options = options
     this.#clients = Array.from({ length: options.clients }, (_, client) => this.#run(client))
   }
 
   /** Returns when writes are going on. They end with `t` at the latest. */
-  static async start(t: Test, cluster: Cluster, options: WriterOptions): Promise<Writers> {
+  static async start(t: Test, cluster: Orchestrator, options: WriterOptions): Promise<Writers> {
     await write(cluster, {
       sql: `create table if not exists written (
         id bigint generated always as identity primary key, value text not null)`

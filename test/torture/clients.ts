@@ -8,8 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, request } from 'undici'
 import type { Action, Change, Consistency, History, Operation } from '../history/history.ts'
 import { Dice } from '../simulator/random.ts'
-import type { Cluster } from '../system/cluster.ts'
-import { write } from '../system/database.ts'
+import { bearerOf, type Orchestrator, write } from '../system/database.ts'
 import { until } from '../system/wait.ts'
 import { ACCOUNTS, opening, READINGS, SCHEMA, statementsOf } from './models.ts'
 import { type ObjectName, Objects } from './objects.ts'
@@ -23,7 +22,7 @@ const READS = 0.5
 const CONSISTENCIES: readonly Consistency[] = ['replica', 'session', 'strong']
 
 export interface ClientsOptions {
-  readonly cluster: Pick<Cluster, 'url'>
+  readonly cluster: Orchestrator
   readonly clients: number
   /** Requests of one client, at most. */
   readonly perS: number
@@ -198,6 +197,7 @@ export class Clients {
         signal: AbortSignal.timeout(session.patienceMs),
         headers: {
           'content-type': 'application/json',
+          ...bearerOf(this.#options.cluster),
           ...(requestId === undefined ? {} : { 'idempotency-key': requestId })
         },
         body: JSON.stringify(body)

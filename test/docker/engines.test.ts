@@ -1,0 +1,150 @@
+/**
+ * One cluster on two engines, its workers in the networks of their machines (here both are
+ * this one). An engine that is lost takes its workers with it.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, openSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import { Ports } from '../../cli/processes/ports.ts'
+import { call } from '../contract/convoy.ts'
+import { startServices } from '../environment.ts'
+import { type ClusterNow, isWhole } from '../system/cluster.ts'
+import { read } from '../system/database.ts'
+import { until } from '../system/wait.ts'
+import { Writers } from '../system/writers.ts'
+import { startEngine, type TestEngine } from './engine.ts'
+import { givenEngine } from './test-stack.ts'
+
+const MAIN = fileURLToPath(new URL('../../orchestrator/main.ts', import.meta.url))
+const IMAGE = 'convoy-worker:latest'
+const LOST_MS = 2_000
+const HEALED_MS = 90_000
+const STOPPED_MS = 20_000
+
+const services = await startServices()
+t.teardown(() => services[Symbol.asyncDispose]())
+const one = givenEngine()
+const two = await startEngine()
+t.teardown(() => two.remove())
+copyImage(one, two)
+const url = await startOrchestrator(t)
+t.teardown(() => Promise.all([one, two].map(removeWorkers)))
+
+await t.test('workers go where the fewest are, and copy across engines', async t => {
+  await healed(3)
+  t.strictSame((await Promise.all([workersOn(one), workersOn(two)])).sort(), [1, 2])
+  t.equal((await call(`PUT ${url}/api/v1/cluster/replicas`, { body: { count: 3 } })).status, 200)
+  await healed(4)
+  t.strictSame(await Promise.all([workersOn(one), workersOn(two)]), [2, 2])
+})
+
+await t.test(
+  'an engine that is lost: its workers are started elsewhere, nothing is lost',
+  async t => {
+    const writers = await Writers.start(t, { url }, { clients: 4, perS: 20, retry: true })
+    await writers.more(40)
+    const dead = await pidsOn(two)
+    await two.crash()
+    await healed(4, dead)
+    t.equal(await workersOn(one), 4)
+    await writers.more(40)
+    const { acknowledged, errors } = await writers.stop()
+    t.strictSame(errors, [])
+    await onceInAll(t, acknowledged)
+  }
+)
+
+await t.test('when it is back, its old workers are of no use, and go', async t => {
+  await two.start()
+  await until('no volume too many', { withinMs: HEALED_MS }, async () => {
+    const volumes = await Promise.all([volumesOn(one), volumesOn(two)])
+    return volumes[0] + volumes[1] === 4 ? true : undefined
+  })
+  await healed(4)
+  const { body } = await call(`POST ${url}/api/v1/cluster/verify`)
+  t.ok((body as { workers: { equal: boolean }[] }).workers.every(({ equal }) => equal))
+})
+
+async function startOrchestrator(t: Test): Promise<string> {
+  await using ports = new Ports()
+  const port = await ports.take()
+  const dir = mkdtempSync(join(tmpdir(), 'orchestrator-'))
+  const log = openSync(join(dir, 'log'), 'a')
+  const { CONVOY_CLUSTER, CONVOY_AMQP_URL, CONVOY_ZOOKEEPER, CONVOY_ZOOKEEPER_AUTH } = services
+  const orchestrator = spawn(process.execPath, [MAIN], {
+    env: {
+      ...{ PATH: process.env['PATH'], CONVOY_CLUSTER, CONVOY_AMQP_URL },
+      ...{ CONVOY_ZOOKEEPER, CONVOY_ZOOKEEPER_AUTH, CONVOY_INIT: 'true', CONVOY_REPLICAS: '2' },
+      CONVOY_HTTP_PORT: String(port),
+      CONVOY_RUNTIME: 'docker',
+      CONVOY_DOCKER_HOSTS: [one.host, two.host].join(','),
+      CONVOY_DOCKER_NETWORK: 'host',
+      CONVOY_DOCKER_IMAGE: IMAGE,
+      CONVOY_DOCKER_LOST_MS: String(LOST_MS),
+      CONVOY_CLONE_PASSWORD: 'only-for-this-test',
+      CONVOY_STORE_SECRET: 'only-for-this-test'
+    },
+    stdio: ['ignore', log, log]
+  })
+  t.teardown(async () => {
+    await stop(orchestrator)
+    rmSync(dir, { recursive: true, force: true })
+  })
+  return `http://127.0.0.1:${port}`
+}
+
+async function stop(process: ChildProcess): Promise<void> {
+  const exited = once(process, 'exit')
+  process.kill('SIGTERM')
+  const hung = setTimeout(() => process.kill('SIGKILL'), STOPPED_MS)
+  await exited
+  clearTimeout(hung)
+}
+
+function copyImage(from: TestEngine, to: TestEngine): void {
+  const pipe = 'docker --host "$0" save "$1" | docker --host "$2" load'
+  execFileSync('sh', ['-c', pipe, from.host, IMAGE, to.host], { stdio: 'ignore' })
+}
+
+function healed(workers: number, dead: readonly number[] = []): Promise<ClusterNow> {
+  return until(`${workers} workers in sync`, { withinMs: HEALED_MS }, async () => {
+    const now = (await call(`GET ${url}/api/v1/cluster`)).body as ClusterNow
+    return isWhole(now, { dead, wanted: workers }) ? now : undefined
+  })
+}
+
+/** As the cluster answers, whose workers hold the same rows. */
+async function onceInAll(t: Test, acknowledged: readonly string[]): Promise<void> {
+  const { rows } = await read({ url }, 'select value, count(*) as n from written group by value')
+  const counts = new Map(rows.map(({ value, n }) => [String(value), Number(n)]))
+  const lost = acknowledged.filter(value => !counts.has(value))
+  const doubled = [...counts].filter(([, n]) => n > 1)
+  t.strictSame({ lost, doubled }, { lost: [], doubled: [] }, 'nothing is lost or doubled')
+}
+
+const ours = () => ({ label: [`convoy.cluster=${services.CONVOY_CLUSTER}`] })
+
+async function workersOn({ docker }: TestEngine): Promise<number> {
+  return (await docker.listContainers({ filters: ours() })).length
+}
+
+async function pidsOn({ docker }: TestEngine): Promise<number[]> {
+  const running = await docker.listContainers({ filters: ours() })
+  const states = running.map(({ Id }) => docker.getContainer(Id).inspect())
+  return (await Promise.all(states)).map(({ State }) => State.Pid)
+}
+
+async function volumesOn({ docker }: TestEngine): Promise<number> {
+  return (await docker.listVolumes({ filters: ours() })).Volumes.length
+}
+
+async function removeWorkers({ docker }: TestEngine): Promise<void> {
+  const containers = await docker.listContainers({ all: true, filters: ours() })
+  for (const { Id } of containers) await docker.getContainer(Id).remove({ force: true })
+  const { Volumes } = await docker.listVolumes({ filters: ours() })
+  for (const { Name } of Volumes) await docker.getVolume(Name).remove()
+}

@@ -1,0 +1,157 @@
+/**
+ * A whole Convoy in containers, and everything that may happen to it there, while clients
+ * write and read whose history is judged afterwards.
+ */
+import t, { type Test } from 'tap'
+import { call } from '../contract/convoy.ts'
+import { deletionContract, deletionFaults } from '../contract/deletion.ts'
+import { idempotencyContract } from '../contract/idempotency.ts'
+import { ridesContract } from '../contract/rides.ts'
+import { serviceContract } from '../contract/service.ts'
+import { usersContract } from '../contract/users.ts'
+import { read } from '../system/database.ts'
+import { until } from '../system/wait.ts'
+import { Clients } from '../torture/clients.ts'
+import { judge } from '../torture/verdict.ts'
+import { type Seen, TestStack } from './test-stack.ts'
+
+const BACK_MS = 60_000
+const CLIENTS = { clients: 8, perS: 5 }
+
+const stack = new TestStack()
+t.teardown(async () => {
+  await stack.run('down', '--data')
+  t.strictSame(await stack.left(), [], 'nothing is left')
+})
+await stack.up()
+await stack.healed()
+
+await t.test('the contract of the application', async t => {
+  const convoy = await stack.asConvoy()
+  await t.test('users', t => usersContract(t, convoy))
+  await t.test('rides', t => ridesContract(t, convoy))
+  await t.test('deletion of users', t => deletionContract(t, convoy))
+  await t.test('deletion of users while services die', t =>
+    deletionFaults(t, convoy, name => void stack.kill(`${name}-1`))
+  )
+  await t.test('Idempotency-Key', t => idempotencyContract(t, convoy))
+  await t.test('each service', async t => serviceContract(t, await stack.asConvoy()))
+})
+
+await t.test('faults, and a history without a flaw', async t => {
+  const clients = new Clients({ cluster: stack, ...CLIENTS, seed: Math.floor(Math.random() * 1e6) })
+  await clients.start()
+  const answered = () => clients.answeredAtMs.writes.length
+  const goesOn = async (what: string) => {
+    const before = answered()
+    await until(`writes after ${what}`, { withinMs: BACK_MS }, () =>
+      answered() > before + 20 ? true : undefined
+    )
+  }
+  await goesOn('the start')
+  await t.test('crash/master and crash/slave kill by the pid that worker/list shows', async t => {
+    await crashes(t, 'master')
+    await goesOn('the death of the master')
+    await crashes(t, 'slave')
+    await goesOn('the death of a replica')
+  })
+  await t.test('from 2 replicas to 5 and back', async t => {
+    await scale(t, 5)
+    await goesOn('scaling up')
+    await scale(t, 2)
+    await goesOn('scaling down')
+  })
+  await t.test('kill -9 of the supervising orchestrator: the other goes on, no orphan', async t => {
+    await supervisorDies(t)
+    await goesOn('the death of an orchestrator')
+  })
+  await t.test('a restart of the engine', async t => {
+    const { inSync } = await stack.healed()
+    await stack.engine.stop()
+    await stack.engine.start()
+    t.strictSame([...(await stack.healed()).inSync].sort(), [...inSync].sort(), 'the same workers')
+    await goesOn('the restart')
+  })
+  await clients.stop()
+  await clients.readAll()
+  const { problems, changes, reads } = judge(clients.history, clients.unexpected)
+  t.strictSame(problems, [])
+  t.ok(changes.ok > 100 && reads.ok > 100, `${changes.ok} changes, ${reads.ok} reads`)
+  await equalOnAllWorkers(t)
+})
+
+await t.test('compose:down keeps the data, and leaves nothing that runs', async t => {
+  const rows = async () => (await read(stack, 'select count(*) from registers')).rows
+  const kept = await rows()
+  const volumes = async () => (await stack.left()).filter(name => !name.startsWith('/'))
+  const before = (await volumes()).length
+  await stack.run('down')
+  t.equal((await stack.engine.docker.listContainers({ all: true })).length, 0)
+  t.equal((await volumes()).length, before - 1, 'but the network, all is there')
+  await stack.up()
+  await stack.healed()
+  t.strictSame(await rows(), kept)
+  await equalOnAllWorkers(t)
+})
+
+async function crashes(t: Test, what: 'master' | 'slave'): Promise<void> {
+  const before = await stack.healed()
+  const list = (await call(`GET ${stack.url}/api/v1/worker/list`)).body as number[]
+  const { status, body } = await stack.call(`POST /crash/${what}`)
+  t.equal(status, 200)
+  const [pid = 0] = (body as string[]).map(Number)
+  t.ok(list.includes(pid), 'a pid of this machine')
+  const after = await stack.healed(3, [pid])
+  t.equal(after.term > before.term, what === 'master', 'an election where the master died')
+}
+
+async function scale(t: Test, count: number): Promise<void> {
+  const startedAtMs = performance.now()
+  t.equal((await stack.call('PUT /cluster/replicas', { count })).status, 200)
+  await stack.healed(count + 1)
+  t.comment(`${count} replicas after ${Math.round(performance.now() - startedAtMs)} ms`)
+  await until('no worker too many', { withinMs: BACK_MS }, async () =>
+    (await ownContainers()).length === count + 1 ? true : undefined
+  )
+}
+
+async function supervisorDies(t: Test): Promise<void> {
+  const before = await stack.healed()
+  const containers = await ownContainers()
+  const service = await serviceOf(before)
+  const others = service === 'orchestrator-1' ? stack.url2 : stack.url
+  await stack.kill(service)
+  await until('the other to supervise', { withinMs: BACK_MS }, async () => {
+    const { supervisor } = await stack.now(others)
+    return supervisor !== null && supervisor !== before.supervisor ? true : undefined
+  })
+  await until('both to be there', { withinMs: BACK_MS }, async () =>
+    (await stack.now(others)).orchestrators.length === 2 ? true : undefined
+  )
+  await stack.healed()
+  t.strictSame(await ownContainers(), containers, 'no worker was started again')
+}
+
+async function serviceOf({ supervisor, orchestrators }: Seen): Promise<string> {
+  const host = new URL(orchestrators.find(({ id }) => id === supervisor)?.http ?? '').hostname
+  const { Config } = await stack.engine.docker.getContainer(host).inspect()
+  return Config.Labels['com.docker.compose.service'] ?? ''
+}
+
+async function ownContainers(): Promise<string[]> {
+  const filters = { label: [`convoy.cluster=${stack.cluster}`] }
+  return (await stack.engine.docker.listContainers({ all: true, filters }))
+    .map(({ Id }) => Id)
+    .sort()
+}
+
+async function equalOnAllWorkers(t: Test): Promise<void> {
+  const { status, body } = await stack.call('POST /cluster/verify')
+  t.equal(status, 200)
+  const { workers } = body as { workers: { equal: boolean }[] }
+  t.strictSame(
+    workers.map(({ equal }) => equal),
+    [true, true, true],
+    'all hold the same rows'
+  )
+}
