@@ -1,8 +1,11 @@
 /**
- * `npm test`: everything, with servers of its own: unit tests, integration tests, and
+ * `npm test`: everything, with servers of its own: unit tests, the simulator, integration tests, and
  * tests of a whole system that is started for them as `npm start` would. Runs beside
  * a running Convoy, and leaves nothing behind: that is checked too.
  */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
 import yargs from 'yargs'
 import { ensureSoftware } from '../cli/machine/install.ts'
 import { SEE_HELP } from '../cli/script.ts'
@@ -10,18 +13,20 @@ import { startConvoy, type TestConvoy } from './environment.ts'
 import { endProcessesOf } from './left-behind.ts'
 import { NONE, sum, type Totals, totalsLine } from './report.ts'
 import { openScratch, removeScratch } from './scratch.ts'
-import { type Kind, runTap, testFiles } from './suite.ts'
+import { CHECKOUT, type Kind, runTap, testFiles } from './suite.ts'
 
 await yargs(process.argv.slice(2))
   .scriptName('npm test')
   .usage(
-    '$0\n\nRuns all tests: unit, integration with real servers, whole system. Takes minutes.\n' +
+    '$0\n\nRuns all tests: unit, simulator, integration with real servers, whole system. Takes minutes.\n' +
       'Single files: npx tap path/to/x.test.ts. Without servers: npm run check.'
   )
   .demandCommand(0, 0)
   .strict()
   .showHelpOnFail(false, SEE_HELP)
   .parseAsync()
+
+const SCHEDULES = 10_000
 
 const ending = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -36,6 +41,7 @@ let totals: Totals = NONE
 try {
   ensureSoftware(line => console.log(line))
   await run('Unit tests', () => tap('unit', { jobs: 2, timeoutS: 60 }))
+  await run('Simulator', simulate)
   await run('Integration tests, with real RabbitMQ, ZooKeeper and PostgreSQL', () =>
     tap('integration', { jobs: 2, timeoutS: 180 })
   )
@@ -57,6 +63,16 @@ async function run(title: string, tests: () => Promise<Totals>): Promise<void> {
   if (ending.signal.aborted) throw new Error('stopped by a signal')
   console.log(`\n${title}`)
   totals = sum(totals, await tests())
+}
+
+/** Other schedules each time; the seed of one that fails is told. */
+async function simulate(): Promise<Totals> {
+  const script = join(CHECKOUT, 'test', 'simulator', 'simulate.ts')
+  const args = [script, '--seeds', String(SCHEDULES)]
+  const child = spawn(process.execPath, args, { cwd: CHECKOUT, stdio: 'inherit' })
+  ending.signal.addEventListener('abort', () => child.kill('SIGTERM'), { once: true })
+  const [code] = await once(child, 'exit')
+  return code === 0 ? { ...NONE, passed: 1 } : { ...NONE, failed: 1 }
 }
 
 /** One system for all of them: a start takes seconds. Tests that break things start their own. */

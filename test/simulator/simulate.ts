@@ -14,7 +14,7 @@ import type { Report, Share } from './seeds-thread.ts'
 
 const TRACE_LINES = 60
 const FAILURES_MAX = 3
-const PROGRESS_MS = 2_000
+const PROGRESS_MS = 5_000
 
 const options = await yargs(process.argv.slice(2))
   .scriptName('npm run simulate --')
