@@ -15,13 +15,17 @@ export function startTimeOf(pid: number): string | undefined {
   let stat: string
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  } catch {
-    return undefined
+  } catch (error) {
+    if (isGone(error)) return undefined
+    throw error // what cannot be looked at just now (too many open files, say) is not dead
   }
   // The second field is the command's name, which may hold spaces and brackets.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
 }
+
+const isGone = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')
 
 /** Also of what a file says, where the start time may have become a number. */
 export const isAlive = ({ pid, startTime }: ProcessIdentity): boolean =>
