@@ -3,11 +3,12 @@
  * process that writes to a hung one cannot even be killed, as with real disks.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, renameSync, rmSync, statfsSync, symlinkSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, rmSync, statfsSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
 const SIZE = '320M'
 const BALLAST = 'ballast'
+const KEPT_BLOCKS = 256
 
 export class Disk implements Disposable {
   readonly #image: string
@@ -45,12 +46,23 @@ export class Disk implements Disposable {
 
   fill(): void {
     const { bavail, bsize } = statfsSync(this.#mount)
-    run('fallocate', '-l', String(bavail * bsize), join(this.#mount, BALLAST))
+    // A large file needs some blocks to remember where its blocks are; the rest goes into small ones.
+    run('fallocate', '-l', String((bavail - KEPT_BLOCKS) * bsize), this.#ballast(0))
+    let blocks = KEPT_BLOCKS
+    for (let n = 1; blocks >= 1; n++) {
+      try {
+        run('fallocate', '-l', String(blocks * bsize), this.#ballast(n))
+      } catch {
+        blocks = Math.floor(blocks / 2)
+      }
+    }
     run('sync', '-f', this.#mount)
   }
 
   free(): void {
-    rmSync(join(this.#mount, BALLAST), { force: true })
+    for (const name of readdirSync(this.#mount)) {
+      if (name.startsWith(BALLAST)) rmSync(join(this.#mount, name))
+    }
   }
 
   hang(): void {
@@ -59,6 +71,10 @@ export class Disk implements Disposable {
 
   goOn(): void {
     run('fsfreeze', '--unfreeze', this.#mount)
+  }
+
+  #ballast(n: number): string {
+    return join(this.#mount, `${BALLAST}.${n}`)
   }
 
   /** Lazily: a process that ends may still hold it. */

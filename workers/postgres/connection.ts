@@ -58,7 +58,7 @@ export interface ConnectOptions {
 
 const DATABASE = 'postgres'
 const CANCEL_REQUEST = 80_877_102
-export const DISK_FULL = '53100'
+const DISK_FULL = '53100'
 
 /** The part of pg's connection that an exchange writes to. */
 interface Wire {
@@ -283,10 +283,14 @@ export class Connection implements AsyncDisposable {
 }
 
 /** An error of PostgreSQL that is not a command's own. */
-export function lostTo({ sqlstate, message }: SqlError): StoreLostError | DiskFullError {
-  if (sqlstate === DISK_FULL) return new DiskFullError(message)
-  return new StoreLostError(`PostgreSQL failed: ${sqlstate} ${message}`)
+export function lostTo(error: SqlError): StoreLostError | DiskFullError {
+  if (isDiskFull(error)) return new DiskFullError(error.message)
+  return new StoreLostError(`PostgreSQL failed: ${error.sqlstate} ${error.message}`)
 }
+
+/** Without room for the folder of temporary files, PostgreSQL says only that there is none. */
+export const isDiskFull = ({ sqlstate, message }: SqlError): boolean =>
+  sqlstate === DISK_FULL || message.startsWith('could not create temporary file')
 
 /** A prepared statement that a schema change has made useless, or that could not be prepared. */
 export const isStale = (step: Step, { sqlstate, message }: SqlError): boolean =>

@@ -9,8 +9,8 @@ import type { Answer } from '../store.ts'
 import {
   Connection,
   type ConnectOptions,
-  DISK_FULL,
   isContended,
+  isDiskFull,
   isStale,
   type Outcome,
   type Step
@@ -178,7 +178,7 @@ class Reader implements AsyncDisposable {
       return refusal(413, 'CONVOY_RESULT_TOO_LARGE', { message })
     }
     // By its own temporary files, perhaps: it must not go from one worker to the next.
-    if (error?.sqlstate === DISK_FULL) return refusal(503, 'CONVOY_OVERLOADED', NO_ROOM)
+    if (error && isDiskFull(error)) return refusal(503, 'CONVOY_OVERLOADED', NO_ROOM)
     if (error !== undefined) return refusalOf(error)
     if (!ALLOWED_TAG.test(tags[0] ?? '')) {
       this.isSpent = true
