@@ -37,8 +37,8 @@ const FAULTS: readonly (readonly [string, number, Fault])[] = [
   ['wish', 4, faults => faults.wish()],
   ['slow ZooKeeper', 4, faults => faults.slowZooKeeper()],
   ['slow commits', 6, faults => faults.stallCommits()],
-  ['deaf master', 10, faults => faults.deafen(true)],
-  ['deaf worker', 5, faults => faults.deafen(false)],
+  ['deaf master', 12, faults => faults.deafen(true)],
+  ['deaf worker', 10, faults => faults.deafen(false)],
   ['full queue', 3, faults => faults.fillQueue()],
   ['ambush', 14, faults => faults.ambush()]
 ]
@@ -278,13 +278,11 @@ export class Faults {
     const isCut = this.#dice.chance(0.8)
     rabbitmq.deaf.add(machine)
     if (isCut) machine.zookeeper.cut('both')
-    const forMs = this.#dice.between(250, 1_200)
+    const forMs = this.#dice.between(400, 1_500)
     if (place.worker !== null && this.#dice.chance(0.5)) this.#stall(place.worker, forMs)
     const { timeline } = this.#world
     timeline.after(forMs, () => rabbitmq.deaf.delete(machine))
-    // At times it learns from `/state` before it hears anybody.
-    const cutMs = this.#dice.chance(0.3) ? forMs * this.#dice.next() : forMs
-    if (isCut) timeline.after(cutMs, () => machine.zookeeper.mend())
+    if (isCut) timeline.after(forMs, () => machine.zookeeper.mend())
     return `${nameOf(place)}, ${forMs} ms`
   }
 

@@ -152,12 +152,18 @@ export const MUTATIONS: readonly Mutation[] = [
     ]
   },
   {
-    name: 'go on as master although /state names another, of a higher term',
+    name: 'go on as master whatever higher term is heard of',
     edits: [
       protocol(
         'step.ts',
         'if (term !== role.term || master !== state.self.id) return onDeposed(state, known)',
-        'if (term < 0) return onDeposed(state, known)'
+        ''
+      ),
+      protocol('step.ts', 'return message.term > role.term ?', 'return message.term < 0 ?'),
+      protocol(
+        'follow.ts',
+        "if (role.kind === 'leader' && message.term === role.term) return stay(state)",
+        "if (role.kind === 'leader') return stay(state)"
       )
     ]
   },
@@ -182,32 +188,6 @@ export const MUTATIONS: readonly Mutation[] = [
     ]
   },
   {
-    name: 'throw data away by what /state said before',
-    edits: [
-      protocol(
-        'diverge.ts',
-        'if (known.beganMs <= diverged.sinceMs || waitedMs < settings.replicaTimeoutMs) return stay(state)',
-        'if (waitedMs < 0 * settings.replicaTimeoutMs) return stay(state)'
-      )
-    ]
-  },
-  {
-    name: 'follow a master of a lower term',
-    edits: [
-      protocol(
-        'follow.ts',
-        'if (message.term < state.term) return refuse(state, message) // TERM',
-        ''
-      ),
-      protocol(
-        'follow.ts',
-        'if (message.term !== role.term) return stay(state)\n  // TERM',
-        '// TERM'
-      ),
-      protocol('follow.ts', 'if (state.term !== role.term) return hold(state, message)', '')
-    ]
-  },
-  {
     name: 'throw data away while it is named',
     edits: [protocol('diverge.ts', 'known === null || isNamed(state) ||', 'known === null ||')]
   },
@@ -218,16 +198,6 @@ export const MUTATIONS: readonly Mutation[] = [
         'view.ts',
         'return nowMs - known.beganMs <= state.settings.maxReadAgeMs',
         'return nowMs > 0'
-      )
-    ]
-  },
-  {
-    name: 'count the age of /state from its arrival',
-    edits: [
-      protocol(
-        'step.ts',
-        'const beganMs = Math.max(event.beganMs, believing.known?.beganMs ?? event.beganMs)',
-        'const beganMs = nowMs'
       )
     ]
   },
