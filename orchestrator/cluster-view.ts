@@ -19,8 +19,8 @@ import {
 } from '../platform/wire/znodes.ts'
 import type { Node, ZooKeeper } from '../platform/zookeeper.ts'
 import { TimeoutError } from './errors.ts'
-import type { ScalingState } from './scaling/scale.ts'
 import type { Config } from './scaling/settings.ts'
+import { parseState, type ScalingState } from './scaling/state.ts'
 
 export interface Cluster {
   /** Null when nobody has made the cluster, or nothing was heard yet. */
@@ -77,7 +77,9 @@ export class ClusterView implements Disposable {
         this.#hear(WISHES, { wishes: this.#parse(node) ?? NO_WISHES })
       ),
       zookeeper.watch(CONFIG, node => this.#hear(CONFIG, { config: this.#parse(node) ?? null })),
-      zookeeper.watch(SCALING, node => this.#hear(SCALING, { scaling: this.#parse(node) ?? null })),
+      zookeeper.watch(SCALING, node =>
+        this.#hear(SCALING, { scaling: node === undefined ? null : parseState(node.data) })
+      ),
       zookeeper.watch(SUPERVISOR, node =>
         this.#hear(SUPERVISOR, { supervisor: node?.data ?? null })
       ),

@@ -16,7 +16,7 @@ import { laneLimits, loadOrchestratorConfig } from './config.ts'
 import { foundCluster } from './found.ts'
 import { handOver } from './handover.ts'
 import { openDispatch } from './lanes/dispatch.ts'
-import { observeBatches, observeLanes } from './metrics.ts'
+import { observeBatches, observeLanes, observeReplicas } from './metrics.ts'
 import { openRuntime } from './runtimes/open.ts'
 import { ReadCounts } from './scaling/read-counts.ts'
 import { Scaling } from './scaling/scaling.ts'
@@ -70,6 +70,7 @@ view.on(({ state }) => dispatch.newTerm(state?.term ?? 0))
 const reads = opened.use(new ReadCounts(zookeeper, orchestratorId))
 const settings = new StoredSettings({ zookeeper, view, start, log })
 const scaling = opened.use(new Scaling({ orchestratorId, zookeeper, view, settings, reads, log }))
+observeReplicas(metrics, { scaling, view })
 opened.use(
   new Supervising({
     orchestratorId,

@@ -1,7 +1,8 @@
 /**
- * Figures of the lanes, beside those that every HTTP server has.
+ * Figures of the lanes and of scaling, beside those that every HTTP server has.
  */
 import { Gauge, Histogram, type Registry } from 'prom-client'
+import type { ClusterView } from './cluster-view.ts'
 import type { Dispatch } from './lanes/dispatch.ts'
 
 /** @returns what notes the size of each batch sent */
@@ -14,6 +15,23 @@ export function observeBatches(metrics: Registry): (queue: string, size: number)
     registers: [metrics]
   })
   return (lane, size) => sizes.observe({ lane }, size)
+}
+
+export function observeReplicas(
+  metrics: Registry,
+  { scaling, view }: { scaling: { readonly wanted: number }; view: Pick<ClusterView, 'now'> }
+): void {
+  new Gauge({
+    name: 'convoy_replicas',
+    help: 'Replicas wanted, and those in the in-sync set',
+    labelNames: ['which'],
+    registers: [metrics],
+    collect() {
+      const inSync = view.now.state?.inSync.length ?? 0
+      this.set({ which: 'wanted' }, scaling.wanted)
+      this.set({ which: 'in_sync' }, Math.max(0, inSync - 1))
+    }
+  })
 }
 
 export function observeLanes(metrics: Registry, dispatch: Dispatch): void {

@@ -2,8 +2,9 @@
  * A cluster in numbers, for the tests of the policies: a load goes in, replicas follow
  * what is wanted some seconds later.
  */
-import { type ScalingState, scale } from './scale.ts'
+import { scale } from './scale.ts'
 import type { ScalingSettings } from './settings.ts'
+import type { ScalingState } from './state.ts'
 
 export const SETTINGS: ScalingSettings = {
   ...{ policy: 'window', count: 3, min: 2, max: 5 },

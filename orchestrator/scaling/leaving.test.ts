@@ -78,6 +78,13 @@ t.test('one that /state names is not ended, whatever it says of itself', async t
   t.strictSame([names(now), leaving], [[], ['a']])
 })
 
+t.test('one that froze while it left is not waited for for ever', async t => {
+  const { cluster, places } = system({ a: { named: false }, b: {} }, ['a'])
+  t.strictSame(names(going({ cluster, places }, 1).now), [], 'its session lives')
+  const silent = new Map([...cluster.workers].filter(([id]) => id !== 'a'))
+  t.strictSame(names(going({ cluster: { ...cluster, workers: silent }, places }, 1).now), ['p-a'])
+})
+
 t.test('a copy that is not whole yet goes at once', async t => {
   const { cluster, places } = system({ a: {} })
   const copying: Place = { name: 'p-new', workerId: null, pid: 5 }

@@ -33,10 +33,12 @@ export function going(
 }
 
 /** Neither named by `/state` nor about to be. */
-function isIdle({ state, workers }: Cluster, { workerId, pid }: Place): boolean {
+function isIdle({ state, workers, wishes }: Cluster, { workerId, pid }: Place): boolean {
   if (workerId === null) return true
   if (state?.inSync.includes(workerId)) return false
-  return pid === null || workers.get(workerId)?.role === 'left'
+  if (pid === null || workers.get(workerId)?.role === 'left') return true
+  // Frozen until its session ended: the master has removed it, and takes it back no more.
+  return wishes.leaving.includes(workerId) && !workers.has(workerId)
 }
 
 /** The least missed first: of those that serve reads, the youngest. */

@@ -10,16 +10,7 @@
  * - `fixed`: what an operator said.
  */
 import type { PolicyKind, ScalingSettings } from './settings.ts'
-
-/** What was seen since `sinceMs`. */
-export interface Span {
-  /** Null while nothing has begun: a window begins with its first read. */
-  readonly sinceMs: number | null
-  readonly reads: number
-  /** Sum over `samples` of the mean CPU of all replicas, each in percent of one core. */
-  readonly cpuPercent: number
-  readonly samples: number
-}
+import type { Span } from './state.ts'
 
 export const EMPTY: Omit<Span, 'sinceMs'> = { reads: 0, cpuPercent: 0, samples: 0 }
 

@@ -1,7 +1,8 @@
 import t from 'tap'
 import { SETTINGS } from './fixtures.ts'
-import { dueAtMs, type ScalingState, type Seen, scale } from './scale.ts'
+import { dueAtMs, type Seen, scale } from './scale.ts'
 import type { ScalingSettings } from './settings.ts'
+import { parseState, type ScalingState } from './state.ts'
 
 const seen = (second: number, reads: Record<string, number> = {}, cpu: number[] = []): Seen => ({
   atMs: second * 1_000,
@@ -70,8 +71,14 @@ t.test('what is remembered of orchestrators that are gone is bounded', async t =
 
 t.test('another supervisor goes on with the same window', async t => {
   const state = over(BEGUN, every10S(0, 60, { a: 70 }))
-  const stored = JSON.parse(JSON.stringify(state)) as ScalingState
+  const stored = parseState(JSON.stringify(state))
   t.equal(over(stored, every10S(60, 120, { a: 81 })).wanted, 5)
+})
+
+t.test('what is stored is not believed when it is not ours', async t => {
+  for (const data of ['', '{}', '7', '{"wanted":3}', JSON.stringify({ ...BEGUN, span: {} })]) {
+    t.equal(parseState(data), null)
+  }
 })
 
 t.test('after a stop of everything the number stays, and the window is a new one', async t => {

@@ -6,34 +6,14 @@
  * - The number wanted is within the bounds, or it is the operator's fixed count.
  * - A read is counted once, whichever orchestrator took it.
  */
-import { EMPTY, POLICY, type Span, spanS } from './policies.ts'
-import type { PolicyKind, ScalingSettings } from './settings.ts'
+import { EMPTY, POLICY, spanS } from './policies.ts'
+import type { ScalingSettings } from './settings.ts'
+import type { ScalingState, Span } from './state.ts'
 
 /** What was seen before a silence this long says nothing about now. */
 const STALE_MS = 30_000
 /** Orchestrators whose counts are remembered: one that lost its session comes back with its own. */
 const REMEMBERED = 32
-
-export interface Decision {
-  readonly at: string
-  readonly policy: PolicyKind
-  readonly from: number
-  readonly to: number
-  readonly reason: string
-}
-
-export interface ScalingState {
-  /** Replicas, the master not counted. */
-  readonly wanted: number
-  /** The last one, also when it was to leave the number as it is. */
-  readonly decision: Decision
-  readonly policy: PolicyKind
-  readonly span: Span
-  readonly seenAtMs: number
-  readonly changedAtMs: number
-  /** Reads counted so far of each orchestrator. */
-  readonly counted: Readonly<Record<string, number>>
-}
 
 export interface Seen {
   readonly atMs: number

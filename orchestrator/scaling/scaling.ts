@@ -5,11 +5,12 @@
  */
 import { setInterval } from 'node:timers'
 import type { Logger } from '../../platform/log.ts'
-import { parseNode, SCALING } from '../../platform/wire/znodes.ts'
+import { SCALING } from '../../platform/wire/znodes.ts'
 import { type ZooKeeper, ZooKeeperUnavailableError } from '../../platform/zookeeper.ts'
 import type { Cluster, ClusterView } from '../cluster-view.ts'
 import type { ReadCounts } from './read-counts.ts'
-import { dueAtMs, type ScalingState, scale, wantedNow } from './scale.ts'
+import { dueAtMs, scale, wantedNow } from './scale.ts'
+import { parseState, type ScalingState } from './state.ts'
 import type { StoredSettings } from './stored-settings.ts'
 
 const LOOK_MS = 500
@@ -91,7 +92,7 @@ export class Scaling implements AsyncDisposable {
   async #read(): Promise<Held> {
     const node = await this.#options.zookeeper.read(SCALING)
     if (node === undefined) return { version: null, state: null }
-    return { version: node.version, state: parseNode<ScalingState>(node.data) }
+    return { version: node.version, state: parseState(node.data) }
   }
 
   /** @returns null when another was faster: what stands there is read first, then */
