@@ -47,6 +47,14 @@ export class World {
     return 0.3 + this.dice.next() * this.plan.commitMs
   }
 
+  /** Undone after a time that is mostly short, and at times longer than any timeout. */
+  forAWhile(undo: () => void): string {
+    const { dice } = this
+    const forMs = dice.chance(0.6) ? dice.between(5, 150) : dice.between(150, 1_200)
+    this.timeline.after(forMs, undo)
+    return `${forMs} ms`
+  }
+
   nextConnection(): number {
     this.#connections += 1
     return this.#connections
