@@ -14,8 +14,9 @@ export type Moment =
   | 'changing'
   /** `/state` has changed; whoever did it does not know yet. */
   | 'named'
-  /** A copy of a database begins: the donor. */
+  /** A copy of a database begins: of the donor, and of who makes it. */
   | 'copying'
+  | 'joining'
   /** A worker has become leader, candidate, ... */
   | 'role'
 

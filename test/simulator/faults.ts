@@ -31,6 +31,8 @@ const FAULTS: readonly (readonly [string, number, Fault])[] = [
   ['bad weather', 8, ({ servers }) => servers.storm()],
   ['RabbitMQ restarts', 2, ({ servers }) => servers.restartRabbit()],
   ['ZooKeeper restarts', 3, ({ servers }) => servers.restartZooKeeper()],
+  ['PostgreSQL dies', 3, ({ workers }) => workers.killDatabase()],
+  ['rows in doubt', 2, ({ workers }) => workers.doubtRows()],
   ['PostgreSQL hangs', 5, ({ workers }) => workers.hang()],
   ['disk full', 3, ({ workers }) => workers.fillDisk()],
   ['orchestrator', 6, faults => faults.strikeOrchestrator()],
@@ -62,6 +64,8 @@ const MOMENTS: readonly (readonly [Moment, How])[] = [
   ['named', 'pause'],
   ['named', 'cut'],
   ['copying', 'kill'],
+  ['joining', 'expire'],
+  ['joining', 'kill'],
   ['role', 'kill'],
   ['role', 'pause'],
   ['role', 'expire']
@@ -150,7 +154,7 @@ export class Faults {
   ambush(): string {
     const [moment, how] = this.#world.dice.pick(MOMENTS) ?? ['committed', 'kill']
     this.#world.ambush.lay(moment, id => {
-      const place = this.#places.all.find(({ workerId }) => workerId === id)
+      const place = this.#places.all.find(one => one.workerId === id || one.machine.name === id)
       if (place === undefined) return
       this.#world.note?.(`ambush: ${id} (${moment}): ${how}`)
       // Later in the same moment: what is being decided is decided.

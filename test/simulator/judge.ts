@@ -86,7 +86,8 @@ export class Judge {
   }
 
   doubted({ id }: Worker): void {
-    this.fail('sound rows doubted', `${id} calls its rows doubtful`)
+    if (!this.#world.doubted.has(id))
+      this.fail('sound rows doubted', `${id} calls its rows doubtful`)
   }
 
   /** The answer to a write leaves its master. */

@@ -31,7 +31,7 @@ export class Place {
     this.machine = new Machine(name)
   }
 
-  get process(): Process | null {
+  get process(): Worker | Joiner | null {
     return this.worker ?? this.joiner
   }
 
@@ -88,7 +88,7 @@ class Joiner extends Process {
   readonly #places: Places
   readonly #place: Place
   readonly #id: string
-  readonly #zookeeper: ZooKeeperClient
+  readonly zookeeper: ZooKeeperClient
 
   constructor(world: World, places: Places, place: Place) {
     super(world)
@@ -96,14 +96,14 @@ class Joiner extends Process {
     this.#place = place
     this.#id = places.nextId()
     const listener = { expired: () => {}, stateChanged: () => {}, watches: false, shown: () => {} }
-    this.#zookeeper = new ZooKeeperClient(world, {
+    this.zookeeper = new ZooKeeperClient(world, {
       ...{ process: this, machine: place.machine, listener }
     })
     this.after(1, () => this.#begin())
   }
 
   #begin(): void {
-    this.#zookeeper.read(shown => {
+    this.zookeeper.read(shown => {
       if (shown === undefined) this.#again()
       else if (isNew(shown.node.state)) this.#settle(new Disk())
       else this.#copy(shown)
@@ -125,15 +125,16 @@ class Joiner extends Process {
       this.#again()
       return
     }
-    const { session } = this.#zookeeper
+    const { session } = this.zookeeper
     const needsFrom = shown.last.index
     const self = { ...shown, pid: 0, role: 'joining', needsFrom, yields: false } as const
     // Said before the copy begins: nothing behind this index is pruned until it has joined.
-    this.#zookeeper.change(
+    this.zookeeper.change(
       () => zookeeper.replaceZnode(this.#id, session, self),
       () => {
         const from = this.#places.workerOf(donor)
         this.world.ambush.happens('copying', donor)
+        this.world.ambush.happens('joining', this.#place.machine.name)
         this.after(dice.between(2, 120), () => this.#copied(from))
       }
     )

@@ -32,7 +32,7 @@ export interface Plan {
 }
 
 /** Within this virtual time after the last fault, all is well again. */
-export const HEALED_WITHIN_MS = 8_000
+export const HEALED_WITHIN_MS = 4_000
 
 export function planFrom(dice: Dice): Plan {
   const workers = dice.pick([3, 3, 3, 3, 3, 4, 4, 4, 5, 5, 6, 7]) ?? 3

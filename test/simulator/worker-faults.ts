@@ -50,11 +50,9 @@ export class WorkerFaults {
 
   /** Never of the last named worker that has data: nobody promises anything then. */
   loseData(): string | null {
-    const { disks, zookeeper } = this.#world
     const place = this.anyPlace()
-    const named = zookeeper.now.node.state.inSync.filter(id => disks.has(id))
-    const others = named.filter(id => id !== place?.workerId)
-    if (place === undefined || place.workerId === null || others.length === 0) return null
+    if (place === undefined || place.workerId === null) return null
+    if (!this.#isSafe(place.workerId)) return null
     const name = nameOf(place)
     place.kill()
     place.wipe()
@@ -81,10 +79,10 @@ export class WorkerFaults {
   }
 
   #expire(place: Place | undefined): string | null {
-    const { worker } = place ?? {}
-    if (worker === undefined || worker === null || !this.#world.zookeeper.up) return null
-    this.#world.zookeeper.expire(worker.zookeeper.session)
-    return worker.id
+    const client = place?.process?.zookeeper
+    if (place === undefined || client === undefined || !this.#world.zookeeper.up) return null
+    this.#world.zookeeper.expire(client.session)
+    return nameOf(place)
   }
 
   cut(cables: (place: Place) => readonly Cable[]): string | null {
@@ -120,6 +118,35 @@ export class WorkerFaults {
     timeline.after(forMs, () => rabbitmq.deaf.delete(machine))
     if (isCut) timeline.after(forMs, () => machine.zookeeper.mend())
     return `${nameOf(place)}, ${forMs} ms`
+  }
+
+  /** PostgreSQL ends, and its worker with it: what it was doing is not done. */
+  killDatabase(): string | null {
+    const { worker } = this.anyPlace() ?? {}
+    if (worker === undefined || worker === null) return null
+    worker.database.end()
+    worker.after(this.#world.delay(), () => worker.end('lost'))
+    return worker.id
+  }
+
+  /** A `verify` finds other rows than the master's; never so that no sound member is left. */
+  doubtRows(): string | null {
+    const { doubted } = this.#world
+    const { worker } = this.anyPlace() ?? {}
+    if (worker === undefined || worker === null || worker.state.role.kind === 'leader') return null
+    doubted.add(worker.id)
+    if (!this.#isSafe()) {
+      doubted.delete(worker.id)
+      return null
+    }
+    worker.do(() => worker.dispatch({ kind: 'differs', tables: ['rows'] }))
+    return worker.id
+  }
+
+  /** A member is left with data that nobody doubts: else nobody promises anything. */
+  #isSafe(without: string | null = null): boolean {
+    const { disks, doubted, zookeeper } = this.#world
+    return zookeeper.members.some(id => disks.has(id) && !doubted.has(id) && id !== without)
   }
 
   hang(): string | null {

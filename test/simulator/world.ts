@@ -23,6 +23,8 @@ export class World {
   readonly ambush = new Ambush()
   /** By worker, as long as the data is there. */
   readonly disks = new Map<string, Disk>()
+  /** Workers whose rows are said to differ, right or wrong. */
+  readonly doubted = new Set<string>()
   /** Null unless a replay is to be told: nothing is put into words otherwise. */
   readonly note: ((text: string) => void) | null
   #connections = 0
