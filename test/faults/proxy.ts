@@ -27,7 +27,7 @@ interface Connection {
 export type Direction = 'to' | 'from'
 export type WayOf = (party: string, direction: Direction) => Way
 
-export class TcpProxy {
+export class TcpProxy implements Disposable {
   readonly #port: number
   readonly #server: Server
   readonly #connections = new Set<Connection>()
@@ -66,6 +66,14 @@ export class TcpProxy {
   /** Of connections to a ZooKeeper. */
   get sessions(): SeenSession[] {
     return [...this.#connections].flatMap(({ session }) => session ?? [])
+  }
+
+  [Symbol.dispose](): void {
+    this.#server.close()
+    for (const { client, upstream } of this.#connections) {
+      client.destroy()
+      upstream.destroy()
+    }
   }
 
   get #ownPort(): number {
