@@ -1,6 +1,7 @@
 /**
  * What is done to a system under load, how often, and what its clients may see of it.
  */
+import { call } from '../../test/contract/convoy.ts'
 import type { Cluster } from '../../test/system/cluster.ts'
 import type { Fault } from '../../test/system/faults.ts'
 
@@ -70,6 +71,15 @@ export const SCENARIOS: readonly Scenario[] = [
     target: { errors: 0, writeWorstMs: 200, readWorstMs: 200 }
   },
   {
+    name: 'handover',
+    title: 'master: asked to hand over',
+    times: 20,
+    quickTimes: 3,
+    lastsMs: 0,
+    harm: handOver,
+    target: { errors: 0, writeWorstMs: 100, readWorstMs: 100 }
+  },
+  {
     name: 'pause',
     title: 'master: SIGSTOP',
     times: 5,
@@ -125,3 +135,9 @@ export const SCENARIOS: readonly Scenario[] = [
     harm: cluster => cluster.cut('master', 'rabbitmq')
   }
 ]
+
+async function handOver(cluster: Cluster): Promise<readonly number[]> {
+  const { status, body } = await call(`POST ${cluster.url}/api/v1/cluster/handover`)
+  if (status !== 200) throw new Error(`no handover: ${JSON.stringify(body)}`)
+  return [] // nobody dies
+}
