@@ -124,8 +124,8 @@ export const MUTATIONS: readonly Mutation[] = [
       protocol('elect.ts', 'return isNamed(state) && masterGone', 'return masterGone'),
       protocol(
         'elect.ts',
-        'const members = state.known?.state.inSync ?? []',
-        'const members = [...(state.peers?.keys() ?? [])]'
+        'const found = membersOf(state).flatMap(',
+        'const found = [...(state.peers?.keys() ?? [])].flatMap('
       ),
       protocol('step.ts', 'return isNamed(state) || term === 0 ? stay', 'return true ? stay')
     ]

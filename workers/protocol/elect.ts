@@ -6,7 +6,7 @@
  */
 import type { ClusterState } from '../../platform/wire/znodes.ts'
 import type { Candidate, Peer, State, Step } from './state.ts'
-import { isNamed, stay, step, withRole } from './steps.ts'
+import { isNamed, knownTermOf, membersOf, stay, step, withRole } from './steps.ts'
 
 /** Nobody has led yet: whoever has an empty log may be the first. */
 const isUnled = (cluster: ClusterState) => cluster.term === 0 && cluster.master === null
@@ -26,7 +26,8 @@ export function mustStand(state: State, nowMs: number): boolean {
   if (!state.amqp || !state.postgres) return false
   if (role.kind !== 'follower' && role.kind !== 'waiting') return false
   if (state.diverged !== null && state.diverged.kind !== 'log') return false
-  if (known.state.term < state.term) return false // a newer master exists
+  const followed = role.kind === 'follower' ? role.term : 0
+  if (known.state.term < Math.max(state.term, followed)) return false // a newer master exists
   if (isUnled(known.state)) return state.last.index === 0
   return isNamed(state) && masterGone(known.state, peers) && peersAreFresh(state, nowMs)
 }
@@ -38,18 +39,18 @@ function peersAreFresh(state: State, nowMs: number): boolean {
 }
 
 export function stand(state: State, nowMs: number): Step {
-  const term = (state.known?.state.term ?? 0) + 1
+  const term = knownTermOf(state) + 1
   const role: Candidate = { kind: 'candidate', term, sinceMs: nowMs, published: false }
   const next = withRole(state, role)
   return state.working === null ? stay(next) : step(next, { do: 'cancelWork' })
 }
 
 /** What a candidate does by itself, whatever just happened. */
-export function advanceCandidate(state: State, nowMs: number): Step {
-  const { role, known, peers } = state
-  if (role.kind !== 'candidate' || known === null || peers === null) return stay(state)
-  if (!role.published || state.casPending || !state.amqp || !state.session) return stay(state)
-  const wait = waitMs(state, role, peers)
+export function advanceCandidate(state: State, role: Candidate, nowMs: number): Step {
+  const { known } = state
+  if (known === null || !role.published) return stay(state)
+  if (state.casPending || !state.amqp || !state.session) return stay(state)
+  const wait = waitMs(state, role, known.state)
   if (wait === null || nowMs - role.sinceMs < wait) return stay(state)
   const to = {
     ...known.state,
@@ -65,8 +66,7 @@ export function advanceCandidate(state: State, nowMs: number): Step {
  * (term, index), then the lowest pid, then id.
  */
 function standing(state: State, role: Candidate): readonly (readonly [string, Peer])[] {
-  const members = state.known?.state.inSync ?? []
-  const found = members.flatMap((id): [string, Peer][] => {
+  const found = membersOf(state).flatMap((id): [string, Peer][] => {
     const peer = state.peers?.get(id)
     if (peer === undefined || peer.role !== 'candidate' || peer.term !== role.term) return []
     return [[id, peer]]
@@ -80,14 +80,12 @@ function standing(state: State, role: Candidate): readonly (readonly [string, Pe
 }
 
 /** How long after it began to stand this one acts: the best first, the next one step later. */
-function waitMs(state: State, role: Candidate, peers: ReadonlyMap<string, Peer>): number | null {
-  const cluster = state.known?.state
-  if (cluster === undefined) return null
+function waitMs(state: State, role: Candidate, cluster: ClusterState): number | null {
   if (isUnled(cluster)) return 0
   const ranked = standing(state, role).map(([id]) => id)
   const rank = ranked.indexOf(state.self.id)
   if (rank < 0) return null // its own znode has not come back to it yet
-  const live = cluster.inSync.filter(id => peers.get(id)?.reachesAmqp === true)
+  const live = cluster.inSync.filter(id => state.peers?.get(id)?.reachesAmqp === true)
   const complete = live.every(id => ranked.includes(id))
   return (complete ? 0 : state.settings.electionStepMs) + rank * state.settings.electionStepMs
 }
@@ -96,7 +94,7 @@ function waitMs(state: State, role: Candidate, peers: ReadonlyMap<string, Peer>)
 function newMembers(state: State, role: Candidate): readonly string[] {
   const stood = standing(state, role).map(([id]) => id)
   const members = [...new Set([state.self.id, ...stood])]
-  const others = (state.known?.state.inSync ?? []).filter(id => !members.includes(id))
+  const others = membersOf(state).filter(id => !members.includes(id))
   const missing = Math.max(0, state.settings.minCopies - members.length)
   return [...members, ...others.slice(0, missing)]
 }

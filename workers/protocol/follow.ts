@@ -7,7 +7,7 @@ import { checksumOf, type Entry, positionOf } from '../entry.ts'
 import { diverge, startOver } from './diverge.ts'
 import type { Append, Pruned } from './messages.ts'
 import type { Follower, State, Step } from './state.ts'
-import { isNamed, stay, step, then, withRole } from './steps.ts'
+import { isNamed, stay, step, withRole } from './steps.ts'
 
 /** Entries held beyond `last`, and their bytes; what does not fit is fetched later. */
 const PENDING_MAX = 8_192
@@ -17,7 +17,10 @@ const APPLY_BYTES = 4 * 1024 * 1024
 const FETCH_RETRY_MS = 100
 
 /** Follows the master of `term`; its log is compared anew. */
-export function follow(state: State, leader: { term: number; master: string }): Step {
+export function follow(
+  state: State,
+  leader: { term: number; master: string; held?: Append }
+): Step {
   const role: Follower = {
     kind: 'follower',
     term: leader.term,
@@ -28,7 +31,7 @@ export function follow(state: State, leader: { term: number; master: string }): 
     pending: [],
     barrier: 0,
     fetchedAtMs: Number.NEGATIVE_INFINITY,
-    held: null
+    held: leader.held ?? null
   }
   // Another master's log may be the one that this one belongs to.
   const diverged = state.diverged?.kind === 'log' ? null : state.diverged
@@ -45,21 +48,18 @@ export function onAppend(state: State, message: Append, nowMs: number): Step {
   if (role.kind === 'candidate' && message.term < role.term) return stay(state) // STAND
   if (role.kind === 'leader' && message.term === role.term) return stay(state)
   if (role.kind !== 'follower' || role.term < message.term) {
-    const followed = follow(state, { term: message.term, master: message.from })
-    return then(followed, next => hold(next, message))
+    return follow(state, { term: message.term, master: message.from, held: message })
   }
   if (message.term !== role.term) return stay(state)
   // TERM: nothing is taken before the term is stored.
-  if (state.term !== role.term) return hold(state, message)
+  if (state.term !== role.term) return hold(state, role, message)
   const heard: Follower = { ...role, ackTo: message.ackTo }
   if (heard.matched) return take(withRole(state, heard), heard, message, nowMs)
   return match(withRole(state, heard), heard, message, nowMs)
 }
 
-function hold(state: State, message: Append): Step {
-  const { role } = state
-  return role.kind === 'follower' ? stay(withRole(state, { ...role, held: message })) : stay(state)
-}
+const hold = (state: State, role: Follower, message: Append): Step =>
+  stay(withRole(state, { ...role, held: message }))
 
 /** Takes up what had to wait, once the term is stored and the log stands still. */
 export function resume(state: State, nowMs: number): Step {
@@ -71,7 +71,7 @@ export function resume(state: State, nowMs: number): Step {
 
 /** MATCHED: equal checksums at an index mean equal logs up to it. */
 function match(state: State, role: Follower, message: Append, nowMs: number): Step {
-  if (state.working !== null) return hold(state, message) // `last` is about to move
+  if (state.working !== null) return hold(state, role, message) // `last` is about to move
   const { last } = state
   const same = (checksum: string): Step => {
     if (checksum !== last.checksum) return diverge(state, 'log', { nowMs })
@@ -83,7 +83,6 @@ function match(state: State, role: Follower, message: Append, nowMs: number): St
   const ours = message.entries.find(entry => entry.index === last.index)
   if (ours !== undefined) return same(ours.checksum)
   const end = message.entries.at(-1) ?? message.prev
-  if (end.index > last.index) return stay(state)
   // The message ends below our log: only a difference there would say anything.
   const { index, checksum } = end
   return step(state, { do: 'compare', term: role.term, index, checksum })

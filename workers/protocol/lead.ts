@@ -8,7 +8,7 @@ import { follow } from './follow.ts'
 import { commitIndexOf, counting, keepAfterOf, NOTHING, wantedMembers } from './members.ts'
 import type { Append, Confirm, Fetch } from './messages.ts'
 import { ChecksumTail, type Leader, type Progress, type State, type Step } from './state.ts'
-import { stay, step, then, withRole } from './steps.ts'
+import { ifLeader, stay, step, then, withRole } from './steps.ts'
 import { drain, hasDrained } from './wishes.ts'
 
 /** Elected: the term begins with an entry of its own, whatever came before. */
@@ -108,18 +108,14 @@ export function onFetch(state: State, role: Leader, message: Fetch): Step {
 }
 
 /** What a master does by itself, whatever just happened. */
-export function advanceLeader(state: State, nowMs: number): Step {
-  const { role } = state
-  if (role.kind !== 'leader') return stay(state)
+export function advanceLeader(state: State, role: Leader, nowMs: number): Step {
   if (mustMakeRoom(state, role, nowMs)) return makeRoom(state, role)
   const charged = withRole(state, drain(state, charge(state, role, nowMs), nowMs))
-  const changed = then(stay(charged), next => changeMembers(next, nowMs))
-  const told = then(changed, next => commitAndTell(next, nowMs))
-  return then(told, next => {
-    return next.role.kind === 'leader' && hasDrained(next, next.role)
-      ? makeRoom(next, next.role)
-      : stay(next)
-  })
+  const changed = ifLeader(charged, now => changeMembers(charged, now, nowMs))
+  const told = then(changed, next => ifLeader(next, now => commitAndTell(next, now, nowMs)))
+  return then(told, next =>
+    ifLeader(next, now => (hasDrained(next, now) ? makeRoom(next, now) : stay(next)))
+  )
 }
 
 /** It leads no more, and its znode says so: the members elect one of them. */
@@ -159,10 +155,10 @@ function charge(state: State, role: Leader, nowMs: number): Leader {
   return { ...role, withoutAmqpSinceMs, progress: progress ?? role.progress }
 }
 
-function changeMembers(state: State, nowMs: number): Step {
-  const { role, known } = state
-  if (role.kind !== 'leader' || known === null) return stay(state)
-  if (state.casPending || role.change !== null || !state.session) return stay(state)
+function changeMembers(state: State, role: Leader, nowMs: number): Step {
+  const { known } = state
+  if (known === null || state.casPending || role.change !== null || !state.session)
+    return stay(state)
   const wanted = wantedMembers(state, role, nowMs)
   const same =
     wanted.length === role.members.length && wanted.every(id => role.members.includes(id))
@@ -172,9 +168,7 @@ function changeMembers(state: State, nowMs: number): Step {
   return step(next, { do: 'cas', version: known.version, to })
 }
 
-function commitAndTell(state: State, nowMs: number): Step {
-  const { role } = state
-  if (role.kind !== 'leader') return stay(state)
+function commitAndTell(state: State, role: Leader, nowMs: number): Step {
   const commitIndex = commitIndexOf(state, role)
   const next = commitIndex === state.commitIndex ? state : { ...state, commitIndex }
   const silentMs = nowMs - role.sentAtMs

@@ -4,7 +4,7 @@
  * term above all of theirs, or the memory came back. It then goes on as after a start.
  */
 import type { Known, State, Step } from './state.ts'
-import { stay, withRole } from './steps.ts'
+import { knownTermOf, stay, withRole } from './steps.ts'
 
 /** Reads of `/state` in a row that are behind the stored term before its memory counts as lost. */
 const FORGOTTEN_READS = 3
@@ -18,9 +18,10 @@ export function isBehind(state: State, { state: cluster, version }: Read): boole
 }
 
 /** Older than what is known already: a server that lags. A higher term is news at any version. */
-export function isStale({ known }: State, { state: cluster, version }: Read): boolean {
+export function isStale(state: State, { state: cluster, version }: Read): boolean {
+  const { known } = state
   if (known === null || cluster.term !== known.state.term) {
-    return cluster.term < (known?.state.term ?? 0)
+    return cluster.term < knownTermOf(state)
   }
   return version < known.version
 }

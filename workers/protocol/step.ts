@@ -12,7 +12,7 @@ import { counting } from './members.ts'
 import { believe, forgotten, isBehind, isStale } from './memory.ts'
 import type { Message } from './messages.ts'
 import type { Event, Known, Peer, State, Step } from './state.ts'
-import { isNamed, stay, step, then, withRole } from './steps.ts'
+import { ifLeader, isNamed, stay, step, then, withRole } from './steps.ts'
 
 /** Over when there is room again, and not because the database answers. */
 export const FULL = 'its disk is full'
@@ -34,9 +34,9 @@ function advance(state: State, nowMs: number): Step {
         ? stand(state, nowMs)
         : then(resume(state, nowMs), next => advanceFollower(next, nowMs))
     case 'candidate':
-      return advanceCandidate(state, nowMs)
+      return advanceCandidate(state, state.role, nowMs)
     case 'leader':
-      return advanceLeader(state, nowMs)
+      return advanceLeader(state, state.role, nowMs)
     case 'fenced':
       return stay(state)
   }
@@ -68,7 +68,7 @@ function note(state: State, event: Event, nowMs: number): Step {
     case 'message':
       return onMessage(state, event.message, nowMs)
     case 'barrierWanted':
-      return state.role.kind === 'leader' ? raiseBarrier(state, state.role, nowMs) : stay(state)
+      return ifLeader(state, role => raiseBarrier(state, role, nowMs))
     default:
       return onFinished(state, event, nowMs)
   }
@@ -167,7 +167,7 @@ function onRefused(state: State, event: Extract<Event, { kind: 'refused' }>, now
     return stay(withoutPending({ ...idle, postgres: false, postgresTrouble: FULL }))
   const { role } = idle
   if (why === 'cancelled' && role.kind === 'follower') return stay(withoutPending(idle))
-  if (why === 'cancelled' && role.kind !== 'leader') return stay(idle)
+  if (role.kind === 'fenced' || (why === 'cancelled' && role.kind !== 'leader')) return stay(idle)
   return step(deposed(idle), { do: 'readState' })
 }
 

@@ -1,7 +1,7 @@
 /**
  * Small pieces that every role's decisions are made of.
  */
-import type { Effect, Role, State, Step } from './state.ts'
+import type { Effect, Leader, Role, State, Step } from './state.ts'
 
 export const stay = (state: State): Step => ({ state, effects: [] })
 
@@ -17,5 +17,13 @@ export function then(first: Step, next: (state: State) => Step): Step {
 export const withRole = (state: State, role: Role): State =>
   role === state.role ? state : { ...state, role }
 
-export const isNamed = (state: State): boolean =>
-  state.known?.state.inSync.includes(state.self.id) ?? false
+export const ifLeader = (state: State, next: (role: Leader) => Step): Step =>
+  state.role.kind === 'leader' ? next(state.role) : stay(state)
+
+/** 0 while nothing is known. */
+export const knownTermOf = ({ known }: State): number => known?.state.term ?? 0
+
+/** The in-sync set, as it is known. */
+export const membersOf = ({ known }: State): readonly string[] => known?.state.inSync ?? []
+
+export const isNamed = (state: State): boolean => membersOf(state).includes(state.self.id)

@@ -5,7 +5,7 @@
 import type { WorkerRole } from '../../platform/wire/znodes.ts'
 import { isKept } from './diverge.ts'
 import { keepAfterOf, passedBarrierOf } from './members.ts'
-import type { State } from './state.ts'
+import type { Leader, State } from './state.ts'
 import { isNamed } from './steps.ts'
 import { isDraining, isLeaving, yields } from './wishes.ts'
 
@@ -54,7 +54,8 @@ function leadsNow({ role, commitIndex, session, amqp }: State): boolean {
 /** Whether a read that was delivered may be served: one that leaves finishes what it gets. */
 export function mayServe(state: State, nowMs: number): boolean {
   if (!mayRead(state, nowMs)) return false
-  return state.role.kind !== 'leader' || (leadsNow(state) && readsAlone(state))
+  const { role } = state
+  return role.kind !== 'leader' || (leadsNow(state) && readsAlone(state, role))
 }
 
 function troubleOf(state: State): string | null {
@@ -94,7 +95,6 @@ function mayRead(state: State, nowMs: number): boolean {
 }
 
 /** No replica alive: the master answers reads too. */
-function readsAlone(state: State): boolean {
-  if (state.role.kind !== 'leader') return false
-  return state.role.members.every(id => id === state.self.id || !state.peers?.has(id))
+function readsAlone(state: State, { members }: Leader): boolean {
+  return members.every(id => id === state.self.id || !state.peers?.has(id))
 }
