@@ -51,7 +51,7 @@ export class Place {
   }
 
   #run(id: string, disk: Disk): void {
-    const pid = this.#world.nextPid()
+    const pid = this.#world.nextPid(id)
     this.#world.note?.(`${id} starts on ${this.machine.name}, log ends at ${disk.last.index}`)
     const worker: Worker = new Worker(this.#world, {
       ...{ id, pid, disk, machine: this.machine },
@@ -209,7 +209,8 @@ export class Places {
     const { zookeeper } = this.#world
     const { leaving, handoverOf } = zookeeper.now.wishes
     const [id] = leaving
-    if (id === undefined || !zookeeper.up) return
+    // Its own word may be older than /state.
+    if (id === undefined || !zookeeper.up || zookeeper.members.includes(id)) return
     const place = this.all.find(({ workerId }) => workerId === id)
     if (place !== undefined && peers.get(id)?.role !== 'left') return
     this.#world.note?.(`${id} is let go`)

@@ -28,7 +28,7 @@ export class World {
   /** Null unless a replay is to be told: nothing is put into words otherwise. */
   readonly note: ((text: string) => void) | null
   #connections = 0
-  #pids = 100
+  readonly #pids = new Map<string, number>()
 
   constructor(seed: number, trace: ((line: string) => void) | null) {
     this.dice = new Dice(seed)
@@ -62,9 +62,11 @@ export class World {
     return this.#connections
   }
 
-  nextPid(): number {
-    this.#pids += 1
-    return this.#pids
+  /** Of a worker's next process. In containers of their own, two workers have the same. */
+  nextPid(workerId: string): number {
+    const pid = (this.#pids.get(workerId) ?? 100) + 1
+    this.#pids.set(workerId, pid)
+    return pid
   }
 
   tell(): Figures {
