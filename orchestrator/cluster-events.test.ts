@@ -84,6 +84,23 @@ t.test('a worker that differs is told at once, with what differs', async t => {
   t.strictSame(seen(differs, differs).events, [])
 })
 
+t.test(
+  'another number of replicas is told with its reason, a decision to keep it is not',
+  async t => {
+    const decided = (from: number, to: number): Cluster => {
+      const decision = { at: 'a', policy: 'window', from, to, reason: 'r' } as const
+      const span = { sinceMs: 0, reads: 0, cpuPercent: 0, samples: 0 }
+      const rest = { policy: 'window', seenAtMs: 0, changedAtMs: 0, counted: {} } as const
+      return { ...WELL, scaling: { wanted: to, decision, span, ...rest } }
+    }
+    t.strictSame(seen(decided(2, 2), decided(2, 4)).events, [
+      { type: 'scaled', policy: 'window', from: 2, to: 4, reason: 'r' }
+    ])
+    t.strictSame(seen(decided(2, 4), decided(4, 4)).events, [])
+    t.strictSame(seen(WELL, decided(2, 2)).events, [])
+  }
+)
+
 t.test("an operator's recovery is an event, once", async t => {
   const chosen = view({ term: 5, master: null, inSync: ['b'], workers: { b: ['fenced', 2] } })
   const { events } = seen({ ...chosen, state: null }, chosen)

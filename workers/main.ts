@@ -3,6 +3,7 @@
  * when its database is lost (a supervisor starts it again), 0 when it was told to
  * stop or has to begin as a new worker.
  */
+import { flushCompileCache } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openLog } from '../platform/log.ts'
 import { shutdownOnSignal } from '../platform/shutdown.ts'
@@ -80,6 +81,7 @@ const loop = startWorker(
   opened
 )
 log.info({ workerId, from, last: store.last, term: store.memory.term, doneMs }, 'worker started')
+flushCompileCache() // for the next worker; this one may be killed
 
 const lost = postgres.exited.then(exit => ({ failed: new Error(`PostgreSQL ended: ${exit.code}`) }))
 const end = await Promise.race([loop.ended, lost])

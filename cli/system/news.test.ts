@@ -9,7 +9,7 @@ const PIDS = new Map([
   ['b', 12]
 ])
 
-t.test('a death, an election and a change of the in-sync set are one line each', t => {
+t.test('a death, an election, a change of the in-sync set or of scale is one line each', t => {
   t.equal(
     newsOf({ type: 'workerLost', workerId: 'a', pid: 11, role: 'master' }, PIDS),
     'worker 11 (master) is gone'
@@ -21,6 +21,11 @@ t.test('a death, an election and a change of the in-sync set are one line each',
   t.equal(
     newsOf({ type: 'inSync', term: 3, added: ['b'], removed: ['a'] }, PIDS),
     'worker 12 is in sync; writes wait no more for 11'
+  )
+  const reason = '61 reads in 120 s, 20 a replica'
+  t.equal(
+    newsOf({ type: 'scaled', policy: 'window', from: 2, to: 4, reason }, PIDS),
+    '2 to 4 replicas (window: 61 reads in 120 s, 20 a replica)'
   )
   t.equal(newsOf({ type: 'leaderless', term: 3 }, PIDS), undefined)
   t.end()

@@ -89,7 +89,12 @@ export class ProcessRuntime implements Runtime {
     try {
       const child = spawn(process.execPath, [this.#options.main ?? MAIN], {
         detached: true,
-        env: { ...this.#options.environment, CONVOY_WORKER_DIR: folder },
+        env: {
+          ...this.#options.environment,
+          CONVOY_WORKER_DIR: folder,
+          // What one worker has compiled, the next need not: half the time that a start takes.
+          NODE_COMPILE_CACHE: join(this.#options.dir, '.compiled')
+        },
         stdio: ['ignore', output.fd, output.fd]
       })
       this.#attendChild(name, child)
