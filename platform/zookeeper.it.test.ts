@@ -41,6 +41,7 @@ async function until(what: string, condition: () => boolean | Promise<boolean>) 
 async function cable(t: Test) {
   const sockets = new Set<net.Socket>()
   let cut = false
+  let muted = false
   const server = net.createServer(socket => {
     if (cut) return socket.destroy()
     const [host, port] = services.CONVOY_ZOOKEEPER.split(':')
@@ -49,7 +50,7 @@ async function cable(t: Test) {
       sockets.add(end)
       end.on('error', () => {}).on('close', () => [socket, far].map(other => other.destroy()))
     }
-    socket.pipe(far).pipe(socket)
+    socket.pipe(far).on('data', chunk => muted || socket.write(chunk))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -60,8 +61,13 @@ async function cable(t: Test) {
       cut = true
       for (const socket of sockets) socket.destroy()
     },
+    /** What is sent arrives, what is answered does not. */
+    mute() {
+      muted = true
+    },
     mend() {
       cut = false
+      muted = false
     }
   }
 }
@@ -192,6 +198,27 @@ t.test('after a cut longer than the session it says so first, and registers agai
   await until('it is back', async () => (await b.read(path))?.data === 'kept')
   t.strictSame(told, ['down in 1', 'expired in 1', 'up in 2'])
 })
+
+t.test(
+  'who cannot hear the server any more loses the session, though the server hears it',
+  async t => {
+    const way = await cable(t)
+    const a = await open(t, way.hosts)
+    const b = await open(t)
+    const path = newPath()
+    await a.keep(path, 'kept').update('kept')
+    const told: ConnectionEvent[] = []
+    a.on(event => told.push(event))
+    way.mute()
+    const mutedAt = performance.now()
+    await until('the node is gone', async () => (await b.read(path)) === undefined)
+    t.ok(performance.now() - mutedAt < 3 * SESSION_MS, 'no dial has kept it')
+    t.strictSame(told, ['down'], 'nobody has told it yet')
+    way.mend()
+    await until('the node is there', async () => (await b.read(path)) !== undefined)
+    t.strictSame(told, ['down', 'expired', 'up'])
+  }
+)
 
 t.test('a server that dies and comes back with its data keeps the session', async t => {
   const a = await open(t)

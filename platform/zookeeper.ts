@@ -17,6 +17,7 @@ import {
   Link,
   type Session,
   SessionExpiredError,
+  ZooKeeperSilentError,
   ZooKeeperUnavailableError
 } from './zookeeper/link.ts'
 import { ChildrenWatch, NodeWatch, type Watching } from './zookeeper/watches.ts'
@@ -90,6 +91,8 @@ class LastingZooKeeper implements ZooKeeper {
   #link: Link | undefined
   /** To be resumed by the next link. */
   #resume: Session | undefined
+  /** Whether the last link, or the last dial, ended because nothing was answered. */
+  #silent = false
 
   constructor(options: ZooKeeperOptions) {
     this.#options = options
@@ -210,6 +213,7 @@ class LastingZooKeeper implements ZooKeeper {
         }
         // Once per outage: the attempts that follow say nothing new.
         log[attempt === 0 && !signal.aborted ? 'warn' : 'debug']({ err }, 'ZooKeeper not reached')
+        this.#silent = err instanceof ZooKeeperSilentError
         attempt += 1
       }
       await sleep(backoffMs(RECONNECT, attempt), undefined, { signal }).catch(() => {})
@@ -220,6 +224,7 @@ class LastingZooKeeper implements ZooKeeper {
   async #live(host: string): Promise<void> {
     const { auth, sessionTimeoutMs, log } = this.#options
     const resume = this.#resume
+    if (this.#silent) await this.#listen(host)
     const link = await Link.dial({ host, auth, timeoutMs: sessionTimeoutMs, session: resume })
     try {
       this.#resume = link.session
@@ -244,7 +249,19 @@ class LastingZooKeeper implements ZooKeeper {
     this.#emit('up')
     for (const watching of this.#watching) watching.refresh()
     const cause = await ended
+    this.#silent = cause instanceof ZooKeeperSilentError
     if (!this.#stopped.signal.aborted) log.warn({ err: cause }, 'ZooKeeper connection lost')
+  }
+
+  /**
+   * A server that hears us and is not heard would take each dial for a sign of life, and
+   * keep the session of a worker that can do nothing. So it is first asked in another one.
+   */
+  async #listen(host: string): Promise<void> {
+    const { auth, sessionTimeoutMs } = this.#options
+    const link = await Link.dial({ host, auth, timeoutMs: sessionTimeoutMs, session: undefined })
+    this.#silent = false
+    await link.close()
   }
 
   /** On each link, for a server that lost its memory has lost them too. */

@@ -21,6 +21,9 @@ export class ZooKeeperUnavailableError extends Error {
   override readonly name = 'ZooKeeperUnavailableError'
 }
 
+/** Nothing was answered in time: the server may be gone, or only not be heard. */
+export class ZooKeeperSilentError extends ZooKeeperUnavailableError {}
+
 /** The server answered, and refused for a reason that the operation did not expect. */
 export class ZooKeeperRefusedError extends Error {
   override readonly name = 'ZooKeeperRefusedError'
@@ -102,7 +105,10 @@ export class Link {
    */
   static async dial(options: LinkOptions): Promise<Link> {
     const link = new Link(options)
-    const timer = setTimeout(() => link.end('no handshake'), link.#answerMs)
+    const timer = setTimeout(
+      () => link.end(new ZooKeeperSilentError('no handshake')),
+      link.#answerMs
+    )
     link.#connect()
     try {
       await link.#dialled.promise
@@ -110,7 +116,7 @@ export class Link {
       clearTimeout(timer)
     }
     link.#answerMs = link.timeoutMs / 2
-    link.#heartbeat = setInterval(() => link.exists('/').catch(() => {}), link.timeoutMs / 6)
+    link.#heartbeat = setInterval(() => link.#ping(), link.timeoutMs / 6)
     return link
   }
 
@@ -228,6 +234,11 @@ export class Link {
     this.onEnd(cause)
   }
 
+  /** Not behind an operation without an answer: whom we do not hear is not to keep our session. */
+  #ping(): void {
+    if (this.#pending.size === 0) this.exists('/').catch(() => {})
+  }
+
   #connect(): void {
     const internals = this.#internals
     const parse = internals.onSocketData
@@ -257,7 +268,7 @@ export class Link {
     return new Promise<T | undefined>((resolve, reject) => {
       // Not at once: if it was this process that stood still, the answer waits to be read.
       const timer = setTimeout(
-        () => setImmediate(() => this.#pending.has(reject) && this.end('no answer')),
+        () => setImmediate(() => this.#pending.has(reject) && this.end(silence())),
         this.#answerMs
       )
       this.#pending.add(reject)
@@ -276,6 +287,8 @@ export class Link {
     })
   }
 }
+
+const silence = () => new ZooKeeperSilentError('no answer')
 
 const LOST = new Set([
   Exception.CONNECTION_LOSS,

@@ -3,8 +3,8 @@
  * A party is a worker, by the name of its folder, or another program by its name: what is
  * done to a party goes on for the process that follows it.
  */
+import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
 import type { ServiceAddresses } from '../../cli/system/services.ts'
 import { Link } from '../../platform/zookeeper/link.ts'
 import type { Direction, SeenSession } from './proxy.ts'
@@ -19,7 +19,7 @@ export interface Rule {
   readonly delayMs: number | 'cut'
 }
 
-/** To the thread: all rules that hold from now on, and whose connections to break. */
+/** To the process that proxies: all rules that hold from now on, and whose connections to break. */
 export interface Order {
   readonly id: number
   readonly rules: readonly Rule[]
@@ -34,14 +34,18 @@ export interface Reply {
 const EXPIRY_TIMEOUT_MS = 4_000
 
 export class Network implements AsyncDisposable {
-  readonly #thread: Worker
+  readonly #process: ChildProcess
   readonly #direct: ServiceAddresses
   readonly #through: ServiceAddresses
   #rules: readonly Rule[] = []
   #orders = 0
 
-  private constructor(thread: Worker, direct: ServiceAddresses, ports: Record<Service, number>) {
-    this.#thread = thread
+  private constructor(
+    proxying: ChildProcess,
+    direct: ServiceAddresses,
+    ports: Record<Service, number>
+  ) {
+    this.#process = proxying
     this.#direct = direct
     const amqp = new URL(direct.CONVOY_AMQP_URL)
     amqp.port = String(ports.rabbitmq)
@@ -57,11 +61,11 @@ export class Network implements AsyncDisposable {
       rabbitmq: Number(new URL(direct.CONVOY_AMQP_URL).port),
       zookeeper: Number(direct.CONVOY_ZOOKEEPER.split(':')[1])
     }
-    const main = new URL('./network-thread.ts', import.meta.url)
-    const thread = new Worker(main, { workerData: behind })
-    const [ports] = (await once(thread, 'message')) as [Record<Service, number>]
-    thread.unref()
-    return new Network(thread, direct, ports)
+    const main = new URL('./network-process.ts', import.meta.url)
+    // Without the options and loaders that a test runs under.
+    const proxying = fork(main, [JSON.stringify(behind)], { execArgv: [], env: {} })
+    const [ports] = (await once(proxying, 'message')) as [Record<Service, number>]
+    return new Network(proxying, direct, ports)
   }
 
   /** What Convoy's processes are to be given. */
@@ -101,20 +105,22 @@ export class Network implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#thread.terminate()
+    const ended = once(this.#process, 'exit')
+    this.#process.disconnect()
+    await ended
   }
 
-  /** @returns when the thread has done it */
+  /** @returns when it is done */
   async #order(reset: Order['reset'] = []): Promise<Reply> {
     const order: Order = { id: this.#orders++, rules: this.#rules, reset }
     const { promise, resolve } = Promise.withResolvers<Reply>()
     const hear = (reply: Reply) => {
       if (reply.id !== order.id) return
-      this.#thread.off('message', hear)
+      this.#process.off('message', hear)
       resolve(reply)
     }
-    this.#thread.on('message', hear)
-    this.#thread.postMessage(order)
+    this.#process.on('message', hear)
+    this.#process.send(order)
     return promise
   }
 }

@@ -2,6 +2,7 @@
  * Workers are cut off from RabbitMQ, from ZooKeeper or from both while clients write, as
  * a broken network does it: connections stay, and carry nothing.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { startCluster } from './cluster.ts'
 import { lasting } from './faults.ts'
@@ -10,7 +11,7 @@ import { notOver, survives } from './survives.ts'
 const cluster = await startCluster(t, { network: true })
 
 /** Longer than all that notices it. */
-const CUT_MS = 4_000
+const CUT_MS = 3_500
 /** ZooKeeper's session and half a second. */
 const STALL_MS = 2_500
 
@@ -23,19 +24,24 @@ for (const from of ['rabbitmq', 'zookeeper', 'everything'] as const) {
   })
 }
 
-for (const direction of ['to', 'from'] as const) {
-  await t.test(`nothing passes ${direction} the master, the other way all does`, async t => {
-    const harm = () => lasting(CUT_MS, cluster.cut('master', 'everything', direction))
-    const { gapMs } = await survives(t, cluster, { harm })
-    notOver(t, STALL_MS, gapMs)
-  })
-}
+await t.test('what the master says does not arrive', async t => {
+  const harm = () => lasting(CUT_MS, cluster.cut('master', 'everything', 'to'))
+  const { gapMs } = await survives(t, cluster, { harm })
+  notOver(t, STALL_MS, gapMs)
+})
 
-await t.test('a replica cut off from everything, and one way from RabbitMQ', async t => {
+await t.test('the master hears nothing, and is heard', async t => {
+  const harm = () => lasting(2 * CUT_MS, cluster.cut('master', 'everything', 'from'))
+  const { before, after, gapMs } = await survives(t, cluster, { harm })
+  t.ok(after.term > before.term)
+  // ZooKeeper may take what was asked before as a sign of life.
+  notOver(t, STALL_MS + 1_000, gapMs)
+})
+
+await t.test('a replica cut off from everything, and one that says nothing', async t => {
   const cuts = [
     () => cluster.cut('replica', 'everything'),
-    () => cluster.cut('replica', 'rabbitmq', 'to'),
-    () => cluster.cut('replica', 'rabbitmq', 'from')
+    () => cluster.cut('replica', 'rabbitmq', 'to')
   ]
   for (const cut of cuts) {
     const harm = () => lasting(CUT_MS, cut())
@@ -66,10 +72,10 @@ await t.test('a network that is slow, flaps, and breaks connections', async t =>
   await survives(t, cluster, { harm })
 })
 
-await t.test('the ZooKeeper session of the master, then of everybody, is over', async t => {
-  for (const party of ['master', 'all workers', 'orchestrator'] as const) {
+await t.test('ZooKeeper sessions are over: of the master, then of everybody', async t => {
+  for (const parties of [['master'], ['all workers', 'orchestrator']] as const) {
     const harm = async () => {
-      await cluster.expire(party)
+      await Promise.all(parties.map(party => cluster.expire(party)))
       return []
     }
     await survives(t, cluster, { harm })
@@ -77,12 +83,12 @@ await t.test('the ZooKeeper session of the master, then of everybody, is over', 
 })
 
 await t.test('sessions are over while another master is being elected', async t => {
-  for (const expireAfterMs of [0, 30, 60]) {
+  for (const waitMs of [0, 50]) {
     const harm = async () => {
       const { workers, master } = await cluster.now()
       const replicas = workers.filter(({ id }) => id !== master)
       const dead = await cluster.kill('master')
-      await new Promise(resolve => setTimeout(resolve, expireAfterMs))
+      await sleep(waitMs)
       await Promise.all(replicas.map(({ id }) => cluster.expire(`worker ${id}`)))
       return dead
     }

@@ -10,7 +10,7 @@ const cluster = await startCluster(t)
 
 const SESSION_MS = 2_000
 /** Longer than all that notices it. */
-const PAUSE_MS = 5_000
+const PAUSE_MS = 3_500
 const MINUTE_MS = 60_000
 
 await t.test('the master: another leads, and it follows when it wakes', async t => {

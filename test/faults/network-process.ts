@@ -1,25 +1,25 @@
 /**
- * The thread that all bytes between Convoy's processes and their two servers pass
+ * The process that all bytes between Convoy's processes and their two servers pass
  * through: a test that is busy must not slow down the system that it looks at.
  */
-import { parentPort, workerData } from 'node:worker_threads'
 import type { Order, Reply, Rule, Service } from './network.ts'
 import type { Way } from './pipe.ts'
 import { type Direction, TcpProxy } from './proxy.ts'
 
 const proxies = new Map<Service, TcpProxy>()
 const ports: Partial<Record<Service, number>> = {}
-for (const [service, port] of Object.entries(workerData as Record<Service, number>)) {
-  const proxy = new TcpProxy(port)
+for (const [service, port] of Object.entries(JSON.parse(process.argv[2] ?? '{}'))) {
+  const proxy = new TcpProxy(Number(port))
   proxies.set(service as Service, proxy)
   ports[service as Service] = await proxy.listen()
 }
 
-parentPort?.on('message', (order: Order) => {
+process.on('message', (order: Order) => {
   const reply: Reply = { id: order.id, sessions: carryOut(order) }
-  parentPort?.postMessage(reply)
+  process.send?.(reply)
 })
-parentPort?.postMessage(ports)
+process.on('disconnect', () => process.exit(0)) // The test has ended, however it did.
+process.send?.(ports)
 
 function carryOut(order: Order): Reply['sessions'] {
   for (const [service, proxy] of proxies) {
