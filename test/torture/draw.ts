@@ -19,7 +19,13 @@ export interface Drawn {
 
 /** Kinds that need all connections to go through proxies. */
 export const NETWORK_KINDS = ['cut', 'slow', 'reset', 'expire'] as const
-export const FAULT_KINDS = ['kill', 'pause', 'down', ...NETWORK_KINDS, 'lose', 'erase'] as const
+/** What needs no more than a system, and so is drawn from unless told. */
+export const COMMON_KINDS = [
+  ...(['kill', 'pause', 'down', 'lose', 'erase', 'clone'] as const),
+  ...NETWORK_KINDS
+] as const
+/** `disk` mounts small file systems, which not every machine permits. */
+export const FAULT_KINDS = [...COMMON_KINDS, 'disk'] as const
 export type FaultKind = (typeof FAULT_KINDS)[number]
 
 export function drawFault(kinds: readonly FaultKind[], dice: Dice): Drawn {
@@ -49,94 +55,135 @@ const pick = <T>(dice: Dice, from: readonly T[]): T => dice.pick(from) as T
 const lasting = (dice: Dice): number => Math.round(200 * 75 ** dice.next())
 
 const DRAW: Readonly<Record<FaultKind, (dice: Dice) => Drawn>> = {
-  kill(dice) {
-    const [first, second] = [pick(dice, [...VICTIMS, 'all workers' as const]), pick(dice, VICTIMS)]
-    const both = dice.chance(0.25) && second !== first
-    const victims = both ? [first, second] : [first]
-    return {
-      text: `kill -9 of ${victims.join(' and ')}`,
-      lastsMs: 0,
-      inflict: cluster => cluster.kill(...victims)
+  kill,
+  pause,
+  down,
+  cut,
+  slow,
+  reset,
+  expire,
+  lose,
+  erase,
+  clone,
+  disk
+}
+
+function kill(dice: Dice): Drawn {
+  const [first, second] = [pick(dice, [...VICTIMS, 'all workers' as const]), pick(dice, VICTIMS)]
+  const both = dice.chance(0.25) && second !== first
+  const victims = both ? [first, second] : [first]
+  return {
+    text: `kill -9 of ${victims.join(' and ')}`,
+    lastsMs: 0,
+    inflict: cluster => cluster.kill(...victims)
+  }
+}
+
+function pause(dice: Dice): Drawn {
+  const victim = pick(dice, VICTIMS)
+  return {
+    text: `SIGSTOP of ${victim}`,
+    lastsMs: lasting(dice),
+    inflict: cluster => cluster.pause(victim)
+  }
+}
+
+function down(dice: Dice): Drawn {
+  const server = pick(dice, SERVERS)
+  // What ZooKeeper knows is the cluster's truth: without it an operator decides.
+  const forgets = server === 'rabbitmq'
+  return {
+    text: `${server} killed and kept down`,
+    lastsMs: lasting(dice),
+    inflict: cluster => cluster.down(server, { forgets })
+  }
+}
+
+function cut(dice: Dice): Drawn {
+  const [party, from, direction] = [pick(dice, PARTIES), pick(dice, FROM), pick(dice, DIRECTIONS)]
+  return {
+    text: `${party} cut off from ${from}${ONE_WAY[direction]}`,
+    lastsMs: lasting(dice),
+    inflict: cluster => cluster.cut(party, from, direction)
+  }
+}
+
+function slow(dice: Dice): Drawn {
+  const [party, from, delayMs] = [pick(dice, PARTIES), pick(dice, FROM), dice.between(10, 300)]
+  return {
+    text: `${party} to ${from} slower by ${delayMs} ms`,
+    lastsMs: lasting(dice),
+    inflict: cluster => cluster.slow(party, from, delayMs)
+  }
+}
+
+function reset(dice: Dice): Drawn {
+  const [party, from] = [pick(dice, PARTIES), pick(dice, SERVERS)]
+  return {
+    text: `connections of ${party} to ${from} broken`,
+    lastsMs: 0,
+    inflict: async cluster => {
+      await cluster.reset(party, from)
+      return []
     }
-  },
-  pause(dice) {
-    const victim = pick(dice, VICTIMS)
-    return {
-      text: `SIGSTOP of ${victim}`,
-      lastsMs: lasting(dice),
-      inflict: cluster => cluster.pause(victim)
+  }
+}
+
+function expire(dice: Dice): Drawn {
+  const party = pick(dice, PARTIES)
+  return {
+    text: `ZooKeeper session of ${party} expired`,
+    lastsMs: 0,
+    inflict: async cluster => {
+      await cluster.expire(party)
+      return []
     }
-  },
-  down(dice) {
-    const server = pick(dice, SERVERS)
-    // What ZooKeeper knows is the cluster's truth: without it an operator decides.
-    const forgets = server === 'rabbitmq'
-    return {
-      text: `${server} killed and kept down`,
-      lastsMs: lasting(dice),
-      inflict: cluster => cluster.down(server, { forgets })
+  }
+}
+
+function lose(dice: Dice): Drawn {
+  const victim = pick(dice, WORKERS)
+  return {
+    text: `${victim} killed, its folder removed`,
+    lastsMs: 0,
+    inflict: async cluster => {
+      await whole(cluster)
+      return cluster.lose(victim)
     }
-  },
-  cut(dice) {
-    const [party, from, direction] = [pick(dice, PARTIES), pick(dice, FROM), pick(dice, DIRECTIONS)]
-    return {
-      text: `${party} cut off from ${from}${ONE_WAY[direction]}`,
-      lastsMs: lasting(dice),
-      inflict: cluster => cluster.cut(party, from, direction)
+  }
+}
+
+function erase(dice: Dice): Drawn {
+  const victim = pick(dice, WORKERS)
+  return {
+    text: `data of ${victim} removed under its running database`,
+    lastsMs: 0,
+    inflict: async cluster => {
+      await whole(cluster)
+      await cluster.erase(victim)
+      return []
     }
-  },
-  slow(dice) {
-    const [party, from, delayMs] = [pick(dice, PARTIES), pick(dice, FROM), dice.between(10, 300)]
-    return {
-      text: `${party} to ${from} slower by ${delayMs} ms`,
-      lastsMs: lasting(dice),
-      inflict: cluster => cluster.slow(party, from, delayMs)
+  }
+}
+
+function clone(dice: Dice): Drawn {
+  return {
+    text: 'replica killed, its folder removed, and the clone in its place held up',
+    lastsMs: lasting(dice),
+    inflict: async cluster => {
+      await whole(cluster)
+      await cluster.lose('replica')
+      return cluster.holdClone()
     }
-  },
-  reset(dice) {
-    const [party, from] = [pick(dice, PARTIES), pick(dice, SERVERS)]
-    return {
-      text: `connections of ${party} to ${from} broken`,
-      lastsMs: 0,
-      inflict: async cluster => {
-        await cluster.reset(party, from)
-        return []
-      }
-    }
-  },
-  expire(dice) {
-    const party = pick(dice, PARTIES)
-    return {
-      text: `ZooKeeper session of ${party} expired`,
-      lastsMs: 0,
-      inflict: async cluster => {
-        await cluster.expire(party)
-        return []
-      }
-    }
-  },
-  lose(dice) {
-    const victim = pick(dice, WORKERS)
-    return {
-      text: `${victim} killed, its folder removed`,
-      lastsMs: 0,
-      inflict: async cluster => {
-        await whole(cluster)
-        return cluster.lose(victim)
-      }
-    }
-  },
-  erase(dice) {
-    const victim = pick(dice, WORKERS)
-    return {
-      text: `data of ${victim} removed under its running database`,
-      lastsMs: 0,
-      inflict: async cluster => {
-        await whole(cluster)
-        await cluster.erase(victim)
-        return []
-      }
-    }
+  }
+}
+
+function disk(dice: Dice): Drawn {
+  const [victim, full] = [pick(dice, WORKERS), dice.chance(0.5)]
+  return {
+    text: full ? `disk of ${victim} full` : `disk of ${victim} hangs`,
+    lastsMs: lasting(dice),
+    inflict: cluster => (full ? cluster.fillDisk(victim) : cluster.hangDisk(victim))
   }
 }
 

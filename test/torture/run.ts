@@ -50,6 +50,7 @@ export async function torture(options: TortureOptions): Promise<Report> {
   timeline.add('run', `seed ${options.seed}: starting a system`)
   const network = NETWORK_KINDS.some(kind => options.kinds.includes(kind))
   const cluster = opened.use(await Cluster.open({ network }))
+  if (options.kinds.includes('disk')) await cluster.healed(await cluster.smallDisks())
   const run = new Run(cluster, timeline, options)
   const verdict = await run.toItsEnd()
   if (verdict.problems.length > 0) run.keepEvidence(verdict)

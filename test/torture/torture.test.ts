@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import t from 'tap'
-import { FAULT_KINDS } from './draw.ts'
+import { COMMON_KINDS } from './draw.ts'
 import { torture } from './run.ts'
 
 const DURATION_MS = 60_000
@@ -16,7 +16,7 @@ t.test('a minute of faults at random breaks no guarantee', async t => {
   const report = await torture({
     seed,
     durationMs: DURATION_MS,
-    kinds: FAULT_KINDS,
+    kinds: COMMON_KINDS,
     clients: 16,
     perS: 10,
     show: line => t.comment(line),

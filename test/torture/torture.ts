@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import yargs from 'yargs'
 import { failed, SEE_HELP, stopOnSignal } from '../../cli/script.ts'
-import { FAULT_KINDS, type FaultKind } from './draw.ts'
+import { COMMON_KINDS, FAULT_KINDS, type FaultKind } from './draw.ts'
 import { type Report, torture } from './run.ts'
 
 const CHECKOUT = join(import.meta.dirname, '../..')
@@ -18,8 +18,8 @@ const options = await yargs(process.argv.slice(2))
   .option('seed', { type: 'number', describe: 'draws the same faults again; random unless given' })
   .option('faults', {
     type: 'string',
-    default: FAULT_KINDS.join(','),
-    describe: 'kinds to draw from'
+    default: COMMON_KINDS.join(','),
+    describe: `kinds to draw from: ${FAULT_KINDS.join(', ')}`
   })
   .option('clients', { type: 'number', default: 24, describe: 'at once' })
   .option('rate', { type: 'number', default: 10, describe: 'requests/s of each client' })
