@@ -12,7 +12,7 @@ const drawn = (seed: number, kinds = FAULT_KINDS as readonly (typeof FAULT_KINDS
 
 t.test('a seed draws the same faults again, and another one others', async t => {
   t.strictSame(drawn(7), drawn(7))
-  t.notSame(drawn(7), drawn(8))
+  t.strictNotSame(drawn(7), drawn(8))
 })
 
 t.test('only what was asked for is drawn, for 0.2 to 15 s', async t => {
