@@ -43,7 +43,7 @@ type Policy = (span: Span, at: Circumstances, settings: ScalingSettings) => Judg
 export const POLICY: Readonly<Record<Exclude<PolicyKind, 'fixed'>, Policy>> = { window, rate, cpu }
 
 function window({ reads }: Span, at: Circumstances, { readsPerReplica }: ScalingSettings) {
-  const reason = `${reads} reads in ${at.lengthS} s, ${readsPerReplica} a replica`
+  const reason = `${reads} reads in ${Math.round(at.lengthS)} s, ${readsPerReplica} a replica`
   return { replicas: Math.ceil(reads / readsPerReplica), reason }
 }
 

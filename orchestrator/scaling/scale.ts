@@ -89,7 +89,7 @@ function judged(state: ScalingState, seen: Seen, settings: ScalingSettings): Sca
   const judgement = POLICY[policy](
     state.span,
     {
-      lengthS: Math.round((atMs - (state.span.sinceMs ?? atMs)) / 1_000),
+      lengthS: (atMs - (state.span.sinceMs ?? atMs)) / 1_000,
       wanted: state.wanted,
       unchangedS: (atMs - state.changedAtMs) / 1_000
     },

@@ -1,7 +1,39 @@
 import t from 'tap'
+import { ConfigError } from '../../platform/config.ts'
 import { InvalidRequestError } from '../../platform/errors.ts'
+import { loadOrchestratorConfig } from '../config.ts'
 import { SETTINGS } from './fixtures.ts'
 import { changed, policyChange, replicasChange } from './settings.ts'
+import { startingSettings } from './start.ts'
+
+const starting = (env: Record<string, string>) =>
+  startingSettings(
+    loadOrchestratorConfig({
+      CONVOY_AMQP_URL: 'amqp://x',
+      CONVOY_ZOOKEEPER: 'x:1',
+      CONVOY_ZOOKEEPER_AUTH: 'a:b',
+      CONVOY_WORKERS_DIR: '/nowhere',
+      ...env
+    })
+  )
+
+t.test('without settings: windows of 120 s, 20 reads a replica, 2 to 5 replicas', async t => {
+  const numbers = { windowS: 120, readsPerReplica: 20, readsPerS: 1_000, coolDownS: 60 }
+  t.strictSame(starting({}), { policy: 'window', count: 2, min: 2, max: 5, ...numbers })
+})
+
+t.test('CONVOY_REPLICAS is a fixed count, whatever the policy', async t => {
+  const env = { CONVOY_REPLICAS: '3', CONVOY_SCALE_POLICY: 'rate' }
+  t.match(starting(env), { policy: 'fixed', count: 3 })
+})
+
+t.test('settings that let no write through, or contradict each other, are refused', async t => {
+  t.throws(() => starting({ CONVOY_REPLICAS: '0' }), ConfigError)
+  t.throws(() => starting({ CONVOY_REPLICAS_MIN: '1', CONVOY_MIN_COPIES: '3' }), ConfigError)
+  t.throws(() => starting({ CONVOY_REPLICAS_MIN: '6' }), ConfigError)
+  t.throws(() => starting({ CONVOY_SCALE_POLICY: 'magic' }), ConfigError)
+  t.match(starting({ CONVOY_REPLICAS: '0', CONVOY_MIN_COPIES: '1' }), { count: 0 })
+})
 
 t.test('what an operator changed wins, the rest is as the environment has it', async t => {
   t.strictSame(changed(SETTINGS, {}), SETTINGS)
