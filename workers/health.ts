@@ -9,7 +9,7 @@ import { dataDirOf, hasDatabase } from './postgres/server.ts'
 import { FULL } from './protocol/step.ts'
 import { type Store, StoreLostError } from './store.ts'
 
-const LOOK_MS = 500
+const LOOK_MS = 250
 /** One more file of its write-ahead log. */
 const ROOM_BYTES = 16 * 1024 * 1024
 /** What needs more room than there is would be tried all the time. */
@@ -35,7 +35,7 @@ export function watchHealth({ store, dir, loop, stallMs }: HealthOptions): Dispo
   let fullSinceMs: number | null = null
   let looks = 0
   const timer = setInterval(() => {
-    const trouble = troubleOf({ silentMs: answer(), overdueMs: store.overdueMs, stallMs })
+    const trouble = troubleOf({ silentMs: answer(), overdueMs: store.overdueMs(), stallMs })
     disk()
     // After a pause of this process everything seems to have taken long: look again.
     looks = trouble === null ? 0 : looks + 1

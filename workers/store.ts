@@ -58,8 +58,6 @@ export interface Store extends AsyncDisposable {
   readonly last: Position
   /** What the last `verify` entry found here; the master is equal to itself. */
   readonly verified: Verified | null
-  /** Milliseconds that what was asked has taken beyond what it may: the disk hangs. 0: all is well. */
-  readonly overdueMs: number
 
   /** Raises what is remembered, durably; lower values change nothing. */
   remember(memory: Memory): Promise<void>
@@ -111,6 +109,12 @@ export interface Store extends AsyncDisposable {
 
   /** Forgets log entries and results that the limits let go, but no entry after `keepAfter`. */
   prune(keepAfter: number): Promise<void>
+
+  /**
+   * Milliseconds that what was asked has taken beyond what it may: the disk hangs. 0: all is well.
+   * To be asked every now and then, and often enough to see a process move in between.
+   */
+  overdueMs(): number
 
   /** Ends the transaction that runs now, if any: its caller gets WorkCancelledError. Used before an election. */
   cancel(): Promise<void>

@@ -28,6 +28,8 @@ export interface Step {
   readonly sql: string
   readonly values?: readonly (string | null)[]
   readonly sink?: Sink
+  /** Its end is to be heard at once, and not only with that of the exchange. */
+  readonly tellsEnd?: boolean
   /** A user's: it may be a COPY, which would take what follows for its data. */
   readonly isUsers?: boolean
 }
@@ -67,6 +69,7 @@ interface Wire {
   bind(message: { statement: string; values: readonly (string | null)[] }): void
   describe(message: { type: 'P' }): void
   execute(message: object): void
+  flush(): void
   sendCopyFail(reason: string): void
   close(message: { type: 'S'; name: string }): void
   sync(): void
@@ -146,6 +149,7 @@ function sendStep(wire: Wire, step: Step): void {
   wire.bind({ statement: step.name ?? '', values: step.values ?? [] })
   if (step.sink !== undefined) wire.describe({ type: 'P' })
   wire.execute({})
+  if (step.tellsEnd) wire.flush()
   // Ignored where nothing is being copied.
   if (step.isUsers) wire.sendCopyFail('COPY is not allowed')
 }
@@ -207,6 +211,11 @@ export class Connection implements AsyncDisposable {
     return this.#send({ kind: 'steps', steps }, heard)
   }
 
+  /** Of PostgreSQL's process at the other end. */
+  get pid(): number {
+    return (this.#client as unknown as Record<string, number>)['processID'] ?? 0
+  }
+
   /** How long one step has been under way; 0 when nothing is. */
   get silentMs(): number {
     return this.#unanswered === 0 ? 0 : performance.now() - this.#heardMs
@@ -248,9 +257,9 @@ export class Connection implements AsyncDisposable {
 
   /** Asks PostgreSQL to end what runs now; the request may come too late, or hit what comes next. */
   async cancel(): Promise<void> {
-    const { processID, secretKey } = this.#client as unknown as Record<string, number>
+    const { secretKey } = this.#client as unknown as Record<string, number>
     const request = Buffer.alloc(16)
-    for (const [i, value] of [16, CANCEL_REQUEST, processID ?? 0].entries()) {
+    for (const [i, value] of [16, CANCEL_REQUEST, this.pid].entries()) {
       request.writeInt32BE(value, 4 * i)
     }
     request.writeInt32BE((secretKey ?? 0) | 0, 12)

@@ -9,7 +9,8 @@ import { DiskFullError } from '../store.ts'
 import { dataDirOf, initDatabase } from './server.ts'
 import { BIN_DIR, command, ddl, entryOf, openWorker, readOf, temporaryFolder } from './testing.ts'
 
-const NOTICED_MS = 20_000
+/** Less than a statement may take: it is not the statement that is waited for. */
+const NOTICED_MS = 4_000
 
 const scratch = await temporaryFolder(t)
 const skip = Disk.permitted(scratch) ? false : 'mounting file systems is not permitted here'
@@ -54,13 +55,13 @@ t.test('a full disk undoes all, and the database goes on when there is room', { 
 
 t.test('a write to a disk that hangs is overdue until it returns', { skip }, async t => {
   const { disk, store } = await workerOnDisk(t)
-  t.equal(store.overdueMs, 0)
+  t.equal(store.overdueMs(), 0)
   disk.hang()
   const executing = store.execute([rows(1, 10)], 1)
   const untilMs = performance.now() + NOTICED_MS
-  while (store.overdueMs < 500 && performance.now() < untilMs) await sleep(20)
-  t.ok(store.overdueMs >= 500)
+  while (store.overdueMs() < 500 && performance.now() < untilMs) await sleep(20)
+  t.ok(store.overdueMs() >= 500)
   disk.goOn()
   entryOf((await executing)[0])
-  t.equal(store.overdueMs, 0)
+  t.equal(store.overdueMs(), 0)
 })

@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WorkCancelledError } from '../store.ts'
 import type { Connection, Outcome, Step } from './connection.ts'
+import { Standstill } from './standstill.ts'
 import { Statements } from './statements.ts'
 
 /** A request to cancel that came too early for one statement is repeated for the next. */
@@ -21,25 +22,35 @@ export class Session implements AsyncDisposable {
   #cancelled = false
   #committingSinceMs: number | undefined
   readonly #stepTimeoutMs: number
+  readonly #standstill: Standstill
 
   /** @param stepTimeoutMs after which PostgreSQL ends a statement; Infinity where it does not */
   constructor(connection: Connection, stepTimeoutMs: number) {
     this.connection = connection
     this.#stepTimeoutMs = stepTimeoutMs
+    this.#standstill = new Standstill(connection.pid)
     this.statements = new Statements(connection)
   }
 
-  /** A commit takes no time but the disk's; any other step may take its timeout. */
-  get overdueMs(): number {
-    if (this.#committingSinceMs !== undefined) return performance.now() - this.#committingSinceMs
-    return Math.max(0, this.connection.silentMs - this.#stepTimeoutMs)
+  /**
+   * A commit takes no time but the disk's; any other step may take its timeout, unless the
+   * disk lets it stand. To be asked every now and then.
+   */
+  overdueMs(): number {
+    const nowMs = performance.now()
+    if (this.#committingSinceMs !== undefined) return nowMs - this.#committingSinceMs
+    const { silentMs } = this.connection
+    if (silentMs === 0) return 0
+    return Math.max(silentMs - this.#stepTimeoutMs, this.#standstill.look(nowMs), 0)
   }
 
   /** Ends a transaction: the last of `steps` commits. */
   async commit(steps: readonly Step[]): Promise<Outcome> {
+    const before = steps.length - 2
+    const told = steps.map((step, i) => (i === before ? { ...step, tellsEnd: true } : step))
     let left = steps.length - 1
     try {
-      return await this.connection.run(steps, () => {
+      return await this.connection.run(told, () => {
         left -= 1
         if (left === 0) this.#committingSinceMs = performance.now()
       })

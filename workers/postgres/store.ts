@@ -94,8 +94,8 @@ class PostgresStore implements Store {
     return this.#end.memory
   }
 
-  get overdueMs(): number {
-    return Math.max(0, ...this.#open.map(({ overdueMs }) => overdueMs))
+  overdueMs(): number {
+    return Math.max(0, ...this.#open.map(session => session.overdueMs()))
   }
 
   get last(): Position {
