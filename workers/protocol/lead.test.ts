@@ -88,6 +88,21 @@ t.test('a replica that owes a confirmation for too long is removed', async t => 
   t.match(done(timedOut.effects, 'cas'), [{ to: { inSync: { length: 2 } } }])
 })
 
+t.test('what a member asked before it was removed does not bring it back', async t => {
+  const unaware = run(master(), [confirm('b'), confirm('c', { joining: true })]).state
+  const entries = entriesAfter(begun, { count: 1, term: 1 })
+  const { index, checksum } = endOf(entries)
+  const owed = run(unaware, [
+    { kind: 'executed', term: 1, entries },
+    confirm('b', { index, checksum })
+  ]).state
+  const without = { ...three, inSync: ['a', 'b'] }
+  const removed = run(owed, [stateRead(without, { version: 6, beganMs: 2 })], 2)
+  t.strictSame(done(removed.effects, 'cas'), [])
+  const asks = run(removed.state, [confirm('c', { index, checksum, joining: true })], 3)
+  t.match(done(asks.effects, 'cas'), [{ to: { inSync: ['a', 'b', 'c'] } }])
+})
+
 t.test('a master that is told of a higher term answers nothing more', async t => {
   const refusal = { kind: 'message', message: { kind: 'refuse', term: 2, from: 'b' } } as const
   const { state, effects } = run(master(), [confirm('b'), confirm('c'), refusal])

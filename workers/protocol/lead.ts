@@ -94,7 +94,8 @@ export function onConfirm(state: State, role: Leader, message: Confirm): Step {
   const after: Progress = {
     index,
     barrier,
-    joining: message.joining,
+    // A member that has not read so yet asks for nothing, and not for after its removal either.
+    joining: message.joining && !role.members.includes(message.from),
     due: owes ? before.due : null
   }
   const progress = new Map(role.progress).set(message.from, after)
