@@ -24,6 +24,7 @@ const ORCHESTRATOR = {
   CONVOY_STOP_WORKERS: Type.Boolean({ default: false }),
   CONVOY_WRITE_DEADLINE_MS: Type.Integer({ minimum: 100, maximum: 60_000, default: 10_000 }),
   CONVOY_READ_DEADLINE_MS: Type.Integer({ minimum: 100, maximum: 60_000, default: 10_000 }),
+  /** What has no answer for so long is sent once more, unless all take long at present. */
   CONVOY_HEDGE_MS: Type.Integer({ minimum: 10, maximum: 60_000, default: 300 }),
   /** Batches of a lane that are on their way at once. */
   CONVOY_LANE_IN_FLIGHT: Type.Integer({ minimum: 1, maximum: 64, default: 6 }),

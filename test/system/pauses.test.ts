@@ -10,7 +10,7 @@ const cluster = await startCluster(t)
 
 const SESSION_MS = 2_000
 /** Longer than all that notices it. */
-const PAUSE_MS = 3_500
+const PAUSE_MS = 4_000
 const MINUTE_MS = 60_000
 
 await t.test('the master: another leads, and it follows when it wakes', async t => {
@@ -41,7 +41,7 @@ await t.test('a replica: it is missed after replicaTimeoutMs', async t => {
 })
 
 await t.test("the master's database: the master makes room", async t => {
-  const harm = () => lasting(PAUSE_MS, cluster.pause("the master's database"))
+  const harm = () => lasting(2 * PAUSE_MS, cluster.pause("the master's database"))
   const { before, after, gapMs } = await survives(t, cluster, { harm })
   t.ok(after.term > before.term)
   notOver(t, 3_000, gapMs)
