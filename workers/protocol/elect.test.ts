@@ -48,6 +48,12 @@ t.test('znodes seen before the election are not held against its winner', async 
   t.equal(run(state, [{ kind: 'tick' }], 301).state.role.kind, 'candidate', 'but not for ever')
 })
 
+t.test('who has heard a newer master does not stand by an older /state', async t => {
+  const newer = append({ term: 2, from: 'b', prev: endOf(log) })
+  const { state } = run(replica(), [newer, { kind: 'peers', peers: masterGone }])
+  t.match(state.role, { kind: 'follower', term: 2, master: 'b' })
+})
+
 t.test('a worker that /state does not name never stands', async t => {
   const without = { ...cluster, inSync: ['m', 'b'] }
   const { state } = run(replica(), [

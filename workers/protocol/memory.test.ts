@@ -23,6 +23,13 @@ t.test('one read that misses /state fences nobody, three in a row do', async t =
   t.match(viewOf(state, 5).trouble, /npm run recover/)
 })
 
+t.test('a fenced worker stays fenced, whatever becomes of its last transaction', async t => {
+  for (const why of ['cancelled', 'term'] as const) {
+    const { state } = run(fenced(), [{ kind: 'refused', why, last: endOf(log) }])
+    t.equal(state.role.kind, 'fenced', why)
+  }
+})
+
 t.test('a fenced worker goes on when an operator has written a higher term', async t => {
   const chosen = stateRead(
     { term: 8, master: null, inSync: ['a', 'b'] },
