@@ -31,7 +31,7 @@ export interface Panel {
 
 const PANEL = { width: 360, height: 260, left: 56, right: 14, top: 40, bottom: 34 }
 const HEAD = 64
-const STYLE = `text{font:12px system-ui,sans-serif;fill:#59636e}
+export const STYLE = `text{font:12px system-ui,sans-serif;fill:#59636e}
 .title{font-size:15px;font-weight:600}.axis{stroke:#8b949e;stroke-opacity:.35}
 .mark{stroke:#8b949e;stroke-dasharray:2 3}.line{fill:none;stroke-width:2}
 @media(prefers-color-scheme:dark){text{fill:#c9d1d9}}`
@@ -132,12 +132,12 @@ export function powersOfTen(least: number, most: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, i) => 10 ** (from + i))
 }
 
-const round = (value: number) => Math.round(value * 10) / 10
+export const round = (value: number) => Math.round(value * 10) / 10
 
-const short = (value: number) =>
+export const short = (value: number) =>
   value >= 1_000 ? `${Number((value / 1_000).toPrecision(3))}k` : `${Number(value.toPrecision(3))}`
 
 const dash = (dashed = false) => (dashed ? ' stroke-dasharray="5 4"' : '')
 
-const escaped = (text: string) =>
+export const escaped = (text: string) =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
