@@ -6,7 +6,7 @@ import { type Entry, ORIGIN } from '../../workers/entry.ts'
 import type { Message } from '../../workers/protocol/messages.ts'
 import type { Effect, Event } from '../../workers/protocol/state.ts'
 import type { Ended } from './database.ts'
-import type { Connection, RabbitClient } from './rabbitmq-client.ts'
+import type { Connection } from './rabbitmq-client.ts'
 import type { Worker } from './worker.ts'
 import type { World } from './world.ts'
 
@@ -16,10 +16,8 @@ const SERVED_MAX = 40
 type Of<T extends Effect['do']> = Extract<Effect, { do: T }>
 
 export class Effects {
-  /** Null while no queues are declared. */
   readonly #world: World
   readonly #worker: Worker
-  #client: RabbitClient | null = null
   #connection: Connection | null = null
   #reading = false
   #readAgain = false
@@ -29,10 +27,7 @@ export class Effects {
     this.#worker = worker
   }
 
-  connect(client: RabbitClient): void {
-    this.#client = client
-  }
-
+  /** Null while its queues are not declared. */
   get connection(): Connection | null {
     const connection = this.#connection
     return connection?.open === true ? connection : null
@@ -40,11 +35,6 @@ export class Effects {
 
   set connection(connection: Connection | null) {
     this.#connection = connection
-  }
-
-  /** Breaks the link: a queue that should be consumed is not. */
-  drop(): void {
-    this.#client?.drop()
   }
 
   perform(effect: Effect): void {

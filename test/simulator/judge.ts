@@ -5,7 +5,7 @@
  */
 import type { Entry } from '../../workers/entry.ts'
 import type { Disk, Executed } from './database.ts'
-import type { Shown } from './reads.ts'
+import type { ReadResult } from './reads.ts'
 import type { Worker } from './worker.ts'
 import type { World } from './world.ts'
 
@@ -116,7 +116,7 @@ export class Judge {
   }
 
   /** The answer to a read leaves its worker. */
-  showed({ id, disk }: Worker, shown: Shown): void {
+  showed({ id, disk }: Worker, shown: ReadResult): void {
     const { read, index, takenMs, status } = shown
     if (status !== 200) return
     this.#world.note?.(`${id} shows ${read.key} at ${index} (${read.consistency})`)

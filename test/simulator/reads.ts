@@ -21,7 +21,7 @@ interface Job {
 }
 
 /** One read's result, ready to go. */
-export interface Shown {
+export interface ReadResult {
   readonly read: ReadCommand
   readonly takenMs: number
   readonly index: number
@@ -33,7 +33,7 @@ interface Held {
   readonly index: number
   barrier?: number | null
   readonly job: Job
-  readonly shown: readonly Shown[]
+  readonly shown: readonly ReadResult[]
 }
 
 export class Reads {
@@ -175,7 +175,7 @@ class ReadSession {
     const end = state.last.index
     database.after(this.#world.delay(), () => {
       const { index } = disk.last
-      const shown = reads.map((read): Shown => {
+      const shown = reads.map((read): ReadResult => {
         const isUnknown = this.#strong && read.minIndex > end
         const result = readRow(disk.rows, read.key)
         const { takenMs } = job

@@ -99,10 +99,6 @@ export class SharedQueue {
     this.#world = world
   }
 
-  get depth(): number {
-    return this.#waiting.length
-  }
-
   add(consumer: Consumer): void {
     this.#consumers.push(consumer)
     this.deal()

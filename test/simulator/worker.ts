@@ -77,16 +77,14 @@ export class Worker extends Process {
     }
     this.zookeeper = new ZooKeeperClient(world, { process: this, machine: of.machine, listener })
     this.registration = new Registration(world, this)
-    this.#effects.connect(
-      new RabbitClient(world, {
-        process: this,
-        machine: of.machine,
-        listener: {
-          up: connection => this.#onUp(connection),
-          down: () => this.dispatch({ kind: 'amqpDown' })
-        }
-      })
-    )
+    new RabbitClient(world, {
+      process: this,
+      machine: of.machine,
+      listener: {
+        up: connection => this.#onUp(connection),
+        down: () => this.dispatch({ kind: 'amqpDown' })
+      }
+    })
     this.registration.show(this.view, this.state)
     this.after(world.plan.tickMs * world.dice.next(), () => this.#tick())
     this.after(FIGURES_MS * world.dice.next(), () => this.#keepHouse())
