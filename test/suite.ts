@@ -55,15 +55,19 @@ export async function runTap(files: readonly string[], options: TapOptions): Pro
   const tap = spawn(process.execPath, [TAP, '--reporter=tap', ...limits, ...files], {
     cwd: CHECKOUT,
     env,
-    stdio: ['ignore', 'pipe', 'inherit']
+    stdio: ['ignore', 'pipe', 'inherit'],
+    // A group of its own: tap leaves the file that it runs alive when it is ended itself.
+    detached: true
   })
-  options.stopped?.addEventListener('abort', () => tap.kill('SIGTERM'), { once: true })
+  const stop = () => tap.pid !== undefined && process.kill(-tap.pid, 'SIGTERM')
+  options.stopped?.addEventListener('abort', stop, { once: true })
   const exited = once(tap, 'exit')
   for await (const line of createInterface({ input: tap.stdout })) {
     const text = report.read(line)
     if (text !== undefined) options.show(text)
   }
   const [code] = await exited
+  options.stopped?.removeEventListener('abort', stop)
   const { totals } = report
   // Whatever tap itself stumbled over must not pass for success.
   return code !== 0 && totals.failed === 0 ? { ...totals, failed: 1 } : totals
