@@ -41,7 +41,10 @@ let totals: Totals = NONE
 try {
   ensureSoftware(line => console.log(line))
   await run('Unit tests', () => tap('unit', { jobs: 2, timeoutS: 60 }))
-  await run('Simulator', simulate)
+  // Other schedules each time; the seed of one that fails is told.
+  await run('Simulator', () => simulator('simulate.ts', '--seeds', String(SCHEDULES)))
+  await run('Faults in the protocol that it has to find', () => simulator('mutations-run.ts'))
+  await run('Decisions that it has to take', () => simulator('coverage.ts'))
   await run('Integration tests, with real RabbitMQ, ZooKeeper and PostgreSQL', () =>
     tap('integration', { jobs: 2, timeoutS: 180 })
   )
@@ -65,10 +68,8 @@ async function run(title: string, tests: () => Promise<Totals>): Promise<void> {
   totals = sum(totals, await tests())
 }
 
-/** Other schedules each time; the seed of one that fails is told. */
-async function simulate(): Promise<Totals> {
-  const script = join(CHECKOUT, 'test', 'simulator', 'simulate.ts')
-  const args = [script, '--seeds', String(SCHEDULES)]
+async function simulator(file: string, ...options: string[]): Promise<Totals> {
+  const args = [join(CHECKOUT, 'test', 'simulator', file), ...options]
   const child = spawn(process.execPath, args, { cwd: CHECKOUT, stdio: 'inherit' })
   ending.signal.addEventListener('abort', () => child.kill('SIGTERM'), { once: true })
   const [code] = await once(child, 'exit')

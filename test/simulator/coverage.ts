@@ -3,7 +3,8 @@
  * as V8 counts it (types are stripped in place, so positions are those of the source).
  * Fails below the floor: a branch that no schedule takes is a decision that nobody tried.
  */
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,21 +28,20 @@ const options = await yargs(process.argv.slice(2))
   .parse()
 
 const folder = mkdtempSync(join(tmpdir(), 'convoy-coverage-'))
-try {
-  const { status } = spawnSync(
-    process.execPath,
-    [
-      join(CHECKOUT, 'node_modules', 'c8', 'bin', 'c8.js'),
-      ...['--temp-directory', folder, '--reporter', 'text', '--all'],
-      ...['--check-coverage', '--lines', '0', '--branches', String(BRANCHES_MIN)],
-      ...INCLUDED.flatMap(files => ['--include', files]),
-      ...EXCLUDED.flatMap(files => ['--exclude', files]),
-      ...[process.execPath, join(CHECKOUT, 'test', 'simulator', 'simulate.ts')],
-      ...['--seeds', String(options.seeds), '--first', String(options.first)]
-    ],
-    { cwd: CHECKOUT, stdio: 'inherit' }
-  )
-  process.exitCode = status ?? 1
-} finally {
-  rmSync(folder, { recursive: true, force: true })
-}
+const child = spawn(
+  process.execPath,
+  [
+    join(CHECKOUT, 'node_modules', 'c8', 'bin', 'c8.js'),
+    ...['--temp-directory', folder, '--reporter', 'text', '--all'],
+    ...['--check-coverage', '--lines', '0', '--branches', String(BRANCHES_MIN)],
+    ...INCLUDED.flatMap(files => ['--include', files]),
+    ...EXCLUDED.flatMap(files => ['--exclude', files]),
+    ...[process.execPath, join(CHECKOUT, 'test', 'simulator', 'simulate.ts')],
+    ...['--seeds', String(options.seeds), '--first', String(options.first)]
+  ],
+  { cwd: CHECKOUT, stdio: 'inherit' }
+)
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => child.kill(name))
+const [code] = await once(child, 'exit')
+rmSync(folder, { recursive: true, force: true })
+process.exitCode = code ?? 1
