@@ -9,6 +9,7 @@
  * - The workers are stopped with the last orchestrator only.
  */
 
+import { type BackoffPolicy, backoffMs } from '../platform/backoff.ts'
 import type { Logger } from '../platform/log.ts'
 import { isKnownDead } from '../platform/process-identity.ts'
 import {
@@ -27,6 +28,8 @@ import { wish } from './wish.ts'
 
 const TICK_MS = 250
 const STOP_GRACE_MS = 8_000
+/** After a turn that failed: of an engine that is away, say. */
+const AGAIN: BackoffPolicy = { firstMs: 250, maxMs: 5_000 }
 
 export interface SupervisingOptions {
   readonly orchestratorId: string
@@ -48,6 +51,8 @@ export class Supervising implements AsyncDisposable {
   #turn: Promise<void> = Promise.resolve()
   #busy = false
   #stopped = false
+  #failures = 0
+  #againAtMs = 0
 
   constructor(options: SupervisingOptions) {
     this.#options = options
@@ -83,11 +88,19 @@ export class Supervising implements AsyncDisposable {
   }
 
   #wake(): void {
-    if (this.#busy || this.#stopped) return
+    if (this.#busy || this.#stopped || performance.now() < this.#againAtMs) return
     this.#busy = true
     this.#turn = this.#look()
       .catch(unavailable)
-      .catch(err => this.#options.log.error({ err }, 'supervising failed; tried again'))
+      .then(
+        () => {
+          this.#failures = 0
+        },
+        err => {
+          this.#againAtMs = performance.now() + backoffMs(AGAIN, this.#failures++)
+          this.#options.log.error({ err }, 'supervising failed; tried again')
+        }
+      )
       .finally(() => {
         this.#busy = false
       })

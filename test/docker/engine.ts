@@ -20,8 +20,12 @@ export class TestEngine {
   readonly dir: string
   readonly docker: Docker
 
-  constructor(dir: string) {
+  readonly #args: readonly string[]
+
+  /** @param args of dockerd, beside those that keep it apart */
+  constructor(dir: string, args: readonly string[] = []) {
     this.dir = dir
+    this.#args = args
     this.docker = new Docker({ socketPath: join(dir, 'docker.sock'), timeout: CALL_MS })
   }
 
@@ -37,7 +41,7 @@ export class TestEngine {
 
   /** On the data that is there. @throws Error with what it said when it does not start */
   async start(): Promise<void> {
-    launch(this.dir)
+    launch(this.dir, this.#args)
     try {
       await until(
         'the engine',
@@ -107,8 +111,8 @@ export class TestEngine {
 }
 
 /** A new one, started. Remove it. */
-export async function startEngine(): Promise<TestEngine> {
-  const engine = new TestEngine(mkdtempSync(join(tmpdir(), 'engine-')))
+export async function startEngine(...args: string[]): Promise<TestEngine> {
+  const engine = new TestEngine(mkdtempSync(join(tmpdir(), 'engine-')), args)
   try {
     await engine.start()
     return engine
@@ -118,7 +122,7 @@ export async function startEngine(): Promise<TestEngine> {
   }
 }
 
-function launch(dir: string): void {
+function launch(dir: string, args: readonly string[]): void {
   mkdirSync(join(dir, 'exec'), { recursive: true })
   // Of one that died with a killed engine: until somebody reaps it, it would pass for alive.
   rmSync(join(dir, 'exec', 'containerd', 'containerd.pid'), { force: true })
@@ -127,7 +131,7 @@ function launch(dir: string): void {
   const own = ['--host', `unix://${join(dir, 'docker.sock')}`, '--pidfile', join(dir, 'pid')]
   // Networks are made as they are asked for; none of them reaches beyond this machine.
   const apart = ['--bridge', 'none', '--iptables=false', '--ip6tables=false', '--ip-masq=false']
-  const daemon = spawn('dockerd', [...places, ...own, ...apart], {
+  const daemon = spawn('dockerd', [...places, ...own, ...apart, ...args], {
     stdio: ['ignore', output, output],
     detached: true // It outlives the test that started it again.
   })

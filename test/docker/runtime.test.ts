@@ -3,14 +3,17 @@
  * of it when the engine, the image, a name or a volume fails it.
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { Ports } from '../../cli/processes/ports.ts'
 import { connectDocker } from '../../orchestrator/runtimes/docker/connect.ts'
 import type { DockerSettings } from '../../orchestrator/runtimes/docker/containers.ts'
 import type { Death, Runtime } from '../../orchestrator/runtimes/runtime.ts'
 import { openLog } from '../../platform/log.ts'
 import { until } from '../system/wait.ts'
+import { makeCertificates } from './certificates.ts'
 import { startEngine } from './engine.ts'
 import { loadStandIn, STAND_IN } from './stand-in.ts'
 
@@ -28,14 +31,19 @@ const newCluster = () => `c${clusters++}`
 
 interface Options {
   readonly cluster?: string
+  readonly hosts?: string
+  readonly certs?: string
   readonly settings?: Partial<DockerSettings>
 }
 
-function openRuntime(t: Test, { cluster = newCluster(), settings = {} }: Options = {}) {
+function openRuntime(
+  t: Test,
+  { cluster = newCluster(), hosts = engine.host, certs, settings = {} }: Options = {}
+) {
   const deaths: Death[] = []
   const runtime = connectDocker({
-    hosts: engine.host,
-    certs: undefined,
+    hosts,
+    certs,
     settings: {
       cluster,
       image: STAND_IN,
@@ -284,6 +292,24 @@ await t.test(
     t.match(await one(runtime), { name, workerId: started.workerId, pid: Number })
   }
 )
+
+await t.test('an engine is reached over TCP with certificates, and not without', async t => {
+  const certs = mkdtempSync(join(tmpdir(), 'certificates-'))
+  t.teardown(() => rmSync(certs, { recursive: true }))
+  makeCertificates(certs)
+  await using ports = new Ports()
+  const hosts = `tcp://127.0.0.1:${await ports.take()}`
+  const pems = { tlscacert: 'ca.pem', tlscert: 'cert.pem', tlskey: 'key.pem' }
+  const tls = Object.entries(pems).map(([name, file]) => `--${name}=${join(certs, file)}`)
+  const remote = await startEngine('--tlsverify', ...tls, '--host', hosts)
+  t.teardown(() => remote.remove())
+  loadStandIn(remote)
+  const { runtime } = openRuntime(t, { hosts, certs })
+  const { name, pid } = await startOne(runtime)
+  t.ok(existsSync(`/proc/${pid}`))
+  await runtime.discard(name, yes)
+  t.throws(() => openRuntime(t, { hosts }), /CONVOY_DOCKER_CERTS/)
+})
 
 await t.test('what has not the label is as it was', async t => {
   t.equal((await other.inspect()).State.Status, 'created')
