@@ -78,10 +78,14 @@ export class WatchedProcess {
     return this.#identity?.pid
   }
 
-  /** @throws NotReadyError when it is not ready in time, or was given up */
-  async untilReady(timeoutMs: number): Promise<void> {
-    const until = performance.now() + timeoutMs
+  /**
+   * @param isHeldUp while it is so, its time does not run
+   * @throws NotReadyError when it is not ready in time, or was given up
+   */
+  async untilReady(timeoutMs: number, isHeldUp = () => false): Promise<void> {
+    let until = performance.now() + timeoutMs
     while (!(await this.spec.ready())) {
+      if (isHeldUp()) until = performance.now() + timeoutMs
       if (this.#givenUp) throw this.#givenUp
       if (this.#stopping) throw new Error(`${this.spec.name} was stopped before it was ready`)
       if (performance.now() > until) {

@@ -15,6 +15,7 @@ import { Ports } from '../processes/ports.ts'
 import { type Surroundings, WatchedProcess } from '../processes/watched.ts'
 import { UserError } from '../script.ts'
 import type { Folder } from './folder.ts'
+import { watchForOperator } from './operator.ts'
 import {
   type Addresses,
   addressOf,
@@ -103,7 +104,7 @@ export async function startConvoy(options: ConvoyOptions, stopped?: AbortSignal)
   const ready = async () => {
     await Promise.all(parts.processes.map(watched => watched.untilReady(options.readyMs)))
   }
-  await Promise.race([shown(parts.processes, options), whenStopped(stopped)])
+  await Promise.race([shown(parts, options), whenStopped(stopped)])
   const showRun = () => writeRun(folder, parts)
   showRun()
   for (const watched of parts.processes) watched.onStart(showRun)
@@ -246,12 +247,13 @@ function settingsOf(
 const hasData = (workersDir: string): boolean =>
   readdirSync(workersDir).some(name => existsSync(join(workersDir, name, 'worker.json')))
 
-/** Resolves when all are ready, telling of each. */
-async function shown(processes: readonly WatchedProcess[], options: ConvoyOptions): Promise<void> {
+/** Resolves when all are ready, telling of each. What waits for an operator may take its time. */
+async function shown({ processes, instances }: Parts, options: ConvoyOptions): Promise<void> {
   const startedAt = performance.now()
+  using operator = watchForOperator({ url: addressesOf(instances).orchestrator, say: options.say })
   await Promise.all(
     processes.map(async watched => {
-      await watched.untilReady(options.readyMs)
+      await watched.untilReady(options.readyMs, () => operator.needed)
       const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
       options.say(`${watched.spec.name} is ready (${seconds} s)`)
     })

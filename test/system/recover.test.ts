@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, renameSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
@@ -193,4 +193,25 @@ await t.test('ZooKeeper loses its memory: nothing is lost, and nobody is cloned'
   t.strictSame([...after.inSync].sort(), [...before.inSync].sort(), 'the same workers')
   await onceOnAllWorkers(t, cluster, report)
   await equalOnAllWorkers(t, cluster)
+})
+
+await t.test('a system that starts waits for an operator, and says so', async t => {
+  const said: string[] = []
+  const cluster = await startCluster(t, { say: line => said.push(line) })
+  const writers = await Writers.start(t, cluster, { clients: 4, perS: 50 })
+  await writers.more(50)
+  const report = await writers.stop()
+  const before = await cluster.now()
+  await cluster.stop()
+  rmSync(join(cluster.folder.zooKeeper, 'data'), { recursive: true })
+  said.length = 0
+  const starting = cluster.start()
+  await until('it to say what it waits for', { withinMs: 2 * SEEN_MS }, () => {
+    return said.some(line => line.includes('npm run recover')) ? true : undefined
+  })
+  const done = await recover(cluster, '--accept-loss')
+  t.strictSame([done.code, done.failed], [0, ''])
+  await starting
+  t.strictSame([...(await cluster.healed()).inSync].sort(), [...before.inSync].sort())
+  await onceOnAllWorkers(t, cluster, report)
 })
