@@ -43,8 +43,16 @@ const WORKLOADS: Readonly<Record<string, Workload>> = {
   /** Each process sees what it and others did in one order. */
   sequential: { models: ['set', 'list'], changes: 0.5, reads: ['session'] },
   /** What was seen once is seen ever after. */
-  monotonic: { models: ['counter', 'list'], changes: 0.3, reads: ['session', 'session', 'strong'] },
-  'read your writes': { models: ['register', 'set'], changes: 0.5, reads: ['session', 'strong'] },
+  monotonic: {
+    models: ['counter', 'list'],
+    changes: 0.3,
+    reads: ['session', 'session', 'strong', 'replica', 'replica']
+  },
+  'read your writes': {
+    models: ['register', 'set'],
+    changes: 0.5,
+    reads: ['session', 'strong', 'replica']
+  },
   mixed: { models: ['register', 'set', 'list', 'bank', 'counter'], changes: 0.6, reads: ALL }
 }
 const NAMES = Object.keys(WORKLOADS)
