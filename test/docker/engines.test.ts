@@ -2,14 +2,14 @@
  * One cluster on two engines, its workers in the networks of their machines (here both are
  * this one). An engine that is lost takes its workers with it.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, openSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { Ports } from '../../cli/processes/ports.ts'
+import { WatchedProcess } from '../../cli/processes/watched.ts'
+import { programSpec } from '../../cli/system/programs.ts'
 import { call } from '../contract/convoy.ts'
 import { startServices } from '../environment.ts'
 import { type ClusterNow, isWhole } from '../system/cluster.ts'
@@ -19,11 +19,9 @@ import { Writers } from '../system/writers.ts'
 import { startEngine, type TestEngine } from './engine.ts'
 import { givenEngine } from './test-stack.ts'
 
-const MAIN = fileURLToPath(new URL('../../orchestrator/main.ts', import.meta.url))
 const IMAGE = 'convoy-worker:latest'
 const LOST_MS = 2_000
 const HEALED_MS = 90_000
-const STOPPED_MS = 20_000
 
 const services = await startServices()
 t.teardown(() => services[Symbol.asyncDispose]())
@@ -31,8 +29,8 @@ const one = givenEngine()
 const two = await startEngine()
 t.teardown(() => two.remove())
 copyImage(one, two)
+t.teardown(() => removeWorkers(one)) // When nobody starts them again: teardowns run backwards.
 const url = await startOrchestrator(t)
-t.teardown(() => Promise.all([one, two].map(removeWorkers)))
 
 await t.test('workers go where the fewest are, and copy across engines', async t => {
   await healed(3)
@@ -69,40 +67,34 @@ await t.test('when it is back, its old workers are of no use, and go', async t =
   t.ok((body as { workers: { equal: boolean }[] }).workers.every(({ equal }) => equal))
 })
 
+/** Watched, as any other: one that dies is started again. */
 async function startOrchestrator(t: Test): Promise<string> {
-  await using ports = new Ports()
-  const port = await ports.take()
   const dir = mkdtempSync(join(tmpdir(), 'orchestrator-'))
-  const log = openSync(join(dir, 'log'), 'a')
+  const ports = new Ports()
+  const port = await ports.take()
   const { CONVOY_CLUSTER, CONVOY_AMQP_URL, CONVOY_ZOOKEEPER, CONVOY_ZOOKEEPER_AUTH } = services
-  const orchestrator = spawn(process.execPath, [MAIN], {
-    env: {
-      ...{ PATH: process.env['PATH'], CONVOY_CLUSTER, CONVOY_AMQP_URL },
-      ...{ CONVOY_ZOOKEEPER, CONVOY_ZOOKEEPER_AUTH, CONVOY_INIT: 'true', CONVOY_REPLICAS: '2' },
-      CONVOY_HTTP_PORT: String(port),
-      CONVOY_RUNTIME: 'docker',
-      CONVOY_DOCKER_HOSTS: [one.host, two.host].join(','),
-      CONVOY_DOCKER_NETWORK: 'host',
-      CONVOY_DOCKER_IMAGE: IMAGE,
-      CONVOY_DOCKER_LOST_MS: String(LOST_MS),
-      CONVOY_CLONE_PASSWORD: 'only-for-this-test',
-      CONVOY_STORE_SECRET: 'only-for-this-test'
-    },
-    stdio: ['ignore', log, log]
+  const settings = {
+    ...{ CONVOY_CLUSTER, CONVOY_AMQP_URL, CONVOY_ZOOKEEPER, CONVOY_ZOOKEEPER_AUTH },
+    ...{ CONVOY_INIT: 'true', CONVOY_REPLICAS: '2', CONVOY_RUNTIME: 'docker' },
+    CONVOY_DOCKER_HOSTS: [one.host, two.host].join(','),
+    CONVOY_DOCKER_NETWORK: 'host',
+    CONVOY_DOCKER_IMAGE: IMAGE,
+    CONVOY_DOCKER_LOST_MS: String(LOST_MS),
+    CONVOY_CLONE_PASSWORD: 'only-for-this-test',
+    CONVOY_STORE_SECRET: 'only-for-this-test'
+  }
+  const instance = { name: 'orchestrator', program: 'orchestrator', port } as const
+  const orchestrator = new WatchedProcess(programSpec(instance, settings), {
+    ...{ logsDir: join(dir, 'logs'), pidsDir: join(dir, 'pids'), cwd: dir },
+    say: line => t.comment(line)
   })
   t.teardown(async () => {
-    await stop(orchestrator)
+    await orchestrator.stop()
+    await ports[Symbol.asyncDispose]()
     rmSync(dir, { recursive: true, force: true })
   })
+  await orchestrator.untilReady(HEALED_MS)
   return `http://127.0.0.1:${port}`
-}
-
-async function stop(process: ChildProcess): Promise<void> {
-  const exited = once(process, 'exit')
-  process.kill('SIGTERM')
-  const hung = setTimeout(() => process.kill('SIGKILL'), STOPPED_MS)
-  await exited
-  clearTimeout(hung)
 }
 
 function copyImage(from: TestEngine, to: TestEngine): void {
@@ -126,7 +118,9 @@ async function onceInAll(t: Test, acknowledged: readonly string[]): Promise<void
   t.strictSame({ lost, doubled }, { lost: [], doubled: [] }, 'nothing is lost or doubled')
 }
 
-const ours = () => ({ label: [`convoy.cluster=${services.CONVOY_CLUSTER}`] })
+function ours() {
+  return { label: [`convoy.cluster=${services.CONVOY_CLUSTER}`] }
+}
 
 async function workersOn({ docker }: TestEngine): Promise<number> {
   return (await docker.listContainers({ filters: ours() })).length
