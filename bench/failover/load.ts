@@ -60,11 +60,9 @@ export class Load {
   }
 
   async start(): Promise<void> {
-    await this.#ask(
-      'write',
-      `create table ${TABLE} (
+    const sql = `create table ${TABLE} (
       id bigint generated always as identity primary key, value text not null)`
-    )
+    await this.#post('write', { statements: [{ sql }] })
     const { writers, readers } = this.#options
     this.#clients = [
       ...Array.from({ length: writers }, () => this.#run('write')),
@@ -105,7 +103,7 @@ export class Load {
     this.#stopped = true
     await Promise.all(this.#clients)
     const sql = `select count(*) as rows, count(distinct value) as values from ${TABLE}`
-    const { text } = await this.#ask('read', sql)
+    const { text } = await this.#post('read', { sql, consistency: 'strong' })
     const [row] = (JSON.parse(text) as { rows: { rows: string; values: string }[] }).rows
     await this.#agent.close()
     return {
@@ -147,16 +145,15 @@ export class Load {
   /** Status 0: no answer at all. */
   async #attempt(kind: Kind, key: string): Promise<{ status: number; text: string }> {
     try {
-      if (kind === 'read') return await this.#ask('read', 'select 1 as one')
-      return await this.#ask('write', `insert into ${TABLE} (value) values ($1)`, key)
+      if (kind === 'read') return await this.#post('read', { sql: 'select 1 as one' })
+      const statement = { sql: `insert into ${TABLE} (value) values ($1)`, params: [key] }
+      return await this.#post('write', { statements: [statement] }, key)
     } catch (err) {
       return { status: 0, text: String(err) }
     }
   }
 
-  /** With a key, which is the only parameter too. */
-  async #ask(kind: Kind, sql: string, key?: string): Promise<{ status: number; text: string }> {
-    const statement = { sql, params: key === undefined ? [] : [key] }
+  async #post(kind: Kind, ask: object, key?: string): Promise<{ status: number; text: string }> {
     const { statusCode, body } = await request(`${this.#options.cluster.url}/api/v1/db/${kind}`, {
       method: 'POST',
       dispatcher: this.#agent,
@@ -165,7 +162,7 @@ export class Load {
         'content-type': 'application/json',
         ...(key === undefined ? {} : { 'idempotency-key': key })
       },
-      body: JSON.stringify(kind === 'read' ? statement : { statements: [statement] })
+      body: JSON.stringify(ask)
     })
     return { status: statusCode, text: await body.text() }
   }
