@@ -1,0 +1,43 @@
+import t from 'tap'
+import { barrierFor, isLeftOver, mayLeave, toldAt } from './answers.ts'
+import { worker } from './fixtures.ts'
+import { lead } from './lead.ts'
+import { viewOf } from './view.ts'
+
+const view = { ...viewOf(worker(), 0), commitIndex: 5, passedBarrier: 3 }
+
+t.test('an answer leaves when what it shows is committed', async t => {
+  t.strictSame([mayLeave({ index: 5 }, view), mayLeave({ index: 6 }, view)], [true, false])
+})
+
+t.test('a strong read waits for a barrier of its own, too', async t => {
+  const barriers = [null, 4, 3].map(barrier => mayLeave({ index: 5, barrier }, view))
+  t.strictSame(barriers, [false, false, true])
+})
+
+t.test('one barrier that is still to be sent serves all reads that wait', async t => {
+  const { role } = lead(worker(), { term: 1, members: ['a'] }).state
+  t.equal(barrierFor([{ index: 1, barrier: null }], role), 1)
+  t.equal(
+    barrierFor(
+      [
+        { index: 1, barrier: 1 },
+        { index: 2, barrier: null }
+      ],
+      role
+    ),
+    null
+  )
+  t.equal(barrierFor([{ index: 1, barrier: null }], worker().role), null, 'at a master alone')
+})
+
+t.test('a batch is answered when its newest entry, and all before it, is committed', async t => {
+  const entry = { kind: 'entry', entry: { index: 8 } } as const
+  t.equal(toldAt(6, [{ kind: 'repeat', index: 2 }, entry, { kind: 'refused' }]), 8)
+  t.equal(toldAt(6, [{ kind: 'refused' }]), 6)
+})
+
+t.test('what an earlier master left is dropped, and what is new is not', async t => {
+  const left = (redelivered: boolean, term: number) => isLeftOver({ redelivered, term }, 4)
+  t.strictSame([left(true, 3), left(true, 4), left(false, 3)], [true, false, false])
+})
