@@ -83,6 +83,8 @@ t.test('a handover that a member cannot follow is given up', async t => {
   const wrote = run(master(), [{ kind: 'executed', term: 1, entries }, handover])
   const late = run(wrote.state, [{ kind: 'tick' }], 1_002)
   t.match(viewOf(late.state, 1_002), { role: 'master', drains: false })
+  const again = run(late.state, [leaving(), handover], 1_003)
+  t.equal(viewOf(again.state, 1_003).drains, true, 'until it is wished anew')
 })
 
 t.test('a master without another member in reach keeps its term', async t => {

@@ -23,7 +23,10 @@ export const isDraining = (role: Leader): boolean => typeof role.draining === 'o
  */
 export function drain(state: State, role: Leader, nowMs: number): Leader {
   const { draining } = role
-  if (draining === 'given up' || role.term !== state.wishes.handoverOf) return role
+  if (role.term !== state.wishes.handoverOf) {
+    return draining === 'no' ? role : { ...role, draining: 'no' }
+  }
+  if (draining === 'given up') return role
   if (draining === 'no') {
     return hasSuccessor(state, role) ? { ...role, draining: { sinceMs: nowMs } } : role
   }
