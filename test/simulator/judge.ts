@@ -78,9 +78,14 @@ export class Judge {
     this.#checkNamed()
   }
 
-  /** NAMED: nobody throws away what may be the last copy. */
-  startedOver({ id }: Worker): void {
-    if (this.#world.zookeeper.members.includes(id)) {
+  /**
+   * NAMED: nobody throws away what may be the last copy. A master that was cut off from
+   * ZooKeeper may name a worker later than that waited for it: as if it had just died.
+   * Nothing was acknowledged by its copy, nor is until it has left again.
+   */
+  startedOver({ id, state }: Worker): void {
+    const { now, members } = this.#world.zookeeper
+    if (members.includes(id) && state.known?.version === now.node.version) {
       this.fail('named without an entry', `${id} throws its data away and is named`)
     }
   }
