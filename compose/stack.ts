@@ -6,7 +6,7 @@ import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { UserError } from '../cli/script.ts'
-import { compose, docker, dockerList, engineSocket } from './docker.ts'
+import { compose, docker, dockerList, engineSocket, tryDocker } from './docker.ts'
 import { keepSettings, readSettings, type Settings, settingsFileOf } from './settings.ts'
 
 const FILE = fileURLToPath(new URL('compose.yaml', import.meta.url))
@@ -47,6 +47,25 @@ export class Stack {
   /** Starts what does not run, and starts anew what has another image or other settings. */
   up(...services: string[]): void {
     this.#compose('up', '--detach', '--no-build', ...services)
+  }
+
+  /** In a container of the image as it is now. Returns before it is ready. */
+  replace(service: string): void {
+    this.#compose('up', '--detach', '--no-build', '--no-deps', '--force-recreate', service)
+  }
+
+  isReady(service: string): boolean {
+    const [container] = this.#list(service)
+    const check = ['node', 'compose/health.mjs', 'http://127.0.0.1:8080/readyz']
+    return container !== undefined && tryDocker('exec', container, ...check).ok
+  }
+
+  /** @param pid as this machine knows it */
+  stopWorker(pid: number): void {
+    const workers = this.#workers('ps', '--quiet')
+    const format = ['--format', '{{.State.Pid}}']
+    const worker = workers.find(id => docker('inspect', ...format, id) === String(pid))
+    if (worker !== undefined) docker('stop', '--time', String(WORKER_STOP_S), worker)
   }
 
   get addresses(): Addresses {
@@ -93,6 +112,13 @@ export class Stack {
     const volumes = this.#workers('volume', 'ls', '--quiet')
     if (volumes.length > 0) docker('volume', 'rm', ...volumes)
     rmSync(this.settingsFile, { force: true })
+  }
+
+  /** Containers of a service. */
+  #list(service: string): string[] {
+    const project = ['--filter', `label=com.docker.compose.project=convoy-${this.cluster}`]
+    const named = ['--filter', `label=com.docker.compose.service=${service}`]
+    return dockerList('ps', '--quiet', ...project, ...named)
   }
 
   #workers(...list: string[]): string[] {

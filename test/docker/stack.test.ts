@@ -10,6 +10,7 @@ import { ridesContract } from '../contract/rides.ts'
 import { serviceContract } from '../contract/service.ts'
 import { usersContract } from '../contract/users.ts'
 import { read } from '../system/database.ts'
+import { Riders } from '../system/riders.ts'
 import { until } from '../system/wait.ts'
 import { Clients } from '../torture/clients.ts'
 import { judge } from '../torture/verdict.ts'
@@ -79,6 +80,28 @@ await t.test('faults, and a history without a flaw', async t => {
   t.ok(changes.ok > 100 && reads.ok > 100, `${changes.ok} changes, ${reads.ok} reads`)
   await equalOnAllWorkers(t)
 })
+
+await t.test(
+  'compose:update replaces all containers but those it cannot, and no request fails',
+  async t => {
+    const before = await stack.healed()
+    const containers = await ownContainers()
+    const riders = await Riders.start(t, stack.lb)
+    const said = await stack.run('update', '--no-build')
+    await riders.more(20)
+    const after = await stack.healed()
+    t.match(said, 'another worker is master')
+    t.strictSame([...after.inSync].sort(), [...before.inSync].sort(), 'the same workers')
+    const now = await ownContainers()
+    t.notOk(
+      containers.some(id => now.includes(id)),
+      'in other containers'
+    )
+    const old = before.orchestrators.map(({ id }) => id)
+    t.notOk(after.orchestrators.some(({ id }) => old.includes(id)))
+    await riders.endWell(t)
+  }
+)
 
 await t.test('compose:down keeps the data, and leaves nothing that runs', async t => {
   const rows = async () => (await read(stack, 'select count(*) from registers')).rows
