@@ -220,21 +220,21 @@ class Pair {
     connection.on('unblocked', () => {
       blocked = false
     })
-    const ask = () => {
+    const ask = (patienceMs: number) => {
       let answered = false
       const late = () => {
         // If it was this process that stood still, the answer waits to be read.
         setImmediate(() => !answered && !blocked && this.end(new Error('RabbitMQ is silent')))
       }
-      const timer = setTimeout(late, silenceMs).unref()
+      const timer = setTimeout(late, patienceMs).unref()
       const heard = () => {
         answered = true
         clearTimeout(timer)
-        if (this.cause === undefined) setTimeout(ask, PING_MS).unref()
+        if (this.cause === undefined) setTimeout(ask, PING_MS, silenceMs).unref()
       }
       whileOpen(() => channel.checkExchange(PING_EXCHANGE).then(heard, heard))
     }
-    ask()
+    ask(DIAL_TIMEOUT_MS) // A broker that has just started has everybody to greet.
   }
 
   /** Together: whichever part ends first takes the others with it. */
