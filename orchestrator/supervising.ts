@@ -23,7 +23,16 @@ import {
 import { type ZooKeeper, ZooKeeperUnavailableError } from '../platform/zookeeper.ts'
 import { type ClusterView, masterOf } from './cluster-view.ts'
 import type { Death, Place, Runtime } from './runtimes/runtime.ts'
-import { type Action, decide, died, isOf, type Past, started } from './supervisor.ts'
+import {
+  type Action,
+  decide,
+  died,
+  isOf,
+  type Past,
+  type Silent,
+  silentOf,
+  started
+} from './supervisor.ts'
 import { wish } from './wish.ts'
 
 const TICK_MS = 250
@@ -46,6 +55,7 @@ export interface SupervisingOptions {
 export class Supervising implements AsyncDisposable {
   readonly #options: SupervisingOptions
   readonly #past = new Map<string, Past>()
+  #silent: Silent = new Map()
   readonly #closing: Disposable[] = []
   readonly #timer: NodeJS.Timeout
   #turn: Promise<void> = Promise.resolve()
@@ -117,11 +127,14 @@ export class Supervising implements AsyncDisposable {
     }
     const places = await runtime.attend()
     await this.#unregisterAbsent(places, workers)
+    const nowMs = performance.now()
+    this.#silent = silentOf(this.#silent, { places, workers: view.now.workers, nowMs })
     const actions = decide({
-      nowMs: performance.now(),
+      nowMs,
       wanted: wanted(),
       places,
       past: this.#past,
+      silent: this.#silent,
       cluster: view.now,
       brokerUp: brokerUp()
     })

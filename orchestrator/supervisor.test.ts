@@ -2,7 +2,7 @@ import t from 'tap'
 import type { WorkerNode } from '../platform/wire/znodes.ts'
 import { type Cluster, NOTHING_KNOWN } from './cluster-view.ts'
 import type { Place } from './runtimes/runtime.ts'
-import { decide, died, type Past, type Situation, started } from './supervisor.ts'
+import { decide, died, type Past, type Situation, silentOf, started } from './supervisor.ts'
 
 const node = (fields: Partial<WorkerNode> = {}): WorkerNode => ({
   pid: 1,
@@ -51,6 +51,7 @@ function actions(situation: Partial<Situation>): string[] {
     wanted: 3,
     places: RUNNING,
     past: new Map(),
+    silent: new Map(),
     cluster: THREE,
     brokerUp: true,
     ...situation
@@ -201,4 +202,17 @@ t.test('only deaths soon after the start count as at once', async t => {
   t.equal(second.quickDeaths, 2)
   t.equal(died(started(second, 5_000), 60_000).quickDeaths, 0)
   t.equal(died(undefined, 60_000).quickDeaths, 0, 'adopted')
+})
+
+t.test('one that runs and is not heard is replaced, and is one too many when it wakes', async t => {
+  const two = cluster({ a: node({ role: 'master' }), b: node() })
+  const heard = silentOf(new Map(), { places: RUNNING, workers: two.workers, nowMs: 80_000 })
+  t.strictSame([...heard], [['c', 80_000]])
+  t.strictSame(actions({ cluster: two, silent: heard, nowMs: 94_999 }), [])
+  const later = silentOf(heard, { places: RUNNING, workers: two.workers, nowMs: 95_000 })
+  t.strictSame(actions({ cluster: two, silent: later, nowMs: 95_000 }), ['create'])
+  const woken = silentOf(later, { places: RUNNING, workers: THREE.workers, nowMs: 96_000 })
+  const four = cluster({ ...Object.fromEntries(THREE.workers), d: node() })
+  const places = [...RUNNING, place('d')]
+  t.strictSame(actions({ cluster: four, places, silent: woken }), ['leave c'])
 })

@@ -15,6 +15,8 @@ import { going } from './scaling/leaving.ts'
 /** A worker that dies sooner after its start has died "at once". */
 const QUICK_MS = 5_000
 const QUICK_DEATHS_MAX = 5
+/** A running worker that is missing from ZooKeeper for so long is replaced: frozen, or cut off. */
+const SILENT_MS = 15_000
 /** A start takes a second of CPU, of which a failover has the better use. */
 const CALM_MS = 300
 const RESTART: BackoffPolicy = { firstMs: 500, maxMs: 10_000 }
@@ -34,12 +36,16 @@ export interface Past {
   readonly quickDeaths: number
 }
 
+/** By place: since when its running worker is not registered. */
+export type Silent = ReadonlyMap<string, number>
+
 export interface Situation {
   readonly nowMs: number
   /** Workers to run, the master included. */
   readonly wanted: number
   readonly places: readonly Place[]
   readonly past: ReadonlyMap<string, Past>
+  readonly silent: Silent
   readonly cluster: Cluster
   /** Whether RabbitMQ is there: without it a death says nothing against the worker. */
   readonly brokerUp: boolean
@@ -70,6 +76,16 @@ export function died(past: Past | undefined, nowMs: number): Past {
   const startedAtMs = past?.startedAtMs ?? 0
   const quick = nowMs - startedAtMs < QUICK_MS
   return { startedAtMs, diedAtMs: nowMs, quickDeaths: quick ? (past?.quickDeaths ?? 0) + 1 : 0 }
+}
+
+export function silentOf(
+  before: Silent,
+  now: { places: readonly Place[]; workers: Cluster['workers']; nowMs: number }
+): Silent {
+  const silent = now.places.filter(
+    ({ workerId, pid }) => pid !== null && workerId !== null && !now.workers.has(workerId)
+  )
+  return new Map(silent.map(({ name }) => [name, before.get(name) ?? now.nowMs]))
 }
 
 /** Whether a znode is the dead worker's, and not that of a successor in the same place. */
@@ -148,6 +164,9 @@ const isAllKept = ({ state, workers }: Cluster): boolean =>
 const isHopeless = ({ past, brokerUp }: Situation, name: string): boolean =>
   brokerUp && (past.get(name)?.quickDeaths ?? 0) >= QUICK_DEATHS_MAX
 
+const isSilent = ({ silent, nowMs }: Situation, name: string): boolean =>
+  nowMs - (silent.get(name) ?? nowMs) >= SILENT_MS
+
 function creations(situation: Situation, kept: readonly Place[]): Action[] {
   const { cluster, wanted } = situation
   if (masterOf(cluster) === null) return []
@@ -155,10 +174,14 @@ function creations(situation: Situation, kept: readonly Place[]): Action[] {
   return Array.from({ length: missing }, () => ({ kind: 'create' }) as const)
 }
 
-/** Without those that diverged, or cannot be started, and are kept all the same: they are replaced at once. */
+/**
+ * Without those that diverged, cannot be started or say nothing, and are kept all the same: they
+ * are replaced. One that is heard again is one too many.
+ */
 const soundOf = (situation: Situation, places: readonly Place[]): Place[] =>
   places.filter(
     ({ name, workerId }) =>
       !isHopeless(situation, name) &&
+      !isSilent(situation, name) &&
       (workerId === null || !situation.cluster.workers.get(workerId)?.diverged)
   )
