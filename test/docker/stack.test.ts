@@ -20,10 +20,7 @@ const BACK_MS = 60_000
 const CLIENTS = { clients: 8, perS: 5 }
 
 const stack = new TestStack()
-t.teardown(async () => {
-  await stack.run('down', '--data')
-  t.strictSame(await stack.left(), [], 'nothing is left')
-})
+t.teardown(() => stack.run('down', '--data'))
 await stack.up()
 await stack.healed()
 
@@ -119,6 +116,11 @@ await t.test('compose:down keeps the data, and leaves nothing that runs', async 
   await stack.healed()
   t.strictSame(await rows(), kept)
   await equalOnAllWorkers(t)
+})
+
+await t.test('compose:down --data leaves nothing at all', async t => {
+  await stack.run('down', '--data')
+  t.strictSame(await stack.left(), [])
 })
 
 async function crashes(t: Test, what: 'master' | 'slave'): Promise<void> {
