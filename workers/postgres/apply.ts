@@ -7,19 +7,13 @@
 import { type Change, checksumOf, type Entry, positionOf } from '../entry.ts'
 import { DivergedError, type TableSum, TermRaisedError, type Verified } from '../store.ts'
 import { type Catalog, identifier, keyColumns, publicName, readCatalog } from './catalog.ts'
-import {
-  isContended,
-  isStale,
-  lostTo,
-  type Outcome,
-  type SqlError,
-  type Step
-} from './connection.ts'
+import type { Outcome, Step } from './connection.ts'
 import { APPEND, appendValues, type LogEnd } from './log.ts'
 import { isOfTheServer } from './refusals.ts'
 import { PlanError, RowPlan, type TableWork } from './row-plan.ts'
 import type { SequenceChange } from './sequences.ts'
 import type { Session } from './session.ts'
+import { isContended, isStale, lostTo, type SqlError } from './sql-error.ts'
 import { differing, Sums, sumsText } from './sums.ts'
 import { textArray } from './text.ts'
 

@@ -16,11 +16,12 @@ import {
   sendCommand,
   undoCommand
 } from './command.ts'
-import { lostTo, type Outcome } from './connection.ts'
+import type { Outcome } from './connection.ts'
 import { APPEND, BEGIN, CHANGES, COMMIT, type Master, OPEN } from './master.ts'
 import { type Refusal, tooLarge } from './refusals.ts'
 import { keyOf, REQUEST_KEY } from './request-key.ts'
 import { positionsText } from './sequences.ts'
+import { lostTo } from './sql-error.ts'
 import { textArray } from './text.ts'
 
 const TERM_RAISED = 'CV100'

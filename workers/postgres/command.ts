@@ -8,10 +8,11 @@
  */
 import type { Statement, WriteCommand } from '../../platform/wire/requests.ts'
 import { type Catalog, publicName } from './catalog.ts'
-import { isContended, isStale, type Outcome, type Step } from './connection.ts'
+import type { Outcome, Step } from './connection.ts'
 import { type Bounds, JsonRows } from './encode.ts'
 import { expectationFailed, notAllowed, type Refusal, refusalOf, tooLarge } from './refusals.ts'
 import type { Session } from './session.ts'
+import { isContended, isStale } from './sql-error.ts'
 import { sumsText } from './sums.ts'
 import { paramText } from './text.ts'
 

@@ -9,7 +9,8 @@
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import pg from 'pg'
-import { DiskFullError, StoreLostError } from '../store.ts'
+import { StoreLostError } from '../store.ts'
+import { lostTo, type SqlError } from './sql-error.ts'
 
 export interface Field {
   readonly name: string
@@ -34,16 +35,6 @@ export interface Step {
   readonly isUsers?: boolean
 }
 
-export interface SqlError {
-  readonly sqlstate: string
-  readonly message: string
-  /** 1-based, in characters of the statement. */
-  readonly position: number | undefined
-  readonly constraint: string | undefined
-  readonly hint: string | undefined
-  readonly severity: string
-}
-
 /** The tags (`INSERT 0 5`) of the steps that ended well, and the error of the one that did not. */
 export interface Outcome {
   readonly tags: readonly string[]
@@ -60,7 +51,6 @@ export interface ConnectOptions {
 
 const DATABASE = 'postgres'
 const CANCEL_REQUEST = 80_877_102
-const DISK_FULL = '53100'
 
 /** The part of pg's connection that an exchange writes to. */
 interface Wire {
@@ -290,21 +280,3 @@ export class Connection implements AsyncDisposable {
     return exchange.outcome
   }
 }
-
-/** An error of PostgreSQL that is not a command's own. */
-export function lostTo(error: SqlError): StoreLostError | DiskFullError {
-  if (isDiskFull(error)) return new DiskFullError(error.message)
-  return new StoreLostError(`PostgreSQL failed: ${error.sqlstate} ${error.message}`)
-}
-
-/** Without room for the folder of temporary files, PostgreSQL says only that there is none. */
-export const isDiskFull = ({ sqlstate, message }: SqlError): boolean =>
-  sqlstate === DISK_FULL || message.startsWith('could not create temporary file')
-
-/** A prepared statement that a schema change has made useless, or that could not be prepared. */
-export const isStale = (step: Step, { sqlstate, message }: SqlError): boolean =>
-  step.name !== undefined &&
-  (sqlstate === '26000' || (sqlstate === '0A000' && message.startsWith('cached plan')))
-
-/** Two transactions were in each other's way, and this one gave way: a schema change and a read. */
-export const isContended = ({ sqlstate }: SqlError): boolean => sqlstate.startsWith('40')

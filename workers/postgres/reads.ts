@@ -6,18 +6,11 @@
  */
 import type { ReadCommand } from '../../platform/wire/requests.ts'
 import type { Answer } from '../store.ts'
-import {
-  Connection,
-  type ConnectOptions,
-  isContended,
-  isDiskFull,
-  isStale,
-  type Outcome,
-  type Step
-} from './connection.ts'
+import { Connection, type ConnectOptions, type Outcome, type Step } from './connection.ts'
 import { JsonRows } from './encode.ts'
 import type { Limits } from './limits.ts'
 import { notAllowed, type Refusal, refusal, refusalOf } from './refusals.ts'
+import { isContended, isDiskFull, isStale } from './sql-error.ts'
 import { Statements } from './statements.ts'
 import { paramText } from './text.ts'
 import { TypeNames } from './type-names.ts'

@@ -3,7 +3,7 @@
  * outcome and gets a status and a body; anything else says that the database
  * itself has failed, and is told to nobody.
  */
-import { lostTo, type SqlError } from './connection.ts'
+import { lostTo, type SqlError } from './sql-error.ts'
 
 /** The outcome of a command or read that failed: status and JSON text of the error body. */
 export interface Refusal {

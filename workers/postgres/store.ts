@@ -14,13 +14,14 @@ import {
   type Verified
 } from '../store.ts'
 import { Applier } from './apply.ts'
-import { Connection, type ConnectOptions, lostTo } from './connection.ts'
+import { Connection, type ConnectOptions } from './connection.ts'
 import { Executor } from './execute.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import { APPEND, appendValues, Log, type LogEnd, readEnd } from './log.ts'
 import { type ReadAnswer, Readers } from './reads.ts'
 import { prepareSchema } from './schema.ts'
 import { Session } from './session.ts'
+import { lostTo } from './sql-error.ts'
 
 export interface StoreOptions {
   readonly socketDir: string
