@@ -5,10 +5,20 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { endProcess, type Identity, identityOf } from '../cli/processes/identity.ts'
+import { NONE, type Totals } from './report.ts'
+import { removeScratch } from './scratch.ts'
 
 /** A process that was told to end may take so long. */
 const SETTLE_MS = 3_000
 const POLL_MS = 100
+
+/** The last of a run's tests: nothing runs on. Ends what does, and removes the folder. */
+export async function clearAway(scratch: string, show: (line: string) => void): Promise<Totals> {
+  const left = await endProcessesOf(scratch)
+  removeScratch(scratch)
+  for (const line of left) show(`  FAILED  left running: ${line}`)
+  return left.length > 0 ? { ...NONE, failed: 1 } : { ...NONE, passed: 1 }
+}
 
 /** Ends them. @returns a line for each that did not end by itself */
 export async function endProcessesOf(scratch: string): Promise<string[]> {

@@ -10,9 +10,9 @@ import yargs from 'yargs'
 import { ensureSoftware } from '../cli/machine/install.ts'
 import { SEE_HELP } from '../cli/script.ts'
 import { startConvoy, type TestConvoy } from './environment.ts'
-import { endProcessesOf } from './left-behind.ts'
+import { clearAway } from './left-behind.ts'
 import { NONE, sum, type Totals, totalsLine } from './report.ts'
-import { openScratch, removeScratch } from './scratch.ts'
+import { openScratch } from './scratch.ts'
 import { CHECKOUT, type Kind, runTap, testFiles } from './suite.ts'
 
 await yargs(process.argv.slice(2))
@@ -53,10 +53,7 @@ try {
   console.error(err)
   totals = sum(totals, { ...NONE, failed: 1 })
 }
-const left = await endProcessesOf(scratch)
-removeScratch(scratch)
-for (const line of left) console.log(`  FAILED  left running: ${line}`)
-totals = sum(totals, left.length > 0 ? { ...NONE, failed: 1 } : { ...NONE, passed: 1 })
+totals = sum(totals, await clearAway(scratch, line => console.log(line)))
 const minutes = ((performance.now() - startedAt) / 60_000).toFixed(1)
 console.log(`\n${totals.skipped} skipped, ${minutes} minutes`)
 console.log(totalsLine(totals))

@@ -19,7 +19,8 @@ import {
   type Reply
 } from '../platform/wire/requests.ts'
 import { type Loop, nowMs } from './loop.ts'
-import { barrierFor, isBeyond, mayLeave, mayTakeReads } from './protocol/answers.ts'
+import { barrierFor, isBeyond, mayLeave } from './protocol/answers.ts'
+import { mayServe } from './protocol/view.ts'
 import type { Answer, Store } from './store.ts'
 
 /** Answers ready to go once `index` is committed and, at the master, `barrier` has passed. */
@@ -96,7 +97,7 @@ export class ReadSession {
 
   #mayTake(): boolean {
     const { loop, strong } = this.#options
-    return strong || mayTakeReads(loop.state, nowMs())
+    return strong || mayServe(loop.state, nowMs())
   }
 
   finish(): void {

@@ -1,20 +1,9 @@
-import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage } from 'node:http'
 import t, { type Test } from 'tap'
 import { openDatabase } from './database.ts'
 import { DatabaseUnavailableError, UnknownOutcomeError } from './errors.ts'
 import { Targets } from './targets.ts'
-
-/** What goes wrong between the client and an orchestrator; the SQL is tested on real ones. */
-async function listen(t: Test, listener: RequestListener): Promise<string> {
-  const server = createServer(listener)
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
+import { serve } from './testing.ts'
 
 const open = (t: Test, ...urls: string[]) => {
   const db = openDatabase({ targets: new Targets(urls), token: undefined })
@@ -31,7 +20,7 @@ const CLOSED = 'http://127.0.0.1:1'
 
 t.test('a write keeps its request id until an orchestrator answers', async t => {
   const seen: (string | string[] | undefined)[] = []
-  const url = await listen(t, (request, response) => {
+  const url = await serve(t, (request, response) => {
     seen.push(request.headers['idempotency-key'])
     if (seen.length === 1) request.socket.destroy()
     else if (seen.length === 2) response.writeHead(503, { 'retry-after': '0' }).end('{}')
@@ -46,7 +35,7 @@ t.test('a write keeps its request id until an orchestrator answers', async t => 
 })
 
 t.test('another orchestrator is asked when one is gone', async t => {
-  const url = await listen(t, (_request, response) => response.end(DONE))
+  const url = await serve(t, (_request, response) => response.end(DONE))
   const db = open(t, CLOSED, url)
   await t.resolves(db.write(STATEMENTS, { requestId: 'w1', ...within(5_000) }))
 })
@@ -57,7 +46,7 @@ t.test('of a write that nobody took it is known that it did not happen', async t
 })
 
 t.test('of a write without an answer it is unknown, and its id is told', async t => {
-  const url = await listen(t, () => {})
+  const url = await serve(t, () => {})
   const write = open(t, url).write(STATEMENTS, { requestId: 'w1', ...within(100) })
   const err = await write.then(
     () => undefined,
@@ -69,7 +58,7 @@ t.test('of a write without an answer it is unknown, and its id is told', async t
 
 t.test('a session read asks for what this client has seen', async t => {
   const asked: { consistency?: string; minIndex?: number }[] = []
-  const url = await listen(t, async (request, response) => {
+  const url = await serve(t, async (request, response) => {
     asked.push(JSON.parse(await textOf(request)))
     response.end(JSON.stringify({ index: 9, rows: [] }))
   })
@@ -87,7 +76,7 @@ t.test('a session read asks for what this client has seen', async t => {
 
 t.test('a cluster that was recovered to an earlier state is read from there', async t => {
   const indexes = [9, undefined, 3]
-  const url = await listen(t, (_request, response) => {
+  const url = await serve(t, (_request, response) => {
     const index = indexes.shift()
     if (index === undefined) response.writeHead(400).end('{"code":"CONVOY_INDEX_UNKNOWN"}')
     else response.end(JSON.stringify({ index, rows: [] }))

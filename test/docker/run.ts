@@ -8,9 +8,9 @@ import yargs from 'yargs'
 import { ensureSoftware, installPackages } from '../../cli/machine/install.ts'
 import { SEE_HELP } from '../../cli/script.ts'
 import { buildImages } from '../../compose/images.ts'
-import { endProcessesOf } from '../left-behind.ts'
+import { clearAway } from '../left-behind.ts'
 import { NONE, sum, type Totals, totalsLine } from '../report.ts'
-import { openScratch, removeScratch } from '../scratch.ts'
+import { openScratch } from '../scratch.ts'
 import { runTap, testFiles } from '../suite.ts'
 import { startEngine, type TestEngine } from './engine.ts'
 
@@ -55,10 +55,7 @@ try {
   console.error(err)
   totals = sum(totals, { ...NONE, failed: 1 })
 }
-const left = await endProcessesOf(scratch)
-removeScratch(scratch)
-for (const line of left) console.log(`  FAILED  left running: ${line}`)
-totals = sum(totals, left.length > 0 ? { ...NONE, failed: 1 } : { ...NONE, passed: 1 })
+totals = sum(totals, await clearAway(scratch, line => console.log(line)))
 say('done')
 console.log(totalsLine(totals))
 process.exit(totals.failed === 0 ? 0 : 1)

@@ -2,7 +2,8 @@
  * Reads at a simulated worker, as workers/reads.ts and read-session.ts do them: takes
  * them from a shared queue while it may, and answers when what they show is committed.
  */
-import { barrierFor, isBeyond, mayLeave, mayTakeReads } from '../../workers/protocol/answers.ts'
+import { barrierFor, isBeyond, mayLeave } from '../../workers/protocol/answers.ts'
+import { mayServe } from '../../workers/protocol/view.ts'
 import type { Connection } from './rabbitmq-client.ts'
 import { bodyOf, type ReadCommand, type ReadMessage } from './requests.ts'
 import { readRow } from './rows.ts'
@@ -119,7 +120,7 @@ class ReadSession {
   #take(delivery: Delivery): void {
     if (!this.#open) return
     const { nowMs } = this.#world.timeline
-    if (!this.#strong && !mayTakeReads(this.#worker.state, nowMs)) {
+    if (!this.#strong && !mayServe(this.#worker.state, nowMs)) {
       this.#consumer.nack(delivery, 'requeue')
       return
     }

@@ -7,7 +7,7 @@
  * BARRIER  a strong read is answered behind a barrier that was sent after its snapshot
  */
 import type { Role, State } from './state.ts'
-import { mayServe, type View } from './view.ts'
+import type { View } from './view.ts'
 
 export interface Consumption {
   /** `writeQ` and `strongQ`, as master of the view's term. */
@@ -80,9 +80,6 @@ export function barrierFor(held: readonly Held[], role: Role): number | null {
   if (role.kind !== 'leader' || held.length === 0) return null
   return held.some(({ barrier }) => barrier !== null) ? null : role.barrier + 1
 }
-
-/** Asked anew for each message: a process that wakes from a pause has outlived its permission. */
-export const mayTakeReads = (state: State, nowMs: number): boolean => mayServe(state, nowMs)
 
 /** A `session` read whose index has not arrived here: it waits, and then goes to the master. */
 export const isBeyond = (minIndex: number | undefined, state: State): boolean =>

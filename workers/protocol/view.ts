@@ -51,7 +51,10 @@ function leadsNow({ role, commitIndex, session, amqp }: State): boolean {
   )
 }
 
-/** Whether a read that was delivered may be served: one that leaves finishes what it gets. */
+/**
+ * Whether a read that was delivered may be served: one that leaves finishes what it gets.
+ * Asked anew for each message: a process that wakes from a pause has outlived its permission.
+ */
 export function mayServe(state: State, nowMs: number): boolean {
   if (!mayRead(state, nowMs)) return false
   const { role } = state

@@ -1,10 +1,9 @@
 import t from 'tap'
 import { ORIGIN } from '../entry.ts'
-import { mayTakeReads } from './answers.ts'
 import { done, endOf, entriesAfter, peer, run, stateRead, worker } from './fixtures.ts'
 import type { Message } from './messages.ts'
 import type { Event, State } from './state.ts'
-import { viewOf } from './view.ts'
+import { mayServe, viewOf } from './view.ts'
 
 const [first] = entriesAfter(ORIGIN, { count: 1, term: 1, tag: 'begin' })
 const log = first === undefined ? [] : [first]
@@ -45,7 +44,7 @@ t.test(
     t.equal(viewOf(replica(), 1).reads, true)
     const { state } = run(replica(), [leaving('a')])
     t.match(viewOf(state, 1), { reads: false, role: 'replica', yields: true })
-    t.equal(mayTakeReads(state, 1), true, 'but answers what still comes')
+    t.equal(mayServe(state, 1), true, 'but answers what still comes')
     const unnamed = stateRead({ ...three, master: 'b', inSync: ['b'] }, { version: 6, beganMs: 1 })
     t.equal(viewOf(run(state, [unnamed]).state, 1).role, 'left')
   }
