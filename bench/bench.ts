@@ -19,7 +19,7 @@ import { checkSameAnswers, fill, WORKLOADS } from './workloads.ts'
 
 const RESULTS = join(import.meta.dirname, 'results')
 const CONNECTIONS = [1, 10, 64]
-const REFERENCE = 'baseline'
+const REFERENCES = ['baseline', 'standbys']
 
 const options = await yargs(hideBin(process.argv))
   .scriptName('npm run bench --')
@@ -122,7 +122,7 @@ async function measureAll(plan: Plan, stopped: AbortSignal): Promise<[Run, Measu
 function report(plan: Plan, measured: [Run, Measurement][]): void {
   const settings = { quick: options.quick, replicas: options.replicas }
   const cells = cellsOf(measured)
-  const written = reportOf(plan, { cells, reference: REFERENCE, settings })
+  const written = reportOf(plan, { cells, references: REFERENCES, settings })
   printTable(written)
   for (const path of writeReport(written, { dir: RESULTS, name: options.name })) say(path)
 }

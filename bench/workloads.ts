@@ -18,26 +18,23 @@ const ITEMS = 50_000
 const RIDES = 20_000
 const SOURCES = 20
 const DESTINATIONS = 50
+/** Of the rides' creators, and of those that the bench makes. */
+const USERS = 500
 const ROWS_AT_ONCE = 10_000
+/** Of the requests of `mix`. */
+const WRITES_IN_MIX = 0.25
 
 const INSERT = 'insert into bench_items (account, body) values ($1, $2) returning id'
 const BY_KEY = 'select id, account, body from bench_items where id = $1'
 
 export const WORKLOADS: readonly Workload[] = [
+  { name: 'write', title: 'write: insert of one row', door: 'database', request: insert },
+  { name: 'read', title: 'read: one row by key', door: 'database', request: readByKey },
   {
-    name: 'write',
-    title: 'write: insert of one row',
+    name: 'mix',
+    title: 'three reads by key to one write',
     door: 'database',
-    request: random => {
-      const params = [between(random, 0, 999), text(random)]
-      return post('/api/v1/db/write', { statements: [{ sql: INSERT, params }] })
-    }
-  },
-  {
-    name: 'read',
-    title: 'read: one row by key',
-    door: 'database',
-    request: random => post('/api/v1/db/read', { sql: BY_KEY, params: [between(random, 1, ITEMS)] })
+    request: random => (random() < WRITES_IN_MIX ? insert(random) : readByKey(random))
   },
   {
     name: 'ride',
@@ -55,8 +52,30 @@ export const WORKLOADS: readonly Workload[] = [
       const path = `/api/v1/rides?source=${source}&destination=${destination}`
       return { method: 'GET', path }
     }
+  },
+  {
+    name: 'offer',
+    title: 'POST a ride (through lb, with the check of its user)',
+    door: 'rides',
+    request: random =>
+      post('/api/v1/rides', {
+        created_by: `user-${between(random, 0, USERS - 1)}`,
+        timestamp: '01-01-2040:00-00-00',
+        // Apart from those that are listed, whose lists keep their length.
+        source: between(random, 101, 150),
+        destination: between(random, 151, 198)
+      })
   }
 ]
+
+function insert(random: Random): Request {
+  const params = [between(random, 0, 999), text(random)]
+  return post('/api/v1/db/write', { statements: [{ sql: INSERT, params }] })
+}
+
+function readByKey(random: Random): Request {
+  return post('/api/v1/db/read', { sql: BY_KEY, params: [between(random, 1, ITEMS)] })
+}
 
 /** Makes the tables that are missing, and all rows. */
 export async function fill({ doors }: Contestant): Promise<void> {
@@ -71,6 +90,7 @@ export async function fill({ doors }: Contestant): Promise<void> {
     )`
   )
   for (const [sql, rows] of [
+    [USER_ROWS, USERS],
     [ITEM_ROWS, ITEMS],
     [RIDE_ROWS, RIDES],
     [MEMBER_ROWS, RIDES]
@@ -81,13 +101,19 @@ export async function fill({ doors }: Contestant): Promise<void> {
   }
 }
 
+/** Digests as platform/service/usernames.ts has them; nobody logs in as these. */
+const USER_ROWS = `insert into users (username_digest, username, password)
+  select translate(encode(sha256(convert_to('user-' || n - 1, 'UTF8')), 'base64'), '+/=', '-_'),
+    'user-' || n - 1, ''
+  from generate_series($1::integer, $2::integer) as n`
+
 const ITEM_ROWS = `insert into bench_items (account, body)
   select n % 1000, md5(n::text) || md5(n::text)
   from generate_series($1::integer, $2::integer) as n order by n`
 
 const RIDE_ROWS = `insert into rides
     (created_by, creator_digest, "timestamp", starts_at, source, destination, user_index)
-  select 'user-' || n % 500, md5((n % 500)::text), '01-01-2040:00-00-00', 2208988800,
+  select 'user-' || n % ${USERS}, md5((n % ${USERS})::text), '01-01-2040:00-00-00', 2208988800,
     1 + n % ${SOURCES}, ${SOURCES + 1} + n / ${SOURCES} % ${DESTINATIONS}, 0
   from generate_series($1::integer, $2::integer) as n order by n`
 
@@ -121,7 +147,7 @@ async function call(url: string, { method, path, headers, body }: Request): Prom
     body === undefined ? init : { ...init, body: `${body}` }
   )
   const said = await answer.text()
-  if (answer.status !== 200) throw new Error(`${path} answered ${answer.status}: ${said}`)
+  if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${said}`)
   return said
 }
 

@@ -12,7 +12,10 @@ import { openPools } from './pools.ts'
 import { rideRoutes } from './rides.ts'
 
 const GRACE_MS = 5_000
-const RIDES_SCHEMA = new URL('../../rides-api/migrations/001-rides.sql', import.meta.url)
+const SCHEMAS = [
+  new URL('../../users-api/migrations/001-users.sql', import.meta.url),
+  new URL('../../rides-api/migrations/001-rides.sql', import.meta.url)
+]
 
 const config = loadBaselineConfig()
 const log = openLog({ service: 'baseline', level: 'warn' })
@@ -25,7 +28,7 @@ const place = {
   runAs: config.BASELINE_POSTGRES_USER
 }
 const pools = await openPools(place, config.BASELINE_STANDBYS, opened)
-await pools.primary.query(await readFile(RIDES_SCHEMA, 'utf8'))
+for (const file of SCHEMAS) await pools.primary.query(await readFile(file, 'utf8'))
 
 const app = Fastify()
 await app.register(databaseRoutes, { pools })

@@ -3,7 +3,7 @@ import { startConvoy } from '../../test/environment.ts'
 import type { Contestant } from './contestant.ts'
 
 /** Services that answer requests of the bench. */
-const ON_THE_WAY = ['lb', 'rides-api', 'orchestrator', 'rabbitmq', 'zookeeper']
+const ON_THE_WAY = ['lb', 'users-api', 'rides-api', 'orchestrator', 'rabbitmq', 'zookeeper']
 
 export async function openConvoy(options: {
   readonly replicas: number

@@ -24,15 +24,16 @@ export function plotsOf(report: Report): Record<string, string> {
       ...seriesOf(name, 'p99Ms').map(one => ({ ...one, label: `${one.label} p99`, dashed: true }))
     ]
   }))
+  const [reference = ''] = report.references
   const ratio = panels(name => ({
-    unit: `${report.reference} = 1`,
+    unit: `${reference} = 1`,
     mark: 1,
-    series: series(report, { workload: name, value: line => line.ratios?.perS })
+    series: series(report, { workload: name, value: line => line.ratios[reference]?.perS })
   }))
   return {
     throughput: chart('Throughput by connections', throughput),
     latency: chart('Latency by connections', latency),
-    ratio: chart(`Throughput as a ratio to ${report.reference}`, ratio)
+    ratio: chart(`Throughput as a ratio to ${reference}`, ratio)
   }
 }
 

@@ -14,8 +14,8 @@ export interface Report extends Provenance {
   readonly settings: Readonly<Record<string, unknown>>
   readonly contestants: readonly { readonly name: string; readonly title: string }[]
   readonly workloads: readonly { readonly name: string; readonly title: string }[]
-  /** The contestant that ratios refer to. */
-  readonly reference: string
+  /** The contestants that ratios refer to. */
+  readonly references: readonly string[]
   readonly lines: readonly Line[]
   readonly cells: readonly Cell[]
 }
@@ -26,7 +26,7 @@ export function reportOf(
   plan: Plan,
   measured: {
     readonly cells: readonly Cell[]
-    readonly reference: string
+    readonly references: readonly string[]
     readonly settings: Readonly<Record<string, unknown>>
   }
 ): Report {
@@ -41,8 +41,8 @@ export function reportOf(
     },
     contestants: contestants.map(({ name, title }) => ({ name, title })),
     workloads: workloads.map(({ name, title }) => ({ name, title })),
-    reference: measured.reference,
-    lines: summarize(measured.cells, measured.reference),
+    references: measured.references,
+    lines: summarize(measured.cells, measured.references),
     cells: measured.cells
   }
 }

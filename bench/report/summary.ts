@@ -1,6 +1,6 @@
 /**
  * What the rounds of a run come to: for each cell the median and the spread over the
- * rounds, and the ratio to a reference contestant, taken round by round. Pure.
+ * rounds, and the ratios to the contestants it is held against, taken round by round. Pure.
  */
 import type { Measurement } from '../measure.ts'
 import type { Cell } from '../rounds.ts'
@@ -19,25 +19,28 @@ export interface Line extends Readonly<Record<Figure, Spread>> {
   readonly connections: number
   readonly contestant: string
   readonly failed: number
-  /** To the reference in the same round; null for the reference itself. */
-  readonly ratios: Readonly<Record<Figure, Spread>> | null
+  /** By reference: to it in the same round. A reference has none to itself. */
+  readonly ratios: Readonly<Record<string, Readonly<Record<Figure, Spread>>>>
 }
 
-export function summarize(cells: readonly Cell[], reference: string): Line[] {
+export function summarize(cells: readonly Cell[], references: readonly string[]): Line[] {
   return cells.map(cell => {
     const { workload, connections, contestant, rounds } = cell
-    const other = cells.find(
+    const others = cells.filter(
       ({ workload: name, connections: count, contestant: who }) =>
-        name === workload && count === connections && who === reference
+        name === workload && count === connections && who !== contestant && references.includes(who)
     )
-    const own = contestant === reference || other === undefined
+    const ratios = others.map(other => [
+      other.contestant,
+      figuresOf(figure => spreadOf(ratiosOf(figure, rounds, other.rounds)))
+    ])
     return {
       workload,
       connections,
       contestant,
       failed: rounds.reduce((sum, { failed }) => sum + failed, 0),
       ...figuresOf(figure => spreadOf(rounds.map(round => round[figure]))),
-      ratios: own ? null : figuresOf(figure => spreadOf(ratiosOf(figure, rounds, other.rounds)))
+      ratios: Object.fromEntries(ratios)
     }
   })
 }

@@ -2,30 +2,33 @@
 import type { Report } from './report.ts'
 import type { Line, Spread } from './summary.ts'
 
-const HEAD = ['connections', 'contestant', 'requests/s', 'ratio', 'p50 ms', 'ratio', 'p99 ms']
 const GAP = '  '
 
-export function printTable({ lines, workloads, reference }: Report): void {
+export function printTable({ lines, workloads, references }: Report): void {
+  const to = references.map(name => `to ${name}`)
+  const head = ['connections', 'contestant', 'requests/s', ...to, 'p50 ms', ...to, 'p99 ms']
   for (const { name, title } of workloads) {
-    const rows = lines.filter(({ workload }) => workload === name).map(rowOf)
-    console.log(`\n${title}\n${aligned([HEAD, ...rows])}`)
+    const own = lines.filter(({ workload }) => workload === name)
+    const rows = own.map(line => rowOf(line, references))
+    console.log(`\n${title}\n${aligned([head, ...rows])}`)
   }
-  console.log(
-    `\nMedians (lowest to highest) of the rounds; ratios to ${reference}, round by round.`
-  )
+  console.log('\nMedians (lowest to highest) of the rounds; ratios are medians of each round's ratio.')
   const failed = lines.reduce((sum, line) => sum + line.failed, 0)
   if (failed > 0) console.log(`${failed} requests FAILED: these figures are not worth much.`)
 }
 
-const rowOf = ({ connections, contestant, perS, p50Ms, p99Ms, ratios }: Line): string[] => [
-  `${connections}`,
-  contestant,
-  withSpread(perS, 0),
-  ratios === null ? '' : withSpread(ratios.perS, 2),
-  withSpread(p50Ms, 2),
-  ratios === null ? '' : withSpread(ratios.p50Ms, 1),
-  withSpread(p99Ms, 1)
-]
+function rowOf(line: Line, references: readonly string[]): string[] {
+  const { connections, contestant, perS, p50Ms, p99Ms, ratios } = line
+  const ratiosOf = (figure: 'perS' | 'p50Ms') =>
+    references.map(name => {
+      const ratio = ratios[name]?.[figure].median
+      return ratio === undefined ? '' : ratio.toFixed(2)
+    })
+  return [
+    ...[`${connections}`, contestant, withSpread(perS, 0), ...ratiosOf('perS')],
+    ...[withSpread(p50Ms, 2), ...ratiosOf('p50Ms'), withSpread(p99Ms, 1)]
+  ]
+}
 
 const withSpread = ({ median, min, max }: Spread, digits: number) =>
   `${median.toFixed(digits)} (${min.toFixed(digits)} to ${max.toFixed(digits)})`
