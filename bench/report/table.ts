@@ -12,7 +12,9 @@ export function printTable({ lines, workloads, references }: Report): void {
     const rows = own.map(line => rowOf(line, references))
     console.log(`\n${title}\n${aligned([head, ...rows])}`)
   }
-  console.log('\nMedians (lowest to highest) of the rounds; ratios are medians of each round's ratio.')
+  console.log(
+    '\nMedians (lowest to highest) of the rounds; the median of the ratios of each round.'
+  )
   const failed = lines.reduce((sum, line) => sum + line.failed, 0)
   if (failed > 0) console.log(`${failed} requests FAILED: these figures are not worth much.`)
 }
