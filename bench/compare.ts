@@ -14,14 +14,14 @@ import { aligned } from './report/table.ts'
 const RESULTS = join(import.meta.dirname, 'results')
 const HEAD = ['workload', 'connections', 'contestant', 'to', 'before', 'after', 'change', '']
 
-const { before, after } = await yargs(process.argv.slice(2))
+const {
+  _: [before, after]
+} = await yargs(process.argv.slice(2))
   .scriptName('npm run bench:compare --')
-  .command('$0 <before> <after>', 'Shows where the second report is better or worse.', own =>
-    own
-      .positional('before', { type: 'string', describe: 'name or path of a report' })
-      .positional('after', { type: 'string', describe: 'name or path of another one' })
+  .usage(
+    '$0 <before> <after>\n\nShows where the second report, named or by its path, is better or worse.'
   )
-  .demandOption(['before', 'after'])
+  .demandCommand(2, 2, 'Name two reports.', 'Name two reports.')
   .example('$0 2026-11-22 latest', 'the last run against the published one')
   .epilogue(
     'Compared are throughputs as ratios to a contestant of the same run. Worse is what is\n' +
@@ -32,7 +32,7 @@ const { before, after } = await yargs(process.argv.slice(2))
   .parseAsync()
 
 try {
-  const changes = compare(read(before), read(after))
+  const changes = compare(read(String(before)), read(String(after)))
   if (changes.length === 0) throw new UserError('These two reports have nothing in common.')
   console.log(aligned([HEAD, ...changes.map(rowOf)]))
   process.exitCode = changes.some(({ verdict }) => verdict === 'worse') ? 1 : 0
