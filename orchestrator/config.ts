@@ -18,6 +18,8 @@ const ORCHESTRATOR = {
   CONVOY_TOKEN: Type.Optional(Type.String({ minLength: 1 })),
   ...SCALING_ENVIRONMENT,
   CONVOY_MIN_COPIES: Type.Integer({ minimum: 1, maximum: 9, default: 2 }),
+  /** Where `npm start` keeps the logs of its processes: the dashboard looks a request up in them. */
+  CONVOY_LOGS_DIR: Type.Optional(Type.String({ minLength: 1 })),
   /** Makes `/state` of a cluster that has none: for a new one only. */
   CONVOY_INIT: Type.Boolean({ default: false }),
   /** Whether the workers are stopped with the last orchestrator. */
@@ -37,7 +39,8 @@ const ORCHESTRATOR = {
 }
 
 /** The orchestrator's own, which a worker has no business to see. */
-const OWN = /^CONVOY_(TOKEN|HTTP_.*|REPLICAS.*|SCALE_.*|READS_PER_.*|INIT|STOP_WORKERS|LANE_.*)$/
+const OWN =
+  /^CONVOY_(TOKEN|HTTP_.*|REPLICAS.*|SCALE_.*|READS_PER_.*|INIT|STOP_WORKERS|LOGS_DIR|LANE_.*)$/
 
 export function loadOrchestratorConfig(env?: NodeJS.ProcessEnv) {
   const config = loadConfig(ORCHESTRATOR, env)

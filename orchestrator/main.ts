@@ -13,6 +13,8 @@ import { openAdmission } from './admission/admission.ts'
 import { openParser } from './admission/parser.ts'
 import { ClusterView } from './cluster-view.ts'
 import { laneLimits, loadOrchestratorConfig } from './config.ts'
+import { Queues } from './dashboard/queues.ts'
+import { ServiceWatch } from './dashboard/services.ts'
 import { foundCluster } from './found.ts'
 import { handOver } from './handover.ts'
 import { openDispatch } from './lanes/dispatch.ts'
@@ -83,6 +85,8 @@ opened.use(
     stopWorkers: config.CONVOY_STOP_WORKERS
   })
 )
+const queues = new Queues(() => dispatch.link)
+const services = opened.use(new ServiceWatch(zookeeper))
 const app = await openServer({
   config,
   log,
@@ -96,7 +100,13 @@ const app = await openServer({
   settings,
   onRead: () => reads.count(),
   handOver: () => handOver({ zookeeper, view, log }),
-  connected: () => zookeeper.connected
+  connected: () => zookeeper.connected,
+  sights: {
+    orchestratorId,
+    reads: () => reads.all,
+    services: () => services.now,
+    queues: () => queues.depths()
+  }
 })
 opened.defer(async () => {
   await Promise.race([app.close(), sleep(DRAIN_MS)])

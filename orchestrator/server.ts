@@ -2,20 +2,22 @@
  * The orchestrator's HTTP server: all routes, and which of them need the token.
  */
 import type { Registry } from 'prom-client'
-import { leadToDocs } from '../platform/http/front.ts'
 import { type Http, openHttp } from '../platform/http.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Admission } from './admission/admission.ts'
 import { type Cluster, type ClusterView, masterOf } from './cluster-view.ts'
 import type { OrchestratorConfig } from './config.ts'
+import type { Sights } from './dashboard/look.ts'
 import type { HandedOver } from './handover.ts'
 import type { Dispatch } from './lanes/dispatch.ts'
 import { bearer } from './routes/bearer.ts'
-import { clusterRoute } from './routes/cluster.ts'
+import { clusterNow, clusterRoute } from './routes/cluster.ts'
+import { dashboardRoutes } from './routes/dashboard.ts'
 import { readRoute } from './routes/db-read.ts'
 import { writeRoutes } from './routes/db-write.ts'
 import { eventsRoute } from './routes/events.ts'
 import { handoverRoute } from './routes/handover.ts'
+import { addPage } from './routes/page.ts'
 import { scalingRoutes } from './routes/scaling.ts'
 import { verifyRoute } from './routes/verify.ts'
 import { crashRoutes, workerListRoute } from './routes/workers.ts'
@@ -23,6 +25,7 @@ import type { Runtime } from './runtimes/runtime.ts'
 import type { Scaling } from './scaling/scaling.ts'
 import type { StoredSettings } from './scaling/stored-settings.ts'
 import type { Stuck } from './stuck.ts'
+import { Timeline } from './timeline.ts'
 
 const BODY_MAX_BYTES = 16 * 1024 * 1024
 
@@ -43,6 +46,8 @@ export interface ServerOptions {
   readonly handOver: () => Promise<HandedOver>
   /** Whether ZooKeeper is there. */
   readonly connected: () => boolean
+  /** For the dashboard alone. */
+  readonly sights: Sights
 }
 
 /** A server with all its routes; the caller listens. */
@@ -64,10 +69,13 @@ export async function openServer(options: ServerOptions): Promise<Http> {
     ]
   })
   acceptEmptyBodies(app)
-  leadToDocs(app)
+  addPage(app)
+  const timeline = new Timeline(view, log)
+  app.addHook('preClose', async () => timeline[Symbol.dispose]())
+  const shown = { view, minCopies, stuck, scaling, settings }
   await app.register(workerListRoute, { view })
-  await app.register(clusterRoute, { view, minCopies, stuck, scaling, settings })
-  await app.register(eventsRoute, { view })
+  await app.register(clusterRoute, shown)
+  await app.register(eventsRoute, { timeline })
   await app.register(async guarded => {
     if (config.CONVOY_TOKEN !== undefined) guarded.addHook('onRequest', bearer(config.CONVOY_TOKEN))
     const deadlineMs = config.CONVOY_WRITE_DEADLINE_MS
@@ -82,6 +90,10 @@ export async function openServer(options: ServerOptions): Promise<Http> {
     await guarded.register(crashRoutes, { view, runtime })
     await guarded.register(handoverRoute, { handOver: options.handOver })
     await guarded.register(scalingRoutes, { scaling, settings, minCopies })
+    await guarded.register(dashboardRoutes, {
+      ...{ config, view, timeline, metrics, dispatch, scaling, sights: options.sights },
+      cluster: () => clusterNow(shown)
+    })
   })
   return app
 }

@@ -233,6 +233,7 @@ function settingsOf(
     ...common,
     ...token,
     CONVOY_WORKERS_DIR: options.folder.workers,
+    CONVOY_LOGS_DIR: options.folder.logs,
     ...(options.replicas === undefined ? {} : { CONVOY_REPLICAS: String(options.replicas) }),
     CONVOY_INIT: String(isFirstOrchestrator(instance) && !hasData(options.folder.workers)),
     CONVOY_STOP_WORKERS: 'true',

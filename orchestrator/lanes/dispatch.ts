@@ -45,6 +45,7 @@ export type AskedWrite = Omit<WriteAsk, 'deadlineMs'>
 
 export interface Dispatch extends AsyncDisposable {
   readonly up: boolean
+  readonly link: AmqpLink | undefined
   readonly depths: Readonly<Record<string, number>>
   readonly unanswered: { readonly writes: number; readonly reads: number }
   /** @throws ServiceError when the lane is full, refused by the broker, or the deadline has passed */
@@ -101,6 +102,10 @@ class AmqpDispatch implements Dispatch {
 
   get up(): boolean {
     return this.#amqp.up
+  }
+
+  get link(): AmqpLink | undefined {
+    return this.#amqp.link
   }
 
   get depths(): Readonly<Record<string, number>> {

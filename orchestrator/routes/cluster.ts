@@ -29,16 +29,18 @@ export const clusterRoute: FastifyPluginAsyncTypebox<ClusterRouteOptions> = asyn
   }
   // All that there is, were it more than the schema says.
   const serializerCompiler = () => (body: unknown) => JSON.stringify(body)
-  app.get('/api/v1/cluster', { schema, serializerCompiler }, () =>
-    describe(options.view.now, {
-      minCopies: options.minCopies,
-      stuck: options.stuck(),
-      wanted: options.scaling.wanted,
-      nextAt: options.scaling.nextAt,
-      settings: options.settings.now
-    })
-  )
+  app.get('/api/v1/cluster', { schema, serializerCompiler }, () => clusterNow(options))
 }
+
+/** The answer, for the stream of the dashboard too. */
+export const clusterNow = ({ view, minCopies, stuck, scaling, settings }: ClusterRouteOptions) =>
+  describe(view.now, {
+    minCopies,
+    stuck: stuck(),
+    wanted: scaling.wanted,
+    nextAt: scaling.nextAt,
+    settings: settings.now
+  })
 
 interface Configured {
   readonly minCopies: number
