@@ -1,14 +1,15 @@
 /**
  * One attempt to run commands in one transaction, up to its commit. In two round
- * trips: [open, commands, read changes], then [append, commit]; commands that expect
- * a number of rows and do not meet it cost further ones.
+ * trips: [open, commands, read changes], then [append, commit]. Straight on: the first
+ * failure is the end of the attempt. Or in careful steps, each command under a savepoint:
+ * commands that expect a number of rows and do not meet it cost further round trips.
  */
 import type { WriteCommand } from '../../platform/wire/requests.ts'
 import { checksumOf, type Entry } from '../entry.ts'
-import { TermRaisedError } from '../store.ts'
 import { readCatalog } from './catalog.ts'
 import { CapturedChanges } from './changes.ts'
 import {
+  type CommandContext,
   type CommandOutcome,
   changesSchema,
   isExpecting,
@@ -17,26 +18,23 @@ import {
   undoCommand
 } from './command.ts'
 import type { Outcome } from './connection.ts'
-import { APPEND, BEGIN, CHANGES, COMMIT, type Master, OPEN } from './master.ts'
+import {
+  APPEND,
+  COMMIT,
+  checkOpened,
+  type Master,
+  openingSteps,
+  RetryError,
+  readingSteps
+} from './master.ts'
 import { type Refusal, tooLarge } from './refusals.ts'
 import { keyOf, REQUEST_KEY } from './request-key.ts'
-import { positionsText } from './sequences.ts'
 import { lostTo } from './sql-error.ts'
+import { runStraight } from './straight.ts'
 import { textArray } from './text.ts'
 
-const TERM_RAISED = 'CV100'
 /** Unmet expectations after which the rest goes on in careful steps, so that time stays linear. */
 const SETBACKS_MAX = 3
-
-/** Everything is to be undone and run again, with what this attempt has settled. */
-export class RetryError extends Error {
-  readonly settled: ReadonlyMap<number, Refusal>
-
-  constructor(settled: ReadonlyMap<number, Refusal>) {
-    super('the batch is to be run again')
-    this.settled = settled
-  }
-}
 
 /** The id of a command that was said to be new stands in the log. */
 export class KnownIdError extends Error {}
@@ -45,22 +43,28 @@ export class KnownIdError extends Error {}
 export type Settled = ReadonlyMap<number, Refusal>
 type Result = { readonly status: number; readonly result: string }
 
+interface Batch {
+  readonly commands: readonly WriteCommand[]
+  readonly term: number
+  readonly settled: Settled
+  readonly careful: boolean
+}
+
 export class Attempt {
   readonly #master: Master
   readonly #commands: readonly WriteCommand[]
   readonly #term: number
   readonly #settled: Settled
+  readonly #careful: boolean
   readonly #first: number
-  readonly #results: Result[] = []
+  #results: Result[] = []
 
-  constructor(
-    master: Master,
-    batch: { commands: readonly WriteCommand[]; term: number; settled: Settled }
-  ) {
+  constructor(master: Master, batch: Batch) {
     this.#master = master
     this.#commands = batch.commands
     this.#term = batch.term
     this.#settled = batch.settled
+    this.#careful = batch.careful
     this.#first = master.log.last.index + 1
   }
 
@@ -68,14 +72,7 @@ export class Attempt {
   async run(): Promise<{ entries: Entry[]; captured: number }> {
     const { session } = this.#master
     session.statements.prepare(this.#commands.flatMap(c => c.statements.map(({ sql }) => sql)))
-    const { opened, changes } = session.connection.together(() => ({
-      opened: this.#open(),
-      changes: this.#runCommands()
-    }))
-    // Whatever the commands say in a transaction that was not opened is void.
-    changes.catch(() => undefined)
-    checkOpened(await opened)
-    const captured = await changes
+    const captured = this.#careful ? await this.#runCarefully() : await this.#runStraight()
     session.checkCancelled()
     const entries = this.#compose(captured)
     await this.#append(entries)
@@ -83,14 +80,29 @@ export class Attempt {
     return { entries, captured: captured.count }
   }
 
+  async #runStraight(): Promise<CapturedChanges> {
+    const batch = { commands: this.#commands, term: this.#term, first: this.#first }
+    const { results, captured } = await runStraight(this.#master, batch, this.#context)
+    this.#results = results.map(result => ({ status: 200, result }))
+    return captured
+  }
+
+  async #runCarefully(): Promise<CapturedChanges> {
+    const { connection } = this.#master.session
+    const { opened, changes } = connection.together(() => ({
+      opened: this.#open(),
+      changes: this.#runCommands()
+    }))
+    // Whatever the commands say in a transaction that was not opened is void.
+    changes.catch(() => undefined)
+    checkOpened(await opened)
+    return changes
+  }
+
   #open(): Promise<Outcome> {
-    const { session, secret } = this.#master
-    const { connection, statements } = session
-    return connection.run([
-      statements.step(BEGIN),
-      statements.step(OPEN, [secret, String(this.#term), String(this.#first)]),
-      statements.step(SAVEPOINT)
-    ])
+    const { connection, statements } = this.#master.session
+    const opening = openingSteps(this.#master, { term: this.#term, first: this.#first })
+    return connection.run([...opening, statements.step(SAVEPOINT)])
   }
 
   /** Runs all commands, and reads what they changed, behind the last round's at once. */
@@ -116,10 +128,13 @@ export class Attempt {
   #outcome(at: number): Promise<CommandOutcome> | CommandOutcome {
     const refusal = this.#settled.get(at)
     if (refusal !== undefined) return { kind: 'failed', refusal }
+    return sendCommand(this.#commands[at] as WriteCommand, this.#first + at, this.#context)
+  }
+
+  get #context(): CommandContext {
     const { session, secret, catalog, limits } = this.#master
     const bounds = { maxBytes: limits.maxEntryBytes, maxRows: Number.POSITIVE_INFINITY }
-    const context = { session, secret, catalog, bounds }
-    return sendCommand(this.#commands[at] as WriteCommand, this.#first + at, context)
+    return { session, secret, catalog, bounds }
   }
 
   #afterExpecting(from: number): number {
@@ -151,16 +166,9 @@ export class Attempt {
   }
 
   async #readChanges(): Promise<CapturedChanges> {
-    const { session, secret, catalog, sequences } = this.#master
     const captured = new CapturedChanges()
-    sequences.restart()
-    const steps = [session.statements.step(CHANGES, [secret, String(this.#first)], captured)]
-    const positions = positionsText(catalog.sequences)
-    if (positions !== undefined) {
-      session.statements.ran(positions)
-      steps.push(session.statements.step(positions, [], sequences))
-    }
-    await session.connection.must(steps)
+    const { connection } = this.#master.session
+    await connection.must(readingSteps(this.#master, this.#first, captured))
     return captured
   }
 
@@ -221,10 +229,4 @@ export class Attempt {
     if (error.constraint === REQUEST_KEY) throw new KnownIdError()
     throw lostTo(error)
   }
-}
-
-function checkOpened({ error }: Outcome): void {
-  if (error === undefined) return
-  if (error.sqlstate === TERM_RAISED) throw new TermRaisedError(error.message)
-  throw lostTo(error)
 }

@@ -58,23 +58,35 @@ export const runsAlone = (command: WriteCommand): boolean =>
 export const changesSchema = (command: WriteCommand): boolean =>
   command.statements.some(({ kind }) => kind === 'ddl')
 
-/** Sends a command that becomes the entry `index`. */
+/** A command as it is sent: its own steps, and what its outcome is made of. */
+export interface Sending {
+  readonly command: WriteCommand
+  readonly steps: readonly Step[]
+  readonly parts: readonly Part[]
+}
+
+export function sendingOf(command: WriteCommand, context: CommandContext): Sending {
+  const parts = command.statements.map(statement => partOf(statement, context))
+  return { command, parts, steps: parts.flatMap(part => part.steps) }
+}
+
+/** What follows becomes the entry `index`. */
+export const tagStep = (index: number, { session, secret }: CommandContext): Step =>
+  session.statements.step(TAG, [secret, String(index)])
+
+/** Sends a command that becomes the entry `index`, so that a failure undoes it alone. */
 export function sendCommand(
   command: WriteCommand,
   index: number,
   context: CommandContext
 ): Promise<CommandOutcome> {
   const { connection, statements } = context.session
-  const parts = command.statements.map(statement => partOf(statement, context))
-  const steps = [
-    statements.step(TAG, [context.secret, String(index)]),
-    ...parts.flatMap(part => part.steps),
-    statements.step(SAVEPOINT)
-  ]
+  const sending = sendingOf(command, context)
   if (isExpecting(command)) void connection.run([{ sql: markOf(index) }])
-  const sent = connection.run(steps)
+  const tag = tagStep(index, context)
+  const sent = connection.run([tag, ...sending.steps, statements.step(SAVEPOINT)])
   void connection.run([statements.step(ROLLBACK_TO)])
-  return sent.then(outcome => outcomeOf(command, parts, outcome))
+  return sent.then(outcome => outcomeOf(sending, { ...outcome, tags: outcome.tags.slice(1) }))
 }
 
 /** Undoes a command that was expected to come out otherwise, and all that ran behind it. */
@@ -109,12 +121,9 @@ function clearText({ tables }: Catalog): string | undefined {
   return names.length === 0 ? undefined : `truncate ${names.join(', ')} restart identity cascade`
 }
 
-function outcomeOf(
-  command: WriteCommand,
-  parts: readonly Part[],
-  outcome: Outcome
-): CommandOutcome {
-  const tags = outcome.tags.slice(1)
+/** @param outcome of the exchange, its tags from the first of the command's on */
+export function outcomeOf({ command, parts }: Sending, outcome: Outcome): CommandOutcome {
+  const tags = [...outcome.tags]
   const results: string[] = []
   for (const [i, { expectRows: expected }] of command.statements.entries()) {
     const { steps, rows } = parts[i] as Part

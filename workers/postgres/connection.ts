@@ -47,6 +47,8 @@ export interface ConnectOptions {
   readonly user: string
   readonly statementTimeoutMs?: number
   readonly lockTimeoutMs?: number
+  /** Told the detail of each notice. */
+  readonly noticed?: (detail: string) => void
 }
 
 const DATABASE = 'postgres'
@@ -185,6 +187,7 @@ export class Connection implements AsyncDisposable {
     })
     const lost = new AbortController()
     client.on('error', err => lost.abort(err))
+    if (options.noticed) client.on('notice', ({ detail }) => options.noticed?.(detail ?? ''))
     try {
       await client.connect()
     } catch (cause) {

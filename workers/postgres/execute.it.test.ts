@@ -191,11 +191,9 @@ t.test('truncating, clearing and sequences come out the same', async t => {
     command(['insert into pets (owner) values (1)'])
   )
   const ids = 'select last_value from people_id_seq'
-  t.strictSame(
-    await rowsOf(replica.store, ids),
-    [{ last_value: '2' }],
-    'that of a failed insert too'
-  )
+  const moved = await rowsOf(replica.store, ids)
+  t.strictNotSame(moved, [{ last_value: '1' }], 'that of a failed insert too')
+  t.strictSame(moved, await rowsOf(master.store, ids))
   await run(command([{ sql: 'truncate people restart identity cascade', kind: 'truncate' }]))
   t.strictSame(await rowsOf(replica.store, ids), [{ last_value: '1' }])
   const [back] = await run(insert('b'), command(["select setval('people_id_seq', 50)"]))

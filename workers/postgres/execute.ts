@@ -8,12 +8,12 @@
 import type { WriteCommand } from '../../platform/wire/requests.ts'
 import { type Entry, positionOf } from '../entry.ts'
 import type { Executed } from '../store.ts'
-import { Attempt, KnownIdError, RetryError } from './attempt.ts'
+import { Attempt, KnownIdError } from './attempt.ts'
 import { readCatalog } from './catalog.ts'
 import { changesSchema, runsAlone } from './command.ts'
 import type { Limits } from './limits.ts'
 import type { LogEnd } from './log.ts'
-import { EMPTY_CHANGES, MASTER_TEXTS, type Master, OUTCOMES } from './master.ts'
+import { EMPTY_CHANGES, MASTER_TEXTS, type Master, OUTCOMES, RetryError } from './master.ts'
 import type { Refusal } from './refusals.ts'
 import { type Known, outcomesOf, planOf } from './repeats.ts'
 import { keyOf } from './request-key.ts'
@@ -25,10 +25,13 @@ import { textArray } from './text.ts'
 const COMMANDS_MAX = 128
 /** Captured rows after which the (unlogged) table they went through is emptied. */
 const CAPTURED_MAX = 50_000
+/** Transactions in careful steps after one that was undone: failures seldom come alone. */
+const CAREFUL_FOR = 16
 
 export class Executor {
   readonly #master: Master
   #captured = 0
+  #carefulFor = 0
 
   private constructor(master: Master) {
     this.#master = master
@@ -80,8 +83,10 @@ export class Executor {
   async #append(commands: readonly WriteCommand[], term: number): Promise<readonly Entry[]> {
     const { session, log } = this.#master
     const settled = new Map<number, Refusal>()
+    this.#carefulFor = Math.max(0, this.#carefulFor - 1)
     for (;;) {
-      const attempt = new Attempt(this.#master, { commands, term, settled })
+      const careful = this.#carefulFor > 0 || commands.some(runsAlone)
+      const attempt = new Attempt(this.#master, { commands, term, settled, careful })
       try {
         const { entries, captured } = await session.transaction(() => attempt.run())
         const lastEntry = entries.at(-1)
@@ -93,6 +98,7 @@ export class Executor {
       } catch (err) {
         if (!(err instanceof RetryError)) throw err
         for (const [at, refusal] of err.settled) settled.set(at, refusal)
+        this.#carefulFor = CAREFUL_FOR
       } finally {
         if (commands.some(changesSchema)) await this.#forgetSchema()
       }

@@ -1,12 +1,17 @@
 /**
  * What a batch of writes works with, and the SQL of Convoy's own that it uses.
  */
+import { TermRaisedError } from '../store.ts'
 import type { Catalog } from './catalog.ts'
+import type { CapturedChanges } from './changes.ts'
 import { ROLLBACK_TO, SAVEPOINT, TAG } from './command.ts'
+import type { Outcome, Step } from './connection.ts'
 import type { Limits } from './limits.ts'
 import type { LogEnd } from './log.ts'
-import type { SequencePositions } from './sequences.ts'
+import type { Refusal } from './refusals.ts'
+import { positionsText, type SequencePositions } from './sequences.ts'
 import type { Session } from './session.ts'
+import { lostTo } from './sql-error.ts'
 
 export interface Master {
   readonly session: Session
@@ -31,3 +36,49 @@ export const MASTER_TEXTS = [
   ...[BEGIN, COMMIT, OPEN, CHANGES, APPEND, OUTCOMES],
   ...[SAVEPOINT, ROLLBACK_TO, TAG]
 ]
+
+const TERM_RAISED = 'CV100'
+
+/** Where a batch begins. */
+export interface BatchStart {
+  readonly term: number
+  /** Index of its first entry. */
+  readonly first: number
+}
+
+export function openingSteps({ session, secret }: Master, { term, first }: BatchStart): Step[] {
+  const { statements } = session
+  return [statements.step(BEGIN), statements.step(OPEN, [secret, String(term), String(first)])]
+}
+
+/** @throws TermRaisedError when a later term is stored */
+export function checkOpened({ error }: Outcome): void {
+  if (error === undefined) return
+  if (error.sqlstate === TERM_RAISED) throw new TermRaisedError(error.message)
+  throw lostTo(error)
+}
+
+/** Reads what the commands changed, and where the sequences are. */
+export function readingSteps(master: Master, first: number, captured: CapturedChanges): Step[] {
+  const { session, secret, catalog, sequences } = master
+  const { statements } = session
+  sequences.restart()
+  const steps = [statements.step(CHANGES, [secret, String(first)], captured)]
+  const positions = positionsText(catalog.sequences)
+  if (positions !== undefined) {
+    statements.ran(positions)
+    steps.push(statements.step(positions, [], sequences))
+  }
+  return steps
+}
+
+/** Everything is to be undone and run again, with what this attempt has settled. */
+export class RetryError extends Error {
+  /** Outcomes that are known now, by the commands' places in the batch. */
+  readonly settled: ReadonlyMap<number, Refusal>
+
+  constructor(settled: ReadonlyMap<number, Refusal> = new Map()) {
+    super('the batch is to be run again')
+    this.settled = settled
+  }
+}

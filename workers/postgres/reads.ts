@@ -5,7 +5,7 @@
  * transaction; those behind it are run again in a new one.
  */
 import type { ReadCommand } from '../../platform/wire/requests.ts'
-import type { Answer } from '../store.ts'
+import type { Answer, ReadResult } from '../store.ts'
 import { Connection, type ConnectOptions, type Outcome, type Step } from './connection.ts'
 import { JsonRows } from './encode.ts'
 import type { Limits } from './limits.ts'
@@ -25,14 +25,9 @@ const ALLOWED_TAG = /^(SELECT|EXPLAIN|SHOW)\b/
 /** Reads of one snapshot: more would make the first wait for the last. */
 const TOGETHER_MAX = 16
 
-export interface ReadAnswer {
-  readonly applied: number
-  readonly answer: Answer
-}
-
 interface Waiting {
   readonly read: ReadCommand
-  readonly done: PromiseWithResolvers<ReadAnswer>
+  readonly done: PromiseWithResolvers<ReadResult>
 }
 
 interface Sent {
@@ -58,8 +53,8 @@ export class Readers implements AsyncDisposable {
     this.#options = options
   }
 
-  read(reads: readonly ReadCommand[]): Promise<ReadAnswer[]> {
-    const waiting = reads.map(read => ({ read, done: Promise.withResolvers<ReadAnswer>() }))
+  read(reads: readonly ReadCommand[]): Promise<ReadResult[]> {
+    const waiting = reads.map(read => ({ read, done: Promise.withResolvers<ReadResult>() }))
     this.#waiting.push(...waiting)
     this.#serve()
     return Promise.all(waiting.map(({ done }) => done.promise))

@@ -113,65 +113,7 @@ create function convoy.trusted(secret text) returns boolean
 create function convoy.entry_bytes_max() returns int4
   language sql immutable as 'select 8388608';
 
--- A batch of writes -------------------------------------------------------------
-
--- Locks the stored term for the transaction, and aborts it when that is above `term`.
-create function convoy.open_batch(secret text, batch_term int8, batch_index int8) returns void
-  language plpgsql security definer set search_path = pg_catalog as $$
-begin
-  if not convoy.trusted(secret) then raise insufficient_privilege; end if;
-  update convoy.memory set first_index = batch_index where memory.term <= batch_term;
-  if not found then raise 'a later term is known here' using errcode = 'CV100'; end if;
-end $$;
-
--- From here on, changes belong to the entry `index`.
-create function convoy.tag(secret text, index int8) returns void
-  language plpgsql security definer set search_path = pg_catalog as $$
-begin
-  if not convoy.trusted(secret) then raise insufficient_privilege; end if;
-  perform set_config('convoy.index', index::text, true);
-end $$;
-
--- Never by a scan: a plan made while the table was empty would stay one.
-create function convoy.changes_since(secret text, first int8)
-  returns table (index int8, op "char", tbl text, rows json)
-  language plpgsql security definer set search_path = pg_catalog set enable_seqscan = off as $$
-begin
-  if not convoy.trusted(secret) then raise insufficient_privilege; end if;
-  return query select c.index, c.op, c.tbl, array_to_json(c.rows)
-    from convoy.change c where c.index >= first order by c.index, c.seq;
-end $$;
-
--- Appends the batch's entries: entry `i` has the index `first + i - 1`.
-create function convoy.append(secret text, batch_term int8, first int8, ids text[], keys text[],
-    hashes text[], statuses int4[], changes text[], results text[], checksums text[]) returns void
-  language plpgsql security definer set search_path = pg_catalog as $$
-begin
-  if not convoy.trusted(secret) then raise insufficient_privilege; end if;
-  if not exists (select from convoy.memory where first_index = first) then
-    raise 'the batch is not open' using errcode = 'CV101';
-  end if;
-  insert into convoy.log (index, term, request_id, request_key, command_hash, status, changes, result, checksum)
-    select first + e.i - 1, batch_term, e.id, e.key, e.hash, e.status, e.changes, e.result, e.checksum
-    from unnest(ids, keys, hashes, statuses, changes, results, checksums)
-      with ordinality e (id, key, hash, status, changes, result, checksum, i);
-end $$;
-
-create function convoy.outcomes(secret text, keys text[])
-  returns table (index int8, term int8, request_key text, command_hash text, status int4, result text)
-  language plpgsql security definer set search_path = pg_catalog set enable_seqscan = off as $$
-begin
-  if not convoy.trusted(secret) then raise insufficient_privilege; end if;
-  return query select l.index, l.term, l.request_key, l.command_hash, l.status, l.result
-    from convoy.log l where l.request_key = any (keys);
-end $$;
-
-create function convoy.empty_changes(secret text) returns void
-  language plpgsql security definer set search_path = pg_catalog as $$
-begin
-  if not convoy.trusted(secret) then raise insufficient_privilege; end if;
-  truncate convoy.change;
-end $$;
+-- A batch of writes: schema-batch.sql ---------------------------------------------
 
 -- The backstop: a transaction that opened a batch commits with that batch's entries or
 -- not at all, so a COMMIT smuggled into a command takes nothing with it.
@@ -235,8 +177,7 @@ end $$;
 
 revoke execute on all functions in schema convoy from public;
 grant usage on schema convoy to convoy_app, convoy_read, convoy_apply;
-grant execute on function convoy.trusted, convoy.open_batch, convoy.tag, convoy.changes_since,
-  convoy.append, convoy.outcomes, convoy.empty_changes to convoy_app;
+grant execute on function convoy.trusted to convoy_app;
 grant execute on function convoy.applied to convoy_read;
 grant select, insert, update, delete on all tables in schema convoy to convoy_apply;
 

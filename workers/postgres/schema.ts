@@ -18,6 +18,7 @@ export interface SchemaSettings {
 }
 
 const FILES = ['schema.sql', 'schema-capture.sql', 'schema-events.sql']
+const EACH_START = 'schema-batch.sql'
 
 export async function prepareSchema(settings: SchemaSettings): Promise<void> {
   const client = new pg.Client({
@@ -32,7 +33,7 @@ export async function prepareSchema(settings: SchemaSettings): Promise<void> {
   try {
     await client.connect()
     if (!(await isInstalled(client))) await install(client)
-    await client.query(await settingsOf(client, settings))
+    await client.query(`${await textOf(EACH_START)}\n${settingsOf(client, settings)}`)
   } catch (cause) {
     throw new StoreLostError('the database could not be prepared', cause)
   } finally {
@@ -48,22 +49,25 @@ async function isInstalled(client: pg.Client): Promise<boolean> {
 }
 
 async function install(client: pg.Client): Promise<void> {
-  const texts = await Promise.all(
-    FILES.map(file => readFile(new URL(file, import.meta.url), 'utf8'))
-  )
+  const texts = await Promise.all(FILES.map(textOf))
   // One string is one transaction: half a schema is never seen.
   await client.query(texts.join('\n'))
 }
 
-async function settingsOf(client: pg.Client, settings: SchemaSettings): Promise<string> {
-  // Only the digest is stored: functions' texts can be read by anybody who logs in.
+const textOf = (file: string) => readFile(new URL(file, import.meta.url), 'utf8')
+
+function settingsOf(client: pg.Client, settings: SchemaSettings): string {
+  // Only the digest is stored: functions' texts can be read by anybody who logs in. Immutable
+  // throughout (convert_to is not), or PostgreSQL would not inline it.
   const digest = createHash('sha256').update(settings.secret).digest('hex')
-  const body = `select encode(sha256(convert_to(secret, 'UTF8')), 'hex') = '${digest}'`
+  const body = `select sha256(secret::bytea) = '\\x${digest}'::bytea`
   const password = client.escapeLiteral(settings.clonePassword)
   return `
     create or replace function convoy.trusted(secret text) returns boolean
       language sql immutable as ${client.escapeLiteral(body)};
     create or replace function convoy.entry_bytes_max() returns int4
       language sql immutable as 'select ${Math.trunc(settings.maxEntryBytes)}';
-    alter role convoy_clone password ${password};`
+    alter role convoy_clone password ${password};
+    -- Trees of queries are asked for as messages (dependence.ts): they are to fill no disk.
+    alter role convoy_read set log_min_messages = 'fatal';`
 }

@@ -3,22 +3,25 @@
  * as the application's role, one applies, one keeps the log, a few read; each is
  * opened when it is first needed.
  */
+import { hash } from 'node:crypto'
 import type { ReadCommand, WriteCommand } from '../../platform/wire/requests.ts'
 import { checksumOf, type Entry, type Position, positionOf } from '../entry.ts'
 import {
   type Answer,
   type Executed,
   type Memory,
+  type ReadResult,
   type Store,
   TermRaisedError,
   type Verified
 } from '../store.ts'
 import { Applier } from './apply.ts'
 import { Connection, type ConnectOptions } from './connection.ts'
+import { dependenceOf } from './dependence.ts'
 import { Executor } from './execute.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import { APPEND, appendValues, Log, type LogEnd, readEnd } from './log.ts'
-import { type ReadAnswer, Readers } from './reads.ts'
+import { Readers } from './reads.ts'
 import { prepareSchema } from './schema.ts'
 import { Session } from './session.ts'
 import { lostTo } from './sql-error.ts'
@@ -38,12 +41,14 @@ export interface StoreOptions {
 /** Opens the database of a running PostgreSQL; makes Convoy's schema in a new one. */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const limits = { ...LIMITS, ...options.limits }
-  await prepareSchema({ ...options, maxEntryBytes: limits.maxEntryBytes })
+  // As a digest it is plain text, whatever it was.
+  const secret = hash('sha256', options.secret)
+  await prepareSchema({ ...options, secret, maxEntryBytes: limits.maxEntryBytes })
   const opened = new AsyncDisposableStack()
   try {
     const keeper = opened.use(await Connection.open({ ...options, user: 'convoy_apply' }))
     const end = await readEnd(keeper)
-    return new PostgresStore({ options, limits, end, keeper, opened })
+    return new PostgresStore({ options: { ...options, secret }, limits, end, keeper, opened })
   } catch (err) {
     await opened.disposeAsync()
     throw err
@@ -155,8 +160,13 @@ class PostgresStore implements Store {
     return this.#log.checksumAt(index)
   }
 
-  read(reads: readonly ReadCommand[]): Promise<ReadAnswer[]> {
+  read(reads: readonly ReadCommand[]): Promise<ReadResult[]> {
     return this.#readers.read(reads)
+  }
+
+  dependence(sql: string): Promise<ReadResult> {
+    const { readTimeoutMs } = this.#limits
+    return dependenceOf(this.#connect('convoy_read', { statementTimeoutMs: readTimeoutMs }), sql)
   }
 
   outcome(requestId: string): Promise<{ index: number; answer: Answer } | undefined> {

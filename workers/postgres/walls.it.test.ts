@@ -117,6 +117,35 @@ t.test('the same as a single statement', async t => {
   t.strictSame((await store.execute([command(['insert into people values (1)'])], 1)).length, 1)
 })
 
+t.test('nor can it end the transaction of a batch that is run straight on', async t => {
+  const { store } = await startWorker(t)
+  await store.beginTerm(1)
+  await store.execute([ddl('create table people (id int primary key)')], 1)
+  const control = SMUGGLED.slice(
+    0,
+    SMUGGLED.indexOf("select set_config('convoy.index', '99', true)")
+  )
+  for (const [i, sql] of control.entries()) {
+    // Long enough since the last failure.
+    for (let calm = 0; calm < 20; calm++) await store.execute([command(['select 1'])], 1)
+    const before = command([`insert into people values (${1000 + 2 * i})`])
+    const after = command([`insert into people values (${1001 + 2 * i})`])
+    const executed = (await store.execute([before, command([sql]), after], 1)).map(entryOf)
+    t.strictSame(
+      executed.map(entry => [entry.status, entry.changes.length > 2]),
+      [
+        [200, true],
+        [400, false],
+        [200, true]
+      ],
+      sql
+    )
+  }
+  t.strictSame(await rowsOf(store, 'select count(*) from people'), [
+    { count: String(2 * control.length) }
+  ])
+})
+
 t.test('reads cannot write, wait or reach out either', async t => {
   const { store } = await startWorker(t, { readTimeoutMs: 2_000 })
   await store.beginTerm(1)

@@ -1,0 +1,70 @@
+/**
+ * Runs the commands of a batch one after the other in one exchange, without savepoints: half
+ * the cost of careful steps, as long as all goes well. What does not undoes the whole
+ * transaction (RetryError), and the batch is run again in careful steps.
+ *
+ * A command that ended the transaction takes nothing with it: reading the changes fails in
+ * a transaction whose batch is not open, and undoes what ran behind it.
+ */
+import type { WriteCommand } from '../../platform/wire/requests.ts'
+import { CapturedChanges } from './changes.ts'
+import { type CommandContext, outcomeOf, type Sending, sendingOf, tagStep } from './command.ts'
+import type { Outcome, Step } from './connection.ts'
+import {
+  type BatchStart,
+  checkOpened,
+  type Master,
+  openingSteps,
+  RetryError,
+  readingSteps
+} from './master.ts'
+
+/** It ran into its timeout. */
+const TIMED_OUT = '57014'
+
+export interface StraightBatch extends BatchStart {
+  readonly commands: readonly WriteCommand[]
+}
+
+/**
+ * @returns the commands' results, and what they changed
+ * @throws RetryError when anything is not as it should be
+ */
+export async function runStraight(
+  master: Master,
+  batch: StraightBatch,
+  context: CommandContext
+): Promise<{ results: readonly string[]; captured: CapturedChanges }> {
+  const { connection } = master.session
+  const captured = new CapturedChanges()
+  const opening = openingSteps(master, batch)
+  const sent = batch.commands.map((command, i) => {
+    const sending = sendingOf(command, context)
+    // The first entry is tagged by the opening.
+    return { ...sending, tags: i === 0 ? [] : [tagStep(batch.first + i, context)] }
+  })
+  const reading = readingSteps(master, batch.first, captured)
+  const steps = sent.flatMap(({ tags, steps }) => [...tags, ...steps])
+  const outcome = await connection.run([...opening, ...steps, ...reading])
+  if (outcome.tags.length < opening.length) checkOpened(outcome)
+  const results = resultsOf(sent, { ...outcome, tags: outcome.tags.slice(opening.length) })
+  if (outcome.error !== undefined) throw new RetryError()
+  return { results, captured }
+}
+
+type Tagged = Sending & { readonly tags: readonly Step[] }
+
+function resultsOf(sent: readonly Tagged[], outcome: Outcome): string[] {
+  let at = 0
+  return sent.map((sending, i) => {
+    at += sending.tags.length
+    const tags = outcome.tags.slice(at, at + sending.steps.length)
+    at += sending.steps.length
+    const failed = tags.length < sending.steps.length && outcome.error !== undefined
+    const own = outcomeOf(sending, failed ? { tags, error: outcome.error } : { tags })
+    if (own.kind === 'done') return own.result
+    // What takes too long, or returns too much, is not tried again.
+    const isFinal = own.kind === 'void' || outcome.error?.sqlstate === TIMED_OUT
+    throw new RetryError(isFinal && 'refusal' in own ? new Map([[i, own.refusal]]) : undefined)
+  })
+}
