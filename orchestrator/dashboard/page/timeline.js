@@ -1,0 +1,43 @@
+/**
+ * What happened, the newest first; elections are read out as they come.
+ */
+import { byId, make, say } from './dom.js'
+import { clock, isFault, told } from './words.js'
+
+const KEPT_MAX = 200
+
+export class Timeline {
+  #happenings = []
+
+  constructor() {
+    byId('faults-only').addEventListener('change', () => this.#draw())
+  }
+
+  begin(happenings) {
+    this.#happenings = [...happenings]
+    this.#draw()
+  }
+
+  add(happening) {
+    this.#happenings.push(happening)
+    if (this.#happenings.length > KEPT_MAX) this.#happenings.shift()
+    if (isFault(happening)) say(byId('news'), told(happening))
+    this.#draw()
+  }
+
+  #draw() {
+    const faultsOnly = byId('faults-only').checked
+    const shown = this.#happenings.filter(one => !faultsOnly || isFault(one)).reverse()
+    const items = shown.map(one =>
+      make(
+        'li',
+        { class: one.type },
+        make('time', { datetime: one.at }, clock(one.at)),
+        make('span', {}, told(one))
+      )
+    )
+    byId('timeline').replaceChildren(
+      ...(items.length > 0 ? items : [make('li', {}, 'Nothing so far')])
+    )
+  }
+}
