@@ -6,9 +6,9 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, request } from 'undici'
+import { longestGapMs, type Window } from '../../test/clients/gaps.ts'
 import type { Cluster } from '../../test/system/cluster.ts'
 import { until } from '../../test/system/wait.ts'
-import { longestGapMs, type Window } from '../../test/torture/gaps.ts'
 
 const TIMEOUT_MS = 10_000
 const RETRY_MS = 50
@@ -60,7 +60,7 @@ export class Load {
   }
 
   async start(): Promise<void> {
-    const sql = `create table ${TABLE} (
+    const sql = `create table if not exists ${TABLE} (
       id bigint generated always as identity primary key, value text not null)`
     await this.#post('write', { statements: [{ sql }] })
     const { writers, readers } = this.#options

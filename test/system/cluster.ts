@@ -83,6 +83,11 @@ export class Cluster extends Faults implements AsyncDisposable {
     return this.#running.run.addresses.orchestrator
   }
 
+  /** Of all of them, the first one first. */
+  get orchestrators(): readonly string[] {
+    return this.#running.run.orchestrators
+  }
+
   /** Of the gateway. */
   get lbUrl(): string {
     return this.#running.run.addresses.lb

@@ -14,7 +14,8 @@ export type DatabaseVictim =
   | "the master's database"
   | "a replica's database"
   | `database of ${string}`
-export type Program = 'orchestrator' | 'users-api' | 'rides-api' | 'lb'
+/** `orchestrator` is the first of them, `orchestrator-2` the second. */
+export type Program = 'orchestrator' | `orchestrator-${number}` | 'users-api' | 'rides-api' | 'lb'
 export type Server = 'rabbitmq' | 'zookeeper'
 export type Victim = WorkerVictim | DatabaseVictim | Program | Server | 'all workers'
 /** Who talks to the servers. */
@@ -100,7 +101,8 @@ const OUTSIDE: readonly string[] = [
   ...['orchestrator', 'users-api', 'rides-api', 'lb'],
   ...['rabbitmq', 'zookeeper']
 ]
-const isOutside = (victim: Victim): victim is Program | Server => OUTSIDE.includes(victim)
+const isOutside = (victim: Victim): victim is Program | Server =>
+  OUTSIDE.includes(victim) || victim.startsWith('orchestrator-')
 
 function ownerOf(victim: DatabaseVictim): WorkerVictim {
   if (victim === "the master's database") return 'master'

@@ -6,13 +6,14 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, request } from 'undici'
-import type { Action, Change, Consistency, History, Operation } from '../history/history.ts'
+import { opening, READINGS, SCHEMA, statementsOf } from '../clients/models.ts'
+import { type ObjectName, Objects } from '../clients/objects.ts'
+import { type Attempt, isUnexpected, outcomeOfAll } from '../clients/outcomes.ts'
+import { Session } from '../clients/session.ts'
+import type { Action, Consistency, History, Operation } from '../history/history.ts'
 import { Dice } from '../simulator/random.ts'
 import { bearerOf, type Orchestrator, write } from '../system/database.ts'
 import { until } from '../system/wait.ts'
-import { ACCOUNTS, opening, READINGS, SCHEMA, statementsOf } from './models.ts'
-import { type ObjectName, Objects } from './objects.ts'
-import { type Attempt, isUnexpected, outcomeOf, outcomeOfAll } from './outcomes.ts'
 
 const PATIENCE_MS = { least: 500, most: 10_000 }
 const RETRY_MS = 100
@@ -65,7 +66,7 @@ export class Clients {
       for (const statement of opening(model, key)) await write(cluster, statement)
     }
     this.#running = Array.from({ length: clients }, (_, n) =>
-      this.#run(new Session(`client ${n}`, n % 2 === 0), new Dice(seed * 1_000 + n))
+      this.#run(new PatientSession(`client ${n}`, n % 2 === 0), new Dice(seed * 1_000 + n))
     )
   }
 
@@ -77,7 +78,7 @@ export class Clients {
 
   /** Reads all objects, strongly: the end of the history. @throws Error when one is not answered */
   async readAll(): Promise<void> {
-    const session = new Session('the end', true)
+    const session = new PatientSession('the end', true)
     for (const object of this.objects.all) {
       await until(`${object.key} to be read`, { withinMs: SETTLED_MS }, async () =>
         (await this.#read(session, object, 'strong')) ? true : undefined
@@ -86,7 +87,7 @@ export class Clients {
     await this.#agent.close()
   }
 
-  async #run(session: Session, dice: Dice): Promise<void> {
+  async #run(session: PatientSession, dice: Dice): Promise<void> {
     const everyMs = 1_000 / this.#options.perS
     let nextAtMs = performance.now() + dice.next() * everyMs
     while (performance.now() < this.#endedAtMs) {
@@ -97,88 +98,52 @@ export class Clients {
       const object = this.objects.pick(dice)
       if (dice.chance(READS)) {
         await this.#read(session, object, dice.pick(CONSISTENCIES) as Consistency)
-      } else await this.#change(session, object, this.#draw(session, object, dice))
-    }
-  }
-
-  #draw(session: Session, { model, key }: ObjectName, dice: Dice): Action {
-    const unique = this.objects.unique()
-    switch (model) {
-      case 'register': {
-        const from = session.registers.get(key)
-        if (from === undefined || dice.chance(0.3)) return { do: 'write', value: unique }
-        return { do: 'swap', from, to: unique }
-      }
-      case 'set':
-        return { do: 'insert', element: unique }
-      case 'list':
-        return { do: 'append', element: unique }
-      case 'counter':
-        return { do: 'add', amount: dice.between(1, 9) }
-      case 'bank': {
-        const from = dice.between(0, ACCOUNTS - 1)
-        const to = (from + dice.between(1, ACCOUNTS - 1)) % ACCOUNTS
-        return { do: 'transfer', from, to, amount: dice.between(1, 60) }
+      } else {
+        const action = session.draw(object, dice, () => this.objects.unique())
+        await this.#change(session, object, action)
       }
     }
   }
 
-  async #change(session: Session, { model, key }: ObjectName, action: Action): Promise<void> {
+  async #change(session: PatientSession, object: ObjectName, action: Action): Promise<void> {
     const requestId = randomUUID()
     const beginMs = performance.now()
-    const body = { statements: statementsOf(key, action) }
+    const body = { statements: statementsOf(object.key, action) }
     const attempts: Attempt[] = []
     do {
       if (attempts.length > 0) await sleep(RETRY_MS)
       attempts.push(await this.#ask('write', { body, requestId, session }))
     } while (this.#goesOn(session, attempts))
-    const outcome = outcomeOfAll(attempts)
-    const atMs = performance.now()
-    const index = outcome === 'ok' ? indexOf(attempts) : null
-    if (outcome === 'ok') {
-      this.#writtenAtMs.push(atMs)
-      session.saw(index)
-    }
-    const change: Change = {
-      ...{ kind: 'change', process: session.process, model, key, requestId, action },
-      ...{ beginMs, endMs: outcome === 'unknown' ? Number.POSITIVE_INFINITY : atMs, outcome, index }
-    }
+    const endMs = performance.now()
+    const change = session.change({ object, action, requestId, beginMs, endMs, attempts })
     this.#operations.push(change)
-    session.changed(change)
+    if (change.outcome === 'ok') this.#writtenAtMs.push(endMs)
   }
 
-  #goesOn(session: Session, attempts: readonly Attempt[]): boolean {
+  #goesOn(session: PatientSession, attempts: readonly Attempt[]): boolean {
     const outcome = outcomeOfAll(attempts)
     if (!session.persistent || outcome === 'ok' || outcome === 'rejected') return false
     return performance.now() < this.#endedAtMs + SETTLED_MS
   }
 
   /** @returns whether it was answered */
-  async #read(session: Session, object: ObjectName, consistency: Consistency): Promise<boolean> {
-    const reading = READINGS[object.model]
+  async #read(
+    session: PatientSession,
+    object: ObjectName,
+    consistency: Consistency
+  ): Promise<boolean> {
     const minIndex = consistency === 'session' ? session.index : null
     const beginMs = performance.now()
     const body = {
-      ...{ sql: reading.sql, params: [object.key], consistency },
+      ...{ sql: READINGS[object.model].sql, params: [object.key], consistency },
       ...(minIndex === null ? {} : { minIndex })
     }
-    const attempt = await this.#ask('read', { body, session })
-    const outcome = outcomeOf(attempt)
-    const atMs = performance.now()
-    const isOk = outcome === 'ok'
-    const answered = attempt.body as { index: number; rows: Record<string, unknown>[] }
-    const value = isOk ? reading.valueOf(answered.rows) : null
-    const index = isOk ? answered.index : null
-    this.#operations.push({
-      ...{ kind: 'read', process: session.process, ...object, consistency, minIndex, value },
-      ...{ beginMs, endMs: outcome === 'unknown' ? Number.POSITIVE_INFINITY : atMs, outcome, index }
-    })
-    if (!isOk) return false
-    this.#readAtMs.push(atMs)
-    session.saw(index)
-    if (object.model === 'register' && typeof value === 'number') {
-      session.registers.set(object.key, value)
-    }
+    const attempts = [await this.#ask('read', { body, session })]
+    const endMs = performance.now()
+    const read = session.read({ object, consistency, minIndex, beginMs, endMs, attempts })
+    this.#operations.push(read)
+    if (read.outcome !== 'ok') return false
+    this.#readAtMs.push(endMs)
     return true
   }
 
@@ -188,7 +153,7 @@ export class Clients {
       body,
       requestId,
       session
-    }: { readonly body: object; readonly requestId?: string; readonly session: Session }
+    }: { readonly body: object; readonly requestId?: string; readonly session: PatientSession }
   ): Promise<Attempt> {
     try {
       const reply = await request(`${this.#options.cluster.url}/api/v1/db/${what}`, {
@@ -215,33 +180,14 @@ export class Clients {
   }
 }
 
-/** What one client knows. */
-class Session {
-  readonly process: string
+/** One client's, and how it bears what it is not told. */
+class PatientSession extends Session {
   /** Whether it sends again what is not decided. */
   readonly persistent: boolean
   patienceMs = PATIENCE_MS.most
-  /** The highest that any answer has shown. */
-  index = 0
-  /** Values that it believes registers to have. */
-  readonly registers = new Map<string, number>()
 
   constructor(process: string, persistent: boolean) {
-    this.process = process
+    super(process)
     this.persistent = persistent
   }
-
-  saw(index: number | null): void {
-    this.index = Math.max(this.index, index ?? 0)
-  }
-
-  changed({ action, outcome, key }: Change): void {
-    if (outcome === 'ok' && action.do === 'write') this.registers.set(key, action.value)
-    if (outcome === 'ok' && action.do === 'swap') this.registers.set(key, action.to)
-    // It has another value: found out by the next read.
-    if (outcome === 'rejected') this.registers.delete(key)
-  }
 }
-
-const indexOf = (attempts: readonly Attempt[]): number | null =>
-  (attempts.at(-1)?.body as { index?: number } | undefined)?.index ?? null

@@ -1,11 +1,12 @@
 /**
  * Judges a run: the history by the laws of `test/history/`, and what the workers hold.
  */
+
+import { BANK_TOTAL } from '../clients/models.ts'
 import type { History, Outcome, Problem, Promises } from '../history/history.ts'
 import { checkHistory, told } from '../history/laws.ts'
 import type { Cluster } from '../system/cluster.ts'
 import { levelPlaces, sumsIn } from '../system/databases.ts'
-import { BANK_TOTAL } from './models.ts'
 
 /** replicaTimeoutMs and a heartbeat: what `replica` reads promise where nothing else is set. */
 const PROMISES: Promises = { maxReadAgeMs: 1_100, bankTotal: BANK_TOTAL }

@@ -19,7 +19,7 @@ const EXPECTED = new Set(['CONVOY_UNKNOWN_OUTCOME', 'CONVOY_TIMEOUT', 'CONVOY_OV
 
 /** Of one attempt, taken alone. */
 export function outcomeOf({ status, code }: Attempt): Outcome {
-  if (status === 200) return 'ok'
+  if (status >= 200 && status < 300) return 'ok'
   if (status === 409) return 'rejected'
   if (status === 503 && code === 'CONVOY_OVERLOADED') return 'failed' // "Nothing was done."
   if (status >= 400 && status < 500) return 'failed'

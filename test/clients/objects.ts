@@ -26,9 +26,12 @@ export interface ObjectName {
 export class Objects {
   readonly #live = new Map<Model, { key: string; requests: number }[]>()
   readonly #all: ObjectName[] = []
+  readonly #prefix: string
   #last = 0
 
-  constructor() {
+  /** @param prefix of all keys, where the tables are shared with others */
+  constructor(prefix = '') {
+    this.#prefix = prefix
     for (const model of MODELS) {
       this.#live.set(
         model,
@@ -58,7 +61,7 @@ export class Objects {
   }
 
   #begin(model: Model): { key: string; requests: number } {
-    const key = `${model}-${this.unique()}`
+    const key = `${this.#prefix}${model}-${this.unique()}`
     this.#all.push({ model, key })
     return { key, requests: 0 }
   }
