@@ -1,11 +1,9 @@
-/** lb's settings. It knows ZooKeeper and whatever is registered there. */
+/** lb's settings. It knows ZooKeeper and whatever is registered there; RabbitMQ only tells it of controls. */
 import Type, { type Static } from 'typebox'
 import { COMMON, HTTP } from '../platform/config.ts'
 
-const { CONVOY_AMQP_URL: _unused, ...ZOOKEEPER } = COMMON
-
 export const LB = {
-  ...ZOOKEEPER,
+  ...COMMON,
   ...HTTP,
   /** For one answer of one instance: longer than a database that fails over needs. */
   CONVOY_LB_ATTEMPT_MS: Type.Integer({ minimum: 100, default: 10_000 }),

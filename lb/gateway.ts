@@ -61,7 +61,8 @@ export const gateway: FastifyPluginAsync<GatewayOptions> = async (app, options) 
         underWay -= 1
       }
     }
-    app.route({ method: [...METHODS], url: `${prefix}*`, schema: { hide: true }, handler })
+    const schema = { hide: true, operationId: `lb.${service}` }
+    app.route({ method: [...METHODS], url: `${prefix}*`, schema, handler })
   }
 }
 
@@ -118,9 +119,10 @@ async function answerOf(journey: Journey, limits: GatewayOptions): Promise<Answe
   }
 }
 
-/** A service that has just started says so, and has done nothing. */
+/** One that has just started, or was just frozen, says so, and has done nothing. */
 function isNotReady({ status, body }: Answer): boolean {
-  return status === 503 && body instanceof Buffer && body.includes('"CONVOY_NOT_READY"')
+  if (status !== 503 || !(body instanceof Buffer)) return false
+  return body.includes('"CONVOY_NOT_READY"') || body.includes('"CONVOY_FROZEN"')
 }
 
 function errorOf(failure: Failure, service: string, cause: Error): Error {

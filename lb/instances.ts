@@ -2,12 +2,13 @@
  * The instances of one service, as they come and go in ZooKeeper.
  * Invariants:
  * - While ZooKeeper is silent, those last known stay.
- * - One that vanishes gets no new requests, and some time to end those it has.
+ * - One that vanishes gets no new requests, and some time to end those it has. One that is
+ *   frozen gets none either, and ends those it has in its own time.
  * - Whoever finds no instance waits for one, with others, until a deadline; the
  *   number of those who wait is bounded.
  */
 import { OverloadedError } from '../platform/errors.ts'
-import type { Logger } from '../platform/log.ts'
+import { childOf, type Logger } from '../platform/log.ts'
 import { SERVICES, type ServiceNode } from '../platform/wire/znodes.ts'
 import type { Node, ZooKeeper } from '../platform/zookeeper.ts'
 import { choose } from './choice.ts'
@@ -25,7 +26,7 @@ export class Instances implements Disposable {
   readonly #log: Logger
   readonly #watch: Disposable
   readonly #present = new Map<string, Instance>()
-  /** As in `#present`: an array, for it is drawn from at each request. */
+  /** Those of `#present` that are not frozen: an array, for it is drawn from at each request. */
   #list: readonly Instance[] = []
   readonly #leaving = new Map<string, { instance: Instance; timer: NodeJS.Timeout }>()
   #waiting = 0
@@ -37,7 +38,7 @@ export class Instances implements Disposable {
     readonly log: Logger
   }) {
     this.service = options.service
-    this.#log = options.log.child({ to: options.service })
+    this.#log = childOf(options.log, { to: options.service })
     const path = `${SERVICES}/${options.service}`
     this.#watch = options.zooKeeper.watchChildren(path, nodes => this.#changed(nodes))
   }
@@ -84,7 +85,7 @@ export class Instances implements Disposable {
       clearTimeout(timer)
       instance.retire()
     }
-    for (const instance of this.#list) instance.retire()
+    for (const instance of this.#present.values()) instance.retire()
   }
 
   /** One timer for all who wait. */
@@ -103,12 +104,14 @@ export class Instances implements Disposable {
   }
 
   #changed(nodes: ReadonlyMap<string, Node>): void {
-    const origins = new Set([...nodes.values()].flatMap(originOf))
+    const found = [...nodes.values()].flatMap(placeOf)
+    const origins = new Set(found.map(({ origin }) => origin))
+    const frozen = new Set(found.flatMap(one => (one.frozen ? one.origin : [])))
     for (const [origin, instance] of this.#present) {
       if (!origins.has(origin)) this.#leave(origin, instance)
     }
     for (const origin of origins) if (!this.#present.has(origin)) this.#join(origin)
-    this.#list = [...this.#present.values()]
+    this.#list = [...this.#present.values()].filter(({ origin }) => !frozen.has(origin))
     this.#look?.end()
   }
 
@@ -132,10 +135,10 @@ export class Instances implements Disposable {
 }
 
 /** None for a node that is not written by `registerService`. */
-function originOf(node: Node): string[] {
+function placeOf(node: Node): { origin: string; frozen: boolean }[] {
   try {
-    const { http } = JSON.parse(node.data) as Partial<ServiceNode>
-    return typeof http === 'string' ? [new URL(http).origin] : []
+    const { http, frozen = false } = JSON.parse(node.data) as Partial<ServiceNode>
+    return typeof http === 'string' ? [{ origin: new URL(http).origin, frozen }] : []
   } catch {
     return []
   }

@@ -1,5 +1,9 @@
 /** Starts lb: ZooKeeper first, then the server; closes in reverse. */
+import { randomUUID } from 'node:crypto'
+import { openAmqp } from '../platform/amqp.ts'
 import { loadConfig } from '../platform/config.ts'
+import { Gate } from '../platform/controls/gate.ts'
+import { listenToControls } from '../platform/controls/listener.ts'
 import { openLog } from '../platform/log.ts'
 import { shutdownOnSignal } from '../platform/shutdown.ts'
 import { openZooKeeper } from '../platform/zookeeper.ts'
@@ -22,7 +26,26 @@ const zooKeeper = opened.use(
     log
   })
 )
-const app = await openLb({ config, zooKeeper, log })
+const gate = new Gate()
+const app = await openLb({ config, zooKeeper, log, gate })
+const controls = opened.use(
+  await listenToControls({
+    zookeeper: zooKeeper,
+    instance: { id: randomUUID().slice(0, 13), service: 'lb', pid: process.pid },
+    level: config.CONVOY_LOG_LEVEL,
+    log,
+    gate
+  })
+)
+opened.use(
+  openAmqp({
+    url: config.CONVOY_AMQP_URL,
+    name: 'lb',
+    log,
+    setup: async link => controls.attach(link),
+    down() {}
+  })
+)
 opened.defer(() => app.close())
 const address = await app.listen({ host: config.CONVOY_HTTP_HOST, port: config.CONVOY_HTTP_PORT })
 log.info({ address }, 'listening')

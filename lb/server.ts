@@ -3,6 +3,7 @@
  * each service.
  */
 import { Gauge, Registry } from 'prom-client'
+import type { Gate } from '../platform/controls/gate.ts'
 import { type Http, openHttp } from '../platform/http.ts'
 import type { Logger } from '../platform/log.ts'
 import type { ZooKeeper } from '../platform/zookeeper.ts'
@@ -21,10 +22,11 @@ export interface LbOptions {
   >
   readonly zooKeeper: ZooKeeper
   readonly log: Logger
+  readonly gate?: Gate
 }
 
 /** A server with all its routes; the caller listens. Closing it lets go of the instances. */
-export async function openLb({ config, zooKeeper, log }: LbOptions): Promise<Http> {
+export async function openLb({ config, zooKeeper, log, gate }: LbOptions): Promise<Http> {
   const metrics = new Registry()
   const services = {
     'users-api': new Instances({ zooKeeper, service: 'users-api', log }),
@@ -39,7 +41,8 @@ export async function openLb({ config, zooKeeper, log }: LbOptions): Promise<Htt
     log,
     metrics,
     bodyLimit: BODY_MAX_BYTES,
-    missing
+    missing,
+    ...(gate && { gate })
   })
   app.addHook('onClose', async () => {
     for (const instances of all) instances[Symbol.dispose]()

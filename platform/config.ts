@@ -7,6 +7,8 @@
 import Type, { type Static, type TObject, type TProperties } from 'typebox'
 import Value from 'typebox/value'
 
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+
 /** Settings that every Convoy process takes. */
 export const COMMON = {
   CONVOY_CLUSTER: Type.String({ pattern: '^[a-z0-9-]{1,40}$', default: 'main' }),
@@ -16,12 +18,7 @@ export const COMMON = {
   /** `user:password` for ZooKeeper's digest scheme. */
   CONVOY_ZOOKEEPER_AUTH: Type.String({ pattern: '^[^:]+:.+$' }),
   CONVOY_SESSION_TIMEOUT_MS: Type.Integer({ minimum: 400, maximum: 60_000, default: 2_000 }),
-  CONVOY_LOG_LEVEL: Type.Union(
-    ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map(level =>
-      Type.Literal(level)
-    ),
-    { default: 'info' }
-  )
+  CONVOY_LOG_LEVEL: Type.Enum([...LOG_LEVELS], { default: 'info' })
 }
 
 /** Settings of the processes that answer HTTP. Port 0 takes a free one. */

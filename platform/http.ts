@@ -7,6 +7,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { LogController } from 'fastify'
 import { collectDefaultMetrics, type Registry } from 'prom-client'
+import { type Gate, guard } from './controls/gate.ts'
 import { MethodNotAllowedError, NotFoundError } from './errors.ts'
 import { bearerScheme } from './http/openapi.ts'
 import { KnownPaths } from './http/paths.ts'
@@ -15,7 +16,7 @@ import { REQUEST_ID, requestIdOf } from './http/request-id.ts'
 import { logRequests } from './http/request-log.ts'
 import { observeTimes } from './http/times.ts'
 import { answerUnreadable } from './http/unreadable.ts'
-import type { Logger } from './log.ts'
+import { follow, type Logger } from './log.ts'
 
 export { ErrorReply } from './http/replies.ts'
 
@@ -29,6 +30,8 @@ export interface HttpOptions {
   readonly bearer?: boolean
   /** What is missing before the service can do its work; ready when empty. */
   readonly missing: () => readonly string[]
+  /** Refuses operations that an operator has switched off. */
+  readonly gate?: Gate
 }
 
 /** A fastify instance ready for routes; the caller registers them and listens. */
@@ -55,6 +58,8 @@ export async function openHttp(options: HttpOptions) {
   app.setErrorHandler(replyWithError)
   app.removeContentTypeParser('text/plain') // 415, as any other that is not JSON
   refuseUnknown(app)
+  follow(options.log, app.log as Logger)
+  if (options.gate !== undefined) guard(app, options.gate)
   collectDefaultMetrics({ register: options.metrics })
   observeTimes(app, options.metrics)
   logRequests(app, options.log)

@@ -14,25 +14,47 @@ import {
   SERVICES,
   type ServiceNode
 } from './wire/znodes.ts'
-import type { Kept, ZooKeeper } from './zookeeper.ts'
+import type { ZooKeeper } from './zookeeper.ts'
+
+export interface Registered extends AsyncDisposable {
+  /** Tells whoever sends requests that none are taken here, or that they are again. */
+  freeze(frozen: boolean): void
+}
 
 /** @param instance its `http` is an origin, such as `http://127.0.0.1:8081` */
 export function registerService(
   zooKeeper: ZooKeeper,
   instance: { readonly name: string; readonly id: string; readonly http: string }
-): Kept {
+): Registered {
   const node: ServiceNode = { http: new URL(instance.http).origin, pid: process.pid }
-  return zooKeeper.keep(`${SERVICES}/${instance.name}/${instance.id}`, JSON.stringify(node))
+  return register(zooKeeper, `${SERVICES}/${instance.name}/${instance.id}`, node)
 }
 
 export function registerOrchestrator(
   zooKeeper: ZooKeeper,
   instance: { readonly id: string; readonly http: string }
-): Kept {
+): Registered {
   const { pid } = process
   const startTime = startTimeOf(pid) ?? ''
   const node: OrchestratorNode = { http: instance.http, pid, startTime, pidSpace: pidSpace() }
-  return zooKeeper.keep(`${ORCHESTRATORS}/${instance.id}`, JSON.stringify(node))
+  return register(zooKeeper, `${ORCHESTRATORS}/${instance.id}`, node)
+}
+
+function register(
+  zooKeeper: ZooKeeper,
+  path: string,
+  node: ServiceNode | OrchestratorNode
+): Registered {
+  const kept = zooKeeper.keep(path, JSON.stringify(node))
+  let shown = false
+  return {
+    freeze(frozen) {
+      if (frozen === shown) return
+      shown = frozen
+      kept.update(JSON.stringify({ ...node, frozen })).catch(() => {}) // It ends.
+    },
+    [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]()
+  }
 }
 
 /** Keeps `targets` to the orchestrators that are registered. */
@@ -41,10 +63,15 @@ export function findOrchestrators(
   { targets, log }: { readonly targets: Targets; readonly log: Logger }
 ): Disposable {
   return zooKeeper.watchChildren(ORCHESTRATORS, nodes => {
-    const found = [...nodes.values()].flatMap(
-      node => parseNode<OrchestratorNode>(node.data)?.http ?? []
+    const found = [...nodes.values()].flatMap(node => {
+      const one = parseNode<Partial<OrchestratorNode>>(node.data)
+      return one?.http !== undefined && URL.canParse(one.http) ? [{ ...one, http: one.http }] : []
+    })
+    const frozen = found.filter(one => one.frozen === true)
+    targets.become(
+      found.map(({ http }) => http),
+      frozen.map(({ http }) => http)
     )
-    targets.become(found.filter(http => URL.canParse(http)))
     log.info({ orchestrators: targets.origins }, 'orchestrators found')
   })
 }

@@ -10,7 +10,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { backoffMs, RECONNECT } from './backoff.ts'
 import type { Logger } from './log.ts'
-import { chrootOf, ORCHESTRATORS, SERVICES, WORKERS } from './wire/znodes.ts'
+import { chrootOf, INSTANCES, ORCHESTRATORS, SERVICES, WORKERS } from './wire/znodes.ts'
 import { type Keeper, type Kept, KeptNode } from './zookeeper/keep.ts'
 import {
   type Found,
@@ -267,7 +267,7 @@ class LastingZooKeeper implements ZooKeeper {
   /** On each link, for a server that lost its memory has lost them too. */
   async #makeRoots(link: Link): Promise<void> {
     const roots = ['/convoy', this.#chroot]
-    for (const root of [WORKERS, ORCHESTRATORS, SERVICES]) roots.push(this.#path(root))
+    for (const root of [WORKERS, ORCHESTRATORS, SERVICES, INSTANCES]) roots.push(this.#path(root))
     await Promise.all(roots.map(root => link.create(root, '', false)))
   }
 }

@@ -8,7 +8,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Channel, ConsumeMessage } from 'amqplib'
-import { type Amqp, openAmqp } from '../platform/amqp.ts'
+import { type Amqp, type AmqpLink, openAmqp } from '../platform/amqp.ts'
 import type { Database } from '../platform/client/database.ts'
 import { ConstraintError } from '../platform/client/errors.ts'
 import type { Logger } from '../platform/log.ts'
@@ -21,11 +21,14 @@ import {
   USER_DELETED_QUEUE,
   type UserDeleted
 } from '../platform/service/events.ts'
+import type { Events, OnLink } from '../platform/service/start.ts'
 import { usernameDigest } from '../platform/service/usernames.ts'
 import * as sql from './sql.ts'
 
 /** Deletions at once per instance; the others wait in the queue, also for other instances. */
 const PREFETCH = 20
+/** Of the one consumer that a channel of ours has. */
+const CONSUMER = 'deletions'
 
 /** The database was away for a whole deadline; the event goes back and comes again. */
 const REDELIVER_AFTER_MS = 1_000
@@ -34,30 +37,49 @@ export interface DeletionsOptions {
   readonly url: string
   readonly db: Database
   readonly log: Logger
-  /** Told whether RabbitMQ is there. */
-  readonly onLink: (up: boolean) => void
+  readonly onLink: OnLink
 }
 
 /** Returns at once; RabbitMQ need not be there yet. */
-export function openDeletions(options: DeletionsOptions): AsyncDisposable {
+export function openDeletions(options: DeletionsOptions): Events {
   const { url, log, onLink } = options
+  let frozen = false
+  const consume = async ({ consuming, publishing }: AmqpLink) => {
+    await consuming.consume(
+      USER_DELETED_QUEUE,
+      message => {
+        if (message === null)
+          amqp.drop() // the queue was deleted under the consumer
+        else void take(message, { ...options, consuming, publishing })
+      },
+      { consumerTag: CONSUMER }
+    )
+  }
   const amqp: Amqp = openAmqp({
     url,
     name: 'rides-api',
     log,
-    setup: async ({ consuming, publishing }) => {
-      await declareEvents(consuming)
-      await consuming.prefetch(PREFETCH)
-      await consuming.consume(USER_DELETED_QUEUE, message => {
-        if (message === null)
-          amqp.drop() // the queue was deleted under the consumer
-        else void take(message, { ...options, consuming, publishing })
-      })
-      onLink(true)
+    setup: async link => {
+      await declareEvents(link.consuming)
+      await link.consuming.prefetch(PREFETCH)
+      const begun = frozen
+      if (!frozen) await consume(link)
+      if (begun !== frozen) throw new Error('frozen, or started, meanwhile')
+      onLink(link)
     },
-    down: () => onLink(false)
+    down: () => onLink(undefined)
   })
-  return amqp
+  return {
+    freeze(wanted) {
+      if (wanted === frozen) return
+      frozen = wanted
+      const { link } = amqp
+      if (link === undefined) return // The next one is set up as is wanted then.
+      const done = frozen ? link.consuming.cancel(CONSUMER) : consume(link)
+      done.catch(() => amqp.drop())
+    },
+    [Symbol.asyncDispose]: () => amqp[Symbol.asyncDispose]()
+  }
 }
 
 type Taking = DeletionsOptions & { readonly consuming: Channel; readonly publishing: Channel }

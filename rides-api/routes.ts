@@ -64,7 +64,8 @@ export function rideRoutes(app: Http, options: RideRoutes): void {
 
 function addCreate(app: Http, { rides, clock }: RideRoutes): void {
   const response = { 201: Created, ...errors, ...bodyErrors }
-  const schema = { tags, summary: 'Offers a ride', headers, body: NewRideBody, response }
+  const about = { operationId: 'rides.create', tags, summary: 'Offers a ride' }
+  const schema = { ...about, headers, body: NewRideBody, response }
   app.post(PATH, { schema }, async (request, reply) => {
     const ride = newRide(request.body, clock)
     if (!isUsername(ride.createdBy)) throw new UnknownUserError()
@@ -77,7 +78,8 @@ function addCreate(app: Http, { rides, clock }: RideRoutes): void {
 function addList(app: Http, { rides }: RideRoutes): void {
   const querystring = Type.Object({ source: Type.String(), destination: Type.String() })
   const response = { 200: Listed, 204: None, ...errors }
-  const schema = { tags, summary: 'Rides to come, soonest first', querystring, response }
+  const about = { operationId: 'rides.list', tags, summary: 'Rides to come, soonest first' }
+  const schema = { ...about, querystring, response }
   app.get(PATH, { schema }, async (request, reply) => {
     const source = parseArea(request.query.source)
     const destination = parseArea(request.query.destination)
@@ -89,7 +91,7 @@ function addList(app: Http, { rides }: RideRoutes): void {
 
 function addCount(app: Http, { rides }: RideRoutes): void {
   const response = { 200: Type.Array(Type.Integer(), { description: 'One number' }), ...errors }
-  const schema = { tags, summary: 'How many rides exist', response }
+  const schema = { operationId: 'rides.count', tags, summary: 'How many rides exist', response }
   app.get(`${PATH}/count`, { schema }, async request => [await rides.count(contextOf(request))])
   // Else these would be taken for a ride called "count".
   app.route({
@@ -106,7 +108,8 @@ function addCount(app: Http, { rides }: RideRoutes): void {
 
 function addFind(app: Http, { rides }: RideRoutes): void {
   const response = { 200: RideReply, 204: None, ...errors }
-  const schema = { tags, summary: 'One ride', params: RideParams, response }
+  const about = { operationId: 'rides.find', tags, summary: 'One ride' }
+  const schema = { ...about, params: RideParams, response }
   app.get(`${PATH}/:rideId`, { schema }, async (request, reply) => {
     const id = parseRideId(request.params.rideId)
     const ride = id === undefined ? undefined : await rides.find(id, contextOf(request))
@@ -120,7 +123,8 @@ function addFind(app: Http, { rides }: RideRoutes): void {
 function addJoin(app: Http, { rides }: RideRoutes): void {
   const body = Type.Object({ username: Type.String() }, { examples: [{ username: 'grace' }] })
   const response = { 200: Empty, ...errors, ...bodyErrors }
-  const schema = { tags, summary: 'Joins a ride', headers, params: RideParams, body, response }
+  const about = { operationId: 'rides.join', tags, summary: 'Joins a ride' }
+  const schema = { ...about, headers, params: RideParams, body, response }
   app.post(`${PATH}/:rideId`, { schema }, async request => {
     const rideId = parseRideId(request.params.rideId)
     if (rideId === undefined) throw new UnknownRideError()
@@ -134,7 +138,8 @@ function addJoin(app: Http, { rides }: RideRoutes): void {
 
 function addRemove(app: Http, { rides }: RideRoutes): void {
   const response = { 200: Empty, ...errors }
-  const schema = { tags, summary: 'Deletes a ride', headers, params: RideParams, response }
+  const about = { operationId: 'rides.delete', tags, summary: 'Deletes a ride' }
+  const schema = { ...about, headers, params: RideParams, response }
   app.delete(`${PATH}/:rideId`, { schema }, async request => {
     const rideId = parseRideId(request.params.rideId)
     const steps = stepsFor(request, 'delete-ride')

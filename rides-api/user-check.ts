@@ -3,7 +3,9 @@
  * ride created or joined.
  */
 import { type Answered, Caller, type Context, GivenUpError } from '../platform/client/caller.ts'
+import { isDisabled } from '../platform/client/errors.ts'
 import { Targets } from '../platform/client/targets.ts'
+import { OperationDisabledError } from '../platform/controls/errors.ts'
 import { UsersUnavailableError } from './errors.ts'
 
 export class UserCheck implements AsyncDisposable {
@@ -24,6 +26,7 @@ export class UserCheck implements AsyncDisposable {
     if (answer.status === 204) return undefined
     const index = answer.headers['convoy-index']
     if (answer.status === 200 && typeof index === 'string') return Number(index)
+    if (isDisabled(answer)) throw new OperationDisabledError()
     throw new UsersUnavailableError({ cause: new Error(`users-api answered ${answer.status}`) })
   }
 

@@ -18,6 +18,7 @@ import {
   USER_DELETED_DONE,
   type UserDeleted
 } from '../platform/service/events.ts'
+import type { OnLink } from '../platform/service/start.ts'
 import { type Outbox, SWEEP_ROWS } from './outbox.ts'
 
 /** Events of an instance that died for good are relayed by another within this. */
@@ -27,8 +28,7 @@ export interface RelayOptions {
   readonly url: string
   readonly outbox: Outbox
   readonly log: Logger
-  /** Told whether RabbitMQ is there. */
-  readonly onLink: (up: boolean) => void
+  readonly onLink: OnLink
 }
 
 /** Returns at once; RabbitMQ need not be there yet. */
@@ -59,7 +59,7 @@ export class Relay implements AsyncDisposable {
       setup: link => this.#setup(link),
       down: () => {
         this.#channel = undefined
-        options.onLink(false)
+        options.onLink(undefined)
       }
     })
     this.#timer = setInterval(() => this.sweep(), SWEEP_MS)
@@ -102,7 +102,7 @@ export class Relay implements AsyncDisposable {
     channel.on('close', () => this.#amqp.drop())
     channel.on('return', message => this.#returned.add(message.properties.messageId))
     this.#channel = channel
-    this.#options.onLink(true)
+    this.#options.onLink(link)
     this.sweep()
   }
 

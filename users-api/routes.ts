@@ -59,7 +59,14 @@ function addPut(app: Http, { users, hasher }: UserRoutes): void {
     { examples: [{ username: 'ada', password: '3d725109c7e7c0bfb9d709836735b56d943d263f' }] }
   )
   const response = { 201: Empty, ...errors, ...bodyErrors }
-  const schema = { tags, summary: 'Signs up a user', headers: IdempotencyKey, body, response }
+  const schema = {
+    operationId: 'users.create',
+    tags,
+    summary: 'Signs up a user',
+    headers: IdempotencyKey,
+    body,
+    response
+  }
   app.put(PATH, { schema }, async (request, reply) => {
     const { username, password } = request.body
     checkUsername(username)
@@ -82,7 +89,8 @@ function addGet(app: Http, { users }: UserRoutes): void {
     after: Type.Optional(Type.String())
   })
   const response = { 200: Names, 204: None, ...errors }
-  const schema = { tags, summary: 'Names of users, in order', querystring, response }
+  const summary = 'Names of users, in order'
+  const schema = { operationId: 'users.list', tags, summary, querystring, response }
   app.get(PATH, { schema }, async (request, reply) => {
     const { username, limit, after } = request.query
     const context = { traceId: request.id }
@@ -104,6 +112,7 @@ function addDelete(app: Http, { users, relay }: UserRoutes): void {
   const params = Type.Object({ username: Type.String() })
   const summary = 'Deletes a user, with all rides of the user'
   const schema = {
+    operationId: 'users.delete',
     tags,
     summary,
     headers: IdempotencyKey,

@@ -5,6 +5,7 @@
  * caller's deadline.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isDisabled } from './errors.ts'
 import { type Answered, Exchange, type Failed } from './exchange.ts'
 import { isFinal, waitMs } from './retry.ts'
 import type { Target, Targets } from './targets.ts'
@@ -66,7 +67,9 @@ export class Caller implements AsyncDisposable {
       const attempt = target
         ? await this.#attempt(call, context, { target, timeoutMs: Math.min(leftMs, ATTEMPT_MS) })
         : NOBODY
-      if (attempt.kind === 'answer' && isFinal(attempt.status)) return attempt
+      if (attempt.kind === 'answer' && (isFinal(attempt.status) || isDisabled(attempt))) {
+        return attempt
+      }
       if (target !== undefined) failed.add(target)
       uncertain ||= attempt.kind === 'answer' ? attempt.status !== 503 : attempt.sent
       const others = this.#targets.hasOther(failed)

@@ -4,6 +4,7 @@
  * when the client can do something about it; what only a bug causes (bad SQL) is no
  * ServiceError and becomes a 500.
  */
+import { OperationDisabledError } from '../controls/errors.ts'
 import { ServiceError } from '../errors.ts'
 
 /** The error body of `db/*`, as far as the client reads it. */
@@ -76,6 +77,10 @@ export class UnknownOutcomeError extends ServiceError {
   }
 }
 
+/** An operator has switched it off everywhere: no use in asking others. */
+export const isDisabled = ({ status, text }: { readonly status: number; readonly text: string }) =>
+  status === 503 && text.includes('"CONVOY_OPERATION_DISABLED"')
+
 /** The error that a final answer of the orchestrator stands for. */
 export function errorOf(status: number, body: DatabaseErrorBody): Error {
   if (body.code === 'CONVOY_CONSTRAINT') return new ConstraintError(status, body)
@@ -83,5 +88,6 @@ export function errorOf(status: number, body: DatabaseErrorBody): Error {
   if (body.code === 'CONVOY_REQUEST_ID_REUSED') {
     return new RequestIdReusedError('this Idempotency-Key was used for another request')
   }
+  if (body.code === 'CONVOY_OPERATION_DISABLED') return new OperationDisabledError()
   return new DatabaseError(status, body)
 }

@@ -4,6 +4,7 @@
  * - Idle ones take turns; a slow or frozen one, with more calls under way, is passed over.
  * - One that goes gets no new calls, and some time for those it has: what it does not
  *   answer then fails, and its caller may try another.
+ * - A frozen one gets no new calls while another is there, and all the time for those it has.
  * - An empty list tells nothing of those known: they stay until others are named.
  */
 import { type Dispatcher, Pool } from 'undici'
@@ -52,6 +53,8 @@ export class Target {
 
 export class Targets implements AsyncDisposable {
   #list: readonly Target[] = []
+  /** Of the list, those that take calls. */
+  #taking: readonly Target[] = []
   readonly #leaving = new Map<Target, NodeJS.Timeout>()
   #turn = 0
 
@@ -64,22 +67,26 @@ export class Targets implements AsyncDisposable {
     return this.#list.map(({ origin }) => origin)
   }
 
-  become(urls: readonly string[]): void {
+  /** @param frozen those of `urls` that take no more */
+  become(urls: readonly string[], frozen: readonly string[] = []): void {
     const origins = new Set(urls.map(url => new URL(url.trim()).origin))
     if (origins.size === 0) return
     const stay = this.#list.filter(({ origin }) => origins.delete(origin))
     for (const one of this.#list) if (!stay.includes(one)) this.#leave(one)
     this.#list = [...stay, ...[...origins].map(origin => new Target(origin))]
+    const resting = new Set(frozen.map(url => new URL(url.trim()).origin))
+    const taking = this.#list.filter(({ origin }) => !resting.has(origin))
+    this.#taking = taking.length === 0 ? this.#list : taking
   }
 
   /** @returns undefined when there is none beside those in `failed` */
   choose(failed: ReadonlySet<Target>): Target | undefined {
-    const among = failed.size === 0 ? this.#list : this.#list.filter(one => !failed.has(one))
+    const among = failed.size === 0 ? this.#taking : this.#taking.filter(one => !failed.has(one))
     return leastBusy(among, this.#turn++)
   }
 
   hasOther(than: ReadonlySet<Target>): boolean {
-    return this.#list.some(one => !than.has(one))
+    return this.#taking.some(one => !than.has(one))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

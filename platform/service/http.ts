@@ -5,6 +5,7 @@
  */
 import type { Registry } from 'prom-client'
 import Type from 'typebox'
+import type { Gate } from '../controls/gate.ts'
 import { leadToDocs } from '../http/front.ts'
 import { refusals } from '../http/openapi.ts'
 import { type Http, openHttp } from '../http.ts'
@@ -21,6 +22,7 @@ export interface ServiceHttpOptions {
   readonly log: Logger
   readonly metrics: Registry
   readonly readiness: Readiness
+  readonly gate?: Gate
   readonly allowClear: boolean
   /** Empties the service's own tables. */
   readonly clear: (traceId: string) => Promise<void>
@@ -29,9 +31,13 @@ export interface ServiceHttpOptions {
 
 /** A server with all its routes; the caller listens. */
 export async function openServiceHttp(options: ServiceHttpOptions): Promise<Http> {
-  const { service, title, log, metrics, readiness } = options
+  const { service, title, log, metrics, readiness, gate } = options
   const missing = () => readiness.missing
-  const app = await openHttp({ service, title, log, metrics, bodyLimit: BODY_MAX_BYTES, missing })
+  const app = await openHttp({
+    ...{ service, title, log, metrics, missing },
+    bodyLimit: BODY_MAX_BYTES,
+    ...(gate && { gate })
+  })
   acceptEmptyBodies(app)
   countCalls(app, metrics)
   addClear(app, options)
@@ -55,6 +61,7 @@ function acceptEmptyBodies(app: Http): void {
 
 function addClear(app: Http, options: ServiceHttpOptions): void {
   const schema = {
+    operationId: `${options.service}.clear`,
     tags: ['service'],
     summary: 'Empties the tables of this service',
     response: {

@@ -6,8 +6,11 @@
  */
 import { randomUUID } from 'node:crypto'
 import { Registry } from 'prom-client'
+import type { AmqpLink } from '../amqp.ts'
 import { type Context, type Database, openDatabase } from '../client/database.ts'
 import { Targets } from '../client/targets.ts'
+import { Gate } from '../controls/gate.ts'
+import { listenToControls } from '../controls/listener.ts'
 import { originOf } from '../http/origin.ts'
 import type { Http } from '../http.ts'
 import { type Logger, openLog } from '../log.ts'
@@ -22,7 +25,7 @@ import { bringSchema } from './schema.ts'
 const GRACE_MS = 5_000
 
 export interface Service {
-  readonly name: string
+  readonly name: 'users-api' | 'rides-api'
   readonly title: string
   readonly config: ServiceConfig
   /** Of the migrations. */
@@ -43,7 +46,15 @@ export interface ServiceParts {
   /** Empties the service's own tables. */
   readonly clear: (write: Context & { readonly requestId: string }) => Promise<void>
   /** Opens what needs RabbitMQ, once the schema is there. */
-  readonly openEvents: (onLink: (up: boolean) => void) => AsyncDisposable
+  readonly openEvents: (onLink: OnLink) => Events
+}
+
+/** Told of the link to RabbitMQ, and of its end. */
+export type OnLink = (link: AmqpLink | undefined) => void
+
+export interface Events extends AsyncDisposable {
+  /** Whether it takes events from queues that it shares with other instances. */
+  freeze?(frozen: boolean): void
 }
 
 /** Resolves when the service is ready and registered. @throws MigrationError */
@@ -56,20 +67,40 @@ export async function startService(service: Service): Promise<void> {
   const targets = new Targets(urls ?? [])
   const db = opened.use(openDatabase({ targets, token: config.CONVOY_TOKEN }))
   const readiness = new Readiness()
+  const gate = new Gate()
   const parts = service.open({ log, db, opened })
-  const http = await listen(service, parts, { log, readiness, opened })
+  const http = await listen(service, parts, { log, readiness, gate, opened })
 
   const zooKeeper = opened.use(await connectZooKeeper(config, log))
   zooKeeper.on(event => readiness.set('zookeeper', event === 'up'))
   readiness.set('zookeeper', true)
+  const id = randomUUID()
+  const controls = opened.use(
+    await listenToControls({
+      zookeeper: zooKeeper,
+      instance: { id, service: name, pid: process.pid },
+      level: config.CONVOY_LOG_LEVEL,
+      log,
+      gate
+    })
+  )
   if (urls === undefined) opened.use(findOrchestrators(zooKeeper, { targets, log }))
   const reached = () => readiness.set('orchestrator', true)
   await bringSchema(db, { service: name, folder, log, reached })
   readiness.set('schema', true)
-  opened.use(parts.openEvents(up => readiness.set('rabbitmq', up)))
+  const events = opened.use(
+    parts.openEvents(link => {
+      readiness.set('rabbitmq', link !== undefined)
+      if (link !== undefined) controls.attach(link)
+    })
+  )
   await readiness.until('rabbitmq')
 
-  opened.use(registerService(zooKeeper, { name, id: randomUUID(), http }))
+  const registered = opened.use(registerService(zooKeeper, { name, id, http }))
+  controls.on((_controls, frozen) => {
+    registered.freeze(frozen)
+    events.freeze?.(frozen)
+  })
   log.info({ http }, 'ready')
 }
 
@@ -77,15 +108,16 @@ export async function startService(service: Service): Promise<void> {
 async function listen(
   { name, title, config }: Service,
   { routes, clear }: ServiceParts,
-  base: Omit<ServiceBase, 'db'> & { readonly readiness: Readiness }
+  base: Omit<ServiceBase, 'db'> & { readonly readiness: Readiness; readonly gate: Gate }
 ): Promise<string> {
-  const { log, readiness, opened } = base
+  const { log, readiness, gate, opened } = base
   const app = await openServiceHttp({
     service: name,
     title,
     log,
     metrics: new Registry(),
     readiness,
+    gate,
     allowClear: config.CONVOY_ALLOW_CLEAR,
     clear: traceId => clear({ requestId: `${name}:clear:${randomUUID()}:all`, traceId }),
     routes

@@ -10,6 +10,8 @@ export const WRITE_QUEUE = 'writeQ'
 export const READ_QUEUE = 'readQ'
 export const STRONG_QUEUE = 'strongQ'
 export const SYNC_EXCHANGE = 'sync'
+/** Fanout: tells every process that `/config` has a newer version. */
+export const CONTROL_EXCHANGE = 'control'
 
 /** Shared queues are bounded; what does not fit is refused, and the sender told (confirm). */
 export const SHARED_QUEUE: Options.AssertQueue = {
@@ -23,3 +25,6 @@ export const vhostOf = (cluster: string) => `convoy-${cluster}`
 export const replyQueueOf = (orchestratorId: string) => `reply.${orchestratorId}`
 export const syncQueueOf = (workerId: string, n: number | string) => `sync.${workerId}.${n}`
 export const ackQueueOf = (workerId: string, n: number | string) => `ack.${workerId}.${n}`
+export const controlQueueOf = (instanceId: string, n: string) => `control.${instanceId}.${n}`
+export const acknowledgeQueueOf = (orchestratorId: string, n: string) =>
+  `acknowledge.${orchestratorId}.${n}`

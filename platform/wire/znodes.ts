@@ -10,6 +10,8 @@ export const SERVICES = '/services'
 export const WISHES = '/wishes'
 /** What an operator changed on the running cluster; persistent, see orchestrator/scaling/settings.ts. */
 export const CONFIG = '/config'
+/** A child for each running process, ephemeral; see platform/controls/shapes.ts. */
+export const INSTANCES = '/instances'
 /** What the supervisor decided about the number of replicas; see orchestrator/scaling/scale.ts. */
 export const SCALING = '/scaling'
 /** A child for each orchestrator, ephemeral: how many reads it was asked for. */
@@ -103,9 +105,13 @@ export interface OrchestratorNode {
   /** With these, others on its machine can tell that it is dead, whatever ZooKeeper still shows. */
   readonly startTime: string
   readonly pidSpace: string
+  /** It takes no more calls of the database. */
+  readonly frozen?: boolean
 }
 
 export interface ServiceNode {
   readonly http: string
   readonly pid: number
+  /** It takes no more calls. */
+  readonly frozen?: boolean
 }

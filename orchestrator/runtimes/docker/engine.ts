@@ -8,7 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Docker from 'dockerode'
 import type { Container, ContainerInfo } from 'dockerode'
-import type { Logger } from '../../../platform/log.ts'
+import { childOf, type Logger } from '../../../platform/log.ts'
 import type { Death, Place } from '../runtime.ts'
 import { readJson } from './archive.ts'
 import {
@@ -63,7 +63,7 @@ export class Engine implements AsyncDisposable {
 
   constructor(options: EngineOptions) {
     this.#options = options
-    this.#log = options.log.child({ engine: options.name })
+    this.#log = childOf(options.log, { engine: options.name })
     this.reach = new Reach(this.#log)
     const onDeath = (death: Death) => {
       this.#outdate()
