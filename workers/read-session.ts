@@ -12,16 +12,18 @@ import {
   decodeReads,
   encodeMessage,
   encodeReplies,
-  isOutcomeQuery,
+  isCommand,
+  type LogEnd,
   type OutcomeQuery,
   type ReadCommand,
   type ReadMessage,
+  type ReadRequest,
   type Reply
 } from '../platform/wire/requests.ts'
 import { type Loop, nowMs } from './loop.ts'
 import { barrierFor, isBeyond, mayLeave } from './protocol/answers.ts'
 import { mayServe } from './protocol/view.ts'
-import type { Answer, Store } from './store.ts'
+import type { ReadResult, Store } from './store.ts'
 
 /** Answers ready to go once `index` is committed and, at the master, `barrier` has passed. */
 interface Held {
@@ -154,14 +156,14 @@ export class ReadSession {
     await Promise.all([this.#serve(job, ready), this.#serveLate(job, late)])
   }
 
-  #isBeyond(read: ReadCommand | OutcomeQuery): boolean {
-    return !isOutcomeQuery(read) && isBeyond(read.minIndex, this.#options.loop.state)
+  #isBeyond(read: ReadRequest): boolean {
+    return isCommand(read) && isBeyond(read.minIndex, this.#options.loop.state)
   }
 
   /** Waits for the index; what does not get it in time goes to the master. */
-  async #serveLate(job: Job, reads: readonly (ReadCommand | OutcomeQuery)[]): Promise<void> {
+  async #serveLate(job: Job, reads: readonly ReadRequest[]): Promise<void> {
     if (reads.length === 0) return
-    const index = Math.max(...reads.map(read => (isOutcomeQuery(read) ? 0 : (read.minIndex ?? 0))))
+    const index = Math.max(...reads.map(read => (isCommand(read) ? (read.minIndex ?? 0) : 0)))
     const until = nowMs() + this.#options.sessionWaitMs
     await new Promise<void>(go => this.#late.push({ index, until, go }))
     const beyond = reads.filter(read => this.#isBeyond(read))
@@ -172,7 +174,7 @@ export class ReadSession {
     )
   }
 
-  #forward(job: Job, reads: readonly (ReadCommand | OutcomeQuery)[]): void {
+  #forward(job: Job, reads: readonly ReadRequest[]): void {
     if (!this.#open) return
     const expiration = Math.max(1, ...reads.map(read => read.ttlMs))
     const content = encodeMessage({ replyTo: job.replyTo, reads })
@@ -181,7 +183,7 @@ export class ReadSession {
     this.#settle(job, reads.length)
   }
 
-  async #serve(job: Job, reads: readonly (ReadCommand | OutcomeQuery)[]): Promise<void> {
+  async #serve(job: Job, reads: readonly ReadRequest[]): Promise<void> {
     if (reads.length === 0) return
     const results = await this.#run(reads, this.#options.store)
     if (!this.#open) return
@@ -206,25 +208,30 @@ export class ReadSession {
     this.#inWork -= 1
   }
 
-  async #run(
-    reads: readonly (ReadCommand | OutcomeQuery)[],
-    store: Store
-  ): Promise<{ applied: number; answer: Answer }[]> {
-    const { loop, strong } = this.#options
-    const end = loop.state.last.index
-    const results = new Map<string, { applied: number; answer: Answer }>()
+  async #run(reads: readonly ReadRequest[], store: Store): Promise<ReadResult[]> {
+    const end = this.#options.loop.state.last.index
     const commands: ReadCommand[] = []
+    const results = new Map<string, Promise<ReadResult> | ReadResult>()
     for (const read of reads) {
-      if (isOutcomeQuery(read)) results.set(read.readId, await outcomeOf(store, read, end))
-      else if (strong && (read.minIndex ?? 0) > end) results.set(read.readId, unknownIndex(end))
-      else commands.push(read)
+      if (!isCommand(read)) results.set(read.readId, this.#tell(read, end))
+      else if (this.#options.strong && (read.minIndex ?? 0) > end) {
+        results.set(read.readId, unknownIndex(end))
+      } else commands.push(read)
     }
     const answers = commands.length === 0 ? [] : await store.read(commands)
-    for (const [i, command] of commands.entries()) {
+    for (const [i, { readId }] of commands.entries()) {
       const answer = answers[i]
-      if (answer !== undefined) results.set(command.readId, answer)
+      if (answer !== undefined) results.set(readId, answer)
     }
-    return reads.flatMap(read => results.get(read.readId) ?? [])
+    return Promise.all(reads.flatMap(read => results.get(read.readId) ?? []))
+  }
+
+  #tell(query: Exclude<ReadRequest, ReadCommand>, end: number): Promise<ReadResult> | ReadResult {
+    const { store, loop } = this.#options
+    if ('outcomeOf' in query) return outcomeOf(store, query, end)
+    if ('dependenceOf' in query) return store.dependence(query.dependenceOf)
+    const told: LogEnd = { index: end, term: loop.view.term, workerId: loop.state.self.id }
+    return { applied: end, answer: { status: 200, body: JSON.stringify(told) } }
   }
 }
 
@@ -237,11 +244,7 @@ function decoded(message: ConsumeMessage): ReadMessage | null {
   }
 }
 
-async function outcomeOf(
-  store: Store,
-  query: OutcomeQuery,
-  end: number
-): Promise<{ applied: number; answer: Answer }> {
+async function outcomeOf(store: Store, query: OutcomeQuery, end: number): Promise<ReadResult> {
   const found = await store.outcome(query.outcomeOf)
   if (found !== undefined) return { applied: found.index, answer: found.answer }
   const message = 'the log holds no write with this request id so far'
@@ -249,7 +252,7 @@ async function outcomeOf(
   return { applied: end, answer: { status: 404, body } }
 }
 
-function unknownIndex(end: number): { applied: number; answer: Answer } {
+function unknownIndex(end: number): ReadResult {
   const message = `minIndex is beyond the end of the log, which is ${end}`
   const body = JSON.stringify({ code: 'CONVOY_INDEX_UNKNOWN', message })
   return { applied: 0, answer: { status: 400, body } }

@@ -39,6 +39,12 @@ export interface Answer {
   readonly body: string
 }
 
+/** It may leave once `applied` is committed. */
+export interface ReadResult {
+  readonly applied: number
+  readonly answer: Answer
+}
+
 /** Sums of one table, equal on workers that hold the same rows. */
 export interface TableSum {
   readonly table: string
@@ -100,9 +106,10 @@ export interface Store extends AsyncDisposable {
    * the role that cannot write. An answer may leave once `applied` is committed.
    * Never rejects for a fault of the read itself: that is an `Answer` (400 CONVOY_SQL, 413 ...).
    */
-  read(
-    reads: readonly ReadCommand[]
-  ): Promise<readonly { readonly applied: number; readonly answer: Answer }[]>
+  read(reads: readonly ReadCommand[]): Promise<readonly ReadResult[]>
+
+  /** What the answer to a statement depends on (`Dependence` and its index). Rejects for no fault of the statement. */
+  dependence(sql: string): Promise<ReadResult>
 
   /** What a write came to, as a whole HTTP answer; undefined when the log does not know the id. */
   outcome(requestId: string): Promise<{ index: number; answer: Answer } | undefined>

@@ -46,6 +46,37 @@ export interface OutcomeQuery {
   readonly ttlMs: number
 }
 
+/** What the answer to a reading statement depends on, told beside the index that it holds from. */
+export interface Dependence {
+  /** Null where it may be another one though no row has changed: a function that is not immutable, say. */
+  readonly tables: readonly string[] | null
+  /** Places, from 0, of parameters that are dates or timestamps: their text may say `now`. */
+  readonly instants: readonly number[]
+}
+
+/** On `readQ` only. Answered with `Dependence` and its index. */
+export interface DependenceQuery {
+  readonly readId: string
+  readonly dependenceOf: string
+  readonly ttlMs: number
+}
+
+/** Where the master's log ends, told behind a barrier: all that was acknowledged before is in it. */
+export interface LogEnd {
+  readonly index: number
+  readonly term: number
+  readonly workerId: string
+}
+
+/** On `strongQ` only. Answered with `LogEnd`. */
+export interface EndQuery {
+  readonly readId: string
+  readonly endOfLog: true
+  readonly ttlMs: number
+}
+
+export type ReadRequest = ReadCommand | OutcomeQuery | DependenceQuery | EndQuery
+
 export interface WriteMessage {
   readonly replyTo: string
   /** The term that the orchestrator knew when it sent this. */
@@ -54,7 +85,7 @@ export interface WriteMessage {
 }
 export interface ReadMessage {
   readonly replyTo: string
-  readonly reads: readonly (ReadCommand | OutcomeQuery)[]
+  readonly reads: readonly ReadRequest[]
 }
 
 /** `body` is the whole HTTP body, JSON text, made by the worker and passed on as it is. */
@@ -75,8 +106,7 @@ export const decodeWrites = (content: Buffer): WriteMessage =>
 export const decodeReads = (content: Buffer): ReadMessage =>
   JSON.parse(content.toString()) as ReadMessage
 
-export const isOutcomeQuery = (read: ReadCommand | OutcomeQuery): read is OutcomeQuery =>
-  'outcomeOf' in read
+export const isCommand = (read: ReadRequest): read is ReadCommand => 'sql' in read
 
 export function encodeReplies(replies: readonly Reply[]): Buffer {
   const header = replies.map(({ id, kind, status }) => ({ id, kind, status }))
