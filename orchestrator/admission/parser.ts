@@ -3,13 +3,18 @@
  * overflows its stack and leaves the instance broken (measured: some 300 such
  * overflows, then every parse fails). Invariant: an instance that has failed in
  * any other way than with a syntax error is never used again; a spare one is ready.
+ * V8 is kept from optimising the module: that took 430 MB, and most texts are parsed once.
  */
 import { createRequire } from 'node:module'
+import { setFlagsFromString } from 'node:v8'
 import type * as PgQuery from 'libpg-query'
 import type { RawStmt } from 'libpg-query'
 import { SqlNotAllowedError, SqlSyntaxError } from '../errors.ts'
 
 type Instance = typeof PgQuery
+
+/** At the start of a process the last one would imply the others. */
+const NO_OPTIMISING = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering', '--liftoff-only']
 
 export interface Parser {
   /**
@@ -20,6 +25,7 @@ export interface Parser {
 }
 
 export async function openParser(): Promise<Parser> {
+  for (const flag of NO_OPTIMISING) setFlagsFromString(flag)
   const spares = [await freshInstance(), await freshInstance()]
   const replace = async () => {
     spares.push(await freshInstance())
