@@ -27,6 +27,8 @@ const GRACE_MS: Readonly<Record<Program, number>> = {
   lb: 1_000
 }
 const PROBE_TIMEOUT_MS = 1_000
+/** Without it each process takes 17 MB to strip types, and half a second of CPU. */
+const COMPILED = fileURLToPath(new URL('../../node_modules/.cache/convoy', import.meta.url))
 
 export const addressOf = ({ port }: Instance): string => `http://127.0.0.1:${port}`
 
@@ -41,6 +43,7 @@ export function programSpec(
     env: {
       PATH: SYSTEM_PATH,
       LANG: 'C.UTF-8',
+      NODE_COMPILE_CACHE: COMPILED,
       ...settings,
       CONVOY_HTTP_HOST: '127.0.0.1',
       CONVOY_HTTP_PORT: String(port)
