@@ -91,7 +91,7 @@ export async function openServer(options: ServerOptions): Promise<Http> {
     await guarded.register(handoverRoute, { handOver: options.handOver })
     await guarded.register(scalingRoutes, { scaling, settings, minCopies })
     await guarded.register(dashboardRoutes, {
-      ...{ config, view, timeline, metrics, dispatch, scaling, sights: options.sights },
+      ...{ config, admission, view, timeline, metrics, dispatch, scaling, sights: options.sights },
       cluster: () => clusterNow(shown)
     })
   })

@@ -16,7 +16,7 @@ const NOTES = [
 export function planOf(body) {
   const [plan] = Object.values(body.rows[0])[0]
   const whole = plan.Plan['Total Cost'] || 1
-  return step(plan.Plan, whole)
+  return { ...step(plan.Plan, whole), ms: plan['Execution Time'] ?? null }
 }
 
 function step(node, whole) {
@@ -30,8 +30,16 @@ function step(node, whole) {
     title: `${node['Node Type']}${on === undefined ? '' : ` on ${on}${alias}`}${by}`,
     rows: node['Plan Rows'],
     cost: node['Total Cost'],
+    ran: ranOf(node),
     share: Math.min(1, node['Total Cost'] / whole),
     notes,
     children: (node.Plans ?? []).map(child => step(child, whole))
   }
+}
+
+/** Of one that was run: rows and time of all its loops. */
+function ranOf(node) {
+  const loops = node['Actual Loops']
+  if (loops === undefined) return null
+  return { rows: node['Actual Rows'] * loops, ms: node['Actual Total Time'] * loops }
 }

@@ -15,7 +15,7 @@ let seenIndex = 0
 export function openSql() {
   byId('sql-form').addEventListener('submit', event => {
     event.preventDefault()
-    void run(event.submitter?.value ?? '')
+    void run(event.submitter.value)
   })
   byId('statement').addEventListener('keydown', event => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
@@ -30,27 +30,26 @@ async function run(how) {
   if (params === undefined) return refuse('The parameters are no JSON array')
   say(byId('sql-said'), 'under way …')
   const statement = { sql: byId('statement').value, params }
-  const answer = await (how === 'write' ? write(statement) : read(statement, how === 'explain'))
+  const answer = await ASK[how](statement)
   if (answer.status === 401) askForToken()
   if (answer.status !== 200) {
     pointAt(answer.body?.position)
     return refuse(wordsOf(answer))
   }
   seenIndex = Math.max(seenIndex, answer.body.index)
-  if (how === 'explain') return showPlan(answer)
-  showRows(answer)
+  if (how === 'plan' || how === 'analyze') showPlan(answer)
+  else showRows(answer)
 }
 
-const write = statement => call('POST', 'db/write', { statements: [statement] })
-
-function read(statement, explain) {
-  const consistency = byId('consistency').value
-  return call('POST', 'db/read', {
-    ...statement,
-    consistency,
-    ...(consistency === 'session' && { minIndex: seenIndex }),
-    ...(explain && { explain })
-  })
+const ASK = {
+  read(statement) {
+    const consistency = byId('consistency').value
+    const minIndex = consistency === 'session' ? { minIndex: seenIndex } : {}
+    return call('POST', 'db/read', { ...statement, consistency, ...minIndex })
+  },
+  plan: statement => call('POST', 'db/explain', statement),
+  analyze: statement => call('POST', 'db/explain', { ...statement, analyze: true }),
+  write: statement => call('POST', 'db/write', { statements: [statement] })
 }
 
 function paramsGiven() {
@@ -106,11 +105,13 @@ function cellOf(value) {
 }
 
 function showPlan({ body, ms }) {
-  say(byId('sql-said'), `Plan in ${figure(ms)} ms, of worker ${body.workerId}; nothing was run`)
-  byId('result').replaceChildren(make('ul', { class: 'plan' }, planItem(planOf(body))))
+  const plan = planOf(body)
+  const ran = plan.ms === null ? 'nothing was run' : `it ran for ${figure(plan.ms)} ms`
+  say(byId('sql-said'), `Plan in ${figure(ms)} ms, of worker ${body.workerId}; ${ran}`)
+  byId('result').replaceChildren(make('ul', { class: 'plan' }, planItem(plan)))
 }
 
-function planItem({ title, rows, cost, share, notes, children }) {
+function planItem({ title, rows, cost, ran, share, notes, children }) {
   const bar = make('meter', {
     min: 0,
     max: 1,
@@ -122,6 +123,9 @@ function planItem({ title, rows, cost, share, notes, children }) {
     {},
     make('strong', {}, title),
     make('span', {}, ` about ${plural(rows, 'row')}, cost ${figure(cost)} `),
+    ran === null
+      ? null
+      : make('span', {}, `in truth ${plural(ran.rows, 'row')}, ${figure(ran.ms)} ms `),
     bar,
     notes.map(note => make('div', { class: 'note' }, note)),
     children.length === 0 ? null : make('ul', {}, children.map(planItem))
