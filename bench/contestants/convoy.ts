@@ -1,5 +1,7 @@
 /** A whole Convoy of the bench's own. */
+import type { Run } from '../../cli/system/convoy.ts'
 import { startConvoy } from '../../test/environment.ts'
+import type { Processes } from '../profile/processes.ts'
 import type { Contestant } from './contestant.ts'
 
 /** Services that answer requests of the bench. */
@@ -15,22 +17,22 @@ export async function openConvoy(options: {
     name: 'convoy',
     title: `Convoy, one master and ${options.replicas} replicas`,
     doors: { database: orchestrator, rides: lb },
-    async processes() {
-      const services = Object.entries(convoy.run.pids).filter(([name]) => ON_THE_WAY.includes(name))
-      return new Map([...services, ...(await workersOf(orchestrator))])
-    },
+    processes: () => processesOf(convoy.run, ON_THE_WAY),
     [Symbol.asyncDispose]: () => convoy[Symbol.asyncDispose]()
   }
 }
 
-async function workersOf(orchestrator: string): Promise<[string, number][]> {
-  const answer = await fetch(`${orchestrator}/api/v1/cluster`)
+/** Services by their names, and workers by their roles now, numbered where there are several. */
+export async function processesOf(run: Run, services: readonly string[]): Promise<Processes> {
+  const answer = await fetch(`${run.addresses.orchestrator}/api/v1/cluster`)
   const { workers } = (await answer.json()) as { workers: { pid: number; role: string }[] }
-  const sorted = workers.toSorted((a, b) => a.pid - b.pid)
-  const masters = sorted.filter(({ role }) => role === 'master')
-  const replicas = sorted.filter(({ role }) => role === 'replica')
-  return [
-    ...masters.map(({ pid }): [string, number] => ['master', pid]),
-    ...replicas.map(({ pid }, i): [string, number] => [`replica ${i + 1}`, pid])
-  ]
+  const byRole = Map.groupBy(
+    workers.toSorted((a, b) => a.pid - b.pid),
+    ({ role }) => role
+  )
+  const named = [...byRole].flatMap(([role, all]) =>
+    all.map(({ pid }, i): [string, number] => [role === 'master' ? role : `${role} ${i + 1}`, pid])
+  )
+  const running = Object.entries(run.pids).filter(([name]) => services.includes(name))
+  return new Map([...running, ...named])
 }

@@ -1,6 +1,6 @@
 /**
- * CPU time of a contestant's processes, from /proc. PostgreSQL's processes count
- * apart from the process that started them.
+ * CPU time and memory of a contestant's processes, from /proc. PostgreSQL's processes
+ * count apart from the process that started them.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 
@@ -11,15 +11,30 @@ export type Processes = ReadonlyMap<string, number>
 const TICK_MS = 10
 
 /** Milliseconds of CPU that each has used so far, with the processes below it. */
-export function cpuTimes(processes: Processes): Map<string, number> {
+export const cpuTimes = (processes: Processes): Map<string, number> =>
+  sums(processes, ({ cpuMs }) => cpuMs)
+
+/** Bytes of memory of each, with the processes below it; what several share is split between them (PSS). */
+export const memoryOf = (processes: Processes): Map<string, number> => sums(processes, pssOf)
+
+function sums(processes: Processes, figure: (one: Process) => number): Map<string, number> {
   const owners = new Map([...processes].map(([name, pid]) => [pid, name]))
   const all = readProcesses()
-  const times = new Map<string, number>()
+  const found = new Map<string, number>()
   for (const one of all.values()) {
     const name = ownerOf(one, { all, owners })
-    if (name !== undefined) times.set(name, (times.get(name) ?? 0) + one.cpuMs)
+    if (name !== undefined) found.set(name, (found.get(name) ?? 0) + figure(one))
   }
-  return times
+  return found
+}
+
+function pssOf({ pid }: Process): number {
+  try {
+    const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
+    return Number(/^Pss:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1_024
+  } catch {
+    return 0 // It ended.
+  }
 }
 
 interface Process {

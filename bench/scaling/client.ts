@@ -2,7 +2,8 @@
 
 export interface ClusterNow {
   readonly inSync: readonly string[]
-  readonly workers: readonly { readonly id: string; readonly role: string }[]
+  readonly commitIndex: number
+  readonly workers: readonly { readonly id: string; readonly role: string; readonly pid: number }[]
   readonly replicas: { readonly wanted: number }
   readonly policy: { readonly decision: { readonly at: string; readonly reason: string } | null }
 }
@@ -17,6 +18,10 @@ export class Client {
 
   async cluster(): Promise<ClusterNow> {
     return (await this.#call('GET', 'cluster')) as ClusterNow
+  }
+
+  async pids(): Promise<number[]> {
+    return (await this.#call('GET', 'worker/list')) as number[]
   }
 
   async setReplicas(body: { count: number } | { min: number; max: number }): Promise<void> {
