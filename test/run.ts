@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import yargs from 'yargs'
 import { ensureSoftware } from '../cli/machine/install.ts'
 import { SEE_HELP } from '../cli/script.ts'
+import { bringBrowser } from './dashboard/browser.ts'
 import { startConvoy, type TestConvoy } from './environment.ts'
 import { clearAway } from './left-behind.ts'
 import { NONE, sum, type Totals, totalsLine } from './report.ts'
@@ -40,6 +41,8 @@ const scratch = openScratch()
 let totals: Totals = NONE
 try {
   ensureSoftware(line => console.log(line))
+  const noBrowser = bringBrowser(line => console.log(line))
+  if (noBrowser !== null) console.log(`The dashboard is not tested: ${noBrowser}`)
   await run('Unit tests', () => tap('unit', { jobs: 2, timeoutS: 60 }))
   // Other schedules each time; the seed of one that fails is told.
   await run('Simulator', () => simulator('simulate.ts', '--seeds', String(SCHEDULES)))

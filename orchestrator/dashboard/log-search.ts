@@ -46,7 +46,7 @@ export async function findLines(requestId: string, folders: LogFolders): Promise
   const files = (await logFiles(folders)).slice(0, FILES_MAX)
   const found: LogLine[] = []
   for (const { source, path } of files) {
-    for await (const text of linesWith(requestId, path)) {
+    for await (const text of linesWith(JSON.stringify(requestId).slice(1, -1), path)) {
       const line = lineOf(text, source)
       if (isOf(requestId, line.fields)) found.push(line)
       if (found.length > LINES_MAX) break
@@ -57,7 +57,7 @@ export async function findLines(requestId: string, folders: LogFolders): Promise
   return { sources, lines, more: found.length > LINES_MAX }
 }
 
-async function logFiles({ logsDir, workersDir }: LogFolders): Promise<LogFile[]> {
+export async function logFiles({ logsDir, workersDir }: LogFolders): Promise<LogFile[]> {
   const logs = (await namesIn(logsDir)).flatMap(name => {
     const [, source] = /^(.+)\.log(?:\.1)?$/.exec(name) ?? []
     return source === undefined ? [] : [{ source, path: join(logsDir ?? '', name) }]
@@ -75,8 +75,8 @@ async function namesIn(dir: string | undefined): Promise<string[]> {
   return names.filter(name => !name.startsWith('.')).sort()
 }
 
-/** Lines that hold the id somewhere; none of a file that cannot be read. */
-async function* linesWith(requestId: string, path: string): AsyncGenerator<string> {
+/** Lines that hold the text somewhere; none of a file that cannot be read. */
+async function* linesWith(sought: string, path: string): AsyncGenerator<string> {
   const file = await open(path, 'r').catch(() => null)
   if (file === null) return
   try {
@@ -91,17 +91,17 @@ async function* linesWith(requestId: string, path: string): AsyncGenerator<strin
       const end = text.lastIndexOf('\n') + 1
       // A line that has no end in a whole piece is none of ours.
       rest = text.length - end > PIECE_BYTES ? '' : text.slice(end)
-      yield* matching(text.slice(0, end), requestId)
+      yield* matching(text.slice(0, end), sought)
     }
   } finally {
     await file.close()
   }
 }
 
-function* matching(text: string, requestId: string): Generator<string> {
+function* matching(text: string, sought: string): Generator<string> {
   let from = 0
   for (;;) {
-    const hit = text.indexOf(requestId, from)
+    const hit = text.indexOf(sought, from)
     if (hit < 0) return
     const begin = text.lastIndexOf('\n', hit) + 1
     const end = text.indexOf('\n', hit)
@@ -110,7 +110,7 @@ function* matching(text: string, requestId: string): Generator<string> {
   }
 }
 
-const LEVELS: Readonly<Record<number, string>> = {
+export const LEVELS: Readonly<Record<number, string>> = {
   10: 'trace',
   20: 'debug',
   30: 'info',
@@ -119,7 +119,7 @@ const LEVELS: Readonly<Record<number, string>> = {
   60: 'fatal'
 }
 
-function lineOf(text: string, source: string): LogLine {
+export function lineOf(text: string, source: string): LogLine {
   const entry = parseNode<Record<string, unknown>>(text)
   if (entry === null) return { source, at: '', level: '', message: text, fields: {} }
   const { time, level, msg, service: _service, ...fields } = entry
@@ -133,7 +133,7 @@ function lineOf(text: string, source: string): LogLine {
 }
 
 /** The id itself, or as a part of one that a service made of it: `rides:create:<key>:1`. */
-function isOf(requestId: string, value: unknown): boolean {
+export function isOf(requestId: string, value: unknown): boolean {
   if (typeof value === 'string') {
     return value === requestId || `:${value}:`.includes(`:${requestId}:`)
   }
