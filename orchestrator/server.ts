@@ -13,6 +13,7 @@ import type { Dispatch } from './lanes/dispatch.ts'
 import { bearer } from './routes/bearer.ts'
 import { clusterNow, clusterRoute } from './routes/cluster.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
+import { callsRoute } from './routes/db-calls.ts'
 import { readRoute } from './routes/db-read.ts'
 import { writeRoutes } from './routes/db-write.ts'
 import { eventsRoute } from './routes/events.ts'
@@ -79,13 +80,11 @@ export async function openServer(options: ServerOptions): Promise<Http> {
   await app.register(async guarded => {
     if (config.CONVOY_TOKEN !== undefined) guarded.addHook('onRequest', bearer(config.CONVOY_TOKEN))
     const deadlineMs = config.CONVOY_WRITE_DEADLINE_MS
-    await guarded.register(writeRoutes, { admission, dispatch, deadlineMs })
-    await guarded.register(readRoute, {
-      admission,
-      dispatch,
-      deadlineMs: config.CONVOY_READ_DEADLINE_MS,
-      onRead
-    })
+    const writes = { admission, dispatch, deadlineMs }
+    const reads = { admission, dispatch, deadlineMs: config.CONVOY_READ_DEADLINE_MS, onRead }
+    await guarded.register(writeRoutes, writes)
+    await guarded.register(readRoute, reads)
+    await guarded.register(callsRoute, { reads, writes, metrics })
     await guarded.register(verifyRoute, { dispatch, view, deadlineMs })
     await guarded.register(crashRoutes, { view, runtime })
     await guarded.register(handoverRoute, { handOver: options.handOver })

@@ -2,11 +2,12 @@
  * POST /api/v1/db/read: one reading statement, at the consistency asked for.
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type from 'typebox'
+import Type, { type Static } from 'typebox'
 import { InvalidRequestError } from '../../platform/errors.ts'
 import { needsBearer, refusals } from '../../platform/http/openapi.ts'
 import type { Admission } from '../admission/admission.ts'
 import type { Dispatch } from '../lanes/dispatch.ts'
+import type { Answer } from '../lanes/pending-writes.ts'
 import { passOn } from './answer.ts'
 import { SqlParam } from './db-write.ts'
 import { ReadAnswer } from './shapes.ts'
@@ -19,7 +20,7 @@ export interface ReadRouteOptions {
   readonly onRead: () => void
 }
 
-const Read = Type.Object(
+export const Read = Type.Object(
   {
     sql: Type.String(),
     params: Type.Optional(Type.Array(SqlParam)),
@@ -33,8 +34,22 @@ const Read = Type.Object(
   { additionalProperties: false, examples: [{ sql: 'select 1 as one', consistency: 'strong' }] }
 )
 
+/** What a checked body comes to, over whatever way it came. */
+export function reader({ admission, dispatch, deadlineMs, onRead }: ReadRouteOptions) {
+  return (body: Static<typeof Read>): Promise<Answer> => {
+    const { sql, params = [], consistency = 'replica', minIndex } = body
+    if (consistency === 'session' && minIndex === undefined) {
+      throw new InvalidRequestError('consistency "session" needs a minIndex')
+    }
+    admission.read(sql, params)
+    onRead()
+    const read = minIndex === undefined ? { sql, params } : { sql, params, minIndex }
+    return dispatch.read(consistency === 'strong' ? 'strongQ' : 'readQ', read, deadlineMs)
+  }
+}
+
 export const readRoute: FastifyPluginAsyncTypebox<ReadRouteOptions> = async (app, options) => {
-  const { admission, dispatch, deadlineMs, onRead } = options
+  const read = reader(options)
 
   app.post(
     '/api/v1/db/read',
@@ -47,16 +62,6 @@ export const readRoute: FastifyPluginAsyncTypebox<ReadRouteOptions> = async (app
         response: { 200: ReadAnswer, ...refusals(400, 401, 413, 415, 500, 503, 504) }
       }
     },
-    async (request, reply) => {
-      const { sql, params = [], consistency = 'replica', minIndex } = request.body
-      if (consistency === 'session' && minIndex === undefined) {
-        throw new InvalidRequestError('consistency "session" needs a minIndex')
-      }
-      admission.read(sql, params)
-      onRead()
-      const read = minIndex === undefined ? { sql, params } : { sql, params, minIndex }
-      const lane = consistency === 'strong' ? 'strongQ' : 'readQ'
-      return passOn(reply, await dispatch.read(lane, read, deadlineMs))
-    }
+    async (request, reply) => passOn(reply, await read(request.body))
   )
 }

@@ -1,12 +1,14 @@
 /**
  * POST /api/v1/db/write and /api/v1/db/clear, and what became of a write.
  */
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type from 'typebox'
+import Type, { type Static } from 'typebox'
 import { IdempotencyKey, needsBearer, refusals } from '../../platform/http/openapi.ts'
 import type { Param } from '../../platform/wire/requests.ts'
 import { type Admission, STATEMENTS_MAX, sealWrite } from '../admission/admission.ts'
 import type { Dispatch } from '../lanes/dispatch.ts'
+import type { Answer } from '../lanes/pending-writes.ts'
 import { passOn } from './answer.ts'
 import { checkedRequestId, requestIdOf } from './request-id.ts'
 import { WriteAnswer } from './shapes.ts'
@@ -31,7 +33,7 @@ const INSERT_NOTE = {
   expectRows: 1
 }
 
-const Write = Type.Object(
+export const Write = Type.Object(
   {
     statements: Type.Array(
       Type.Object(
@@ -60,8 +62,17 @@ const about = { tags: ['database'], security: needsBearer }
 const writing = refusals(400, 401, 409, 413, 415, 422, 500, 503, 504)
 const reading = refusals(400, 401, 404, 413, 500, 503, 504)
 
+/** What a checked body comes to, over whatever way it came. */
+export function writer({ admission, dispatch, deadlineMs }: WriteRouteOptions) {
+  return (body: Static<typeof Write>, headers: IncomingHttpHeaders): Promise<Answer> => {
+    const admitted = admission.write(body.statements)
+    return dispatch.write({ ...admitted, ...requestIdOf(headers) }, deadlineMs)
+  }
+}
+
 export const writeRoutes: FastifyPluginAsyncTypebox<WriteRouteOptions> = async (app, options) => {
-  const { admission, dispatch, deadlineMs } = options
+  const { dispatch, deadlineMs } = options
+  const write = writer(options)
 
   app.post(
     '/api/v1/db/write',
@@ -74,11 +85,7 @@ export const writeRoutes: FastifyPluginAsyncTypebox<WriteRouteOptions> = async (
         response: { 200: WriteAnswer, ...writing }
       }
     },
-    async (request, reply) => {
-      const admitted = admission.write(request.body.statements)
-      const ask = { ...admitted, ...requestIdOf(request.headers) }
-      return passOn(reply, await dispatch.write(ask, deadlineMs))
-    }
+    async (request, reply) => passOn(reply, await write(request.body, request.headers))
   )
 
   app.get(

@@ -6,7 +6,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDisabled } from './errors.ts'
-import { type Answered, Exchange, type Failed } from './exchange.ts'
+import type { Answered, Failed } from './exchange.ts'
 import { isFinal, waitMs } from './retry.ts'
 import type { Target, Targets } from './targets.ts'
 
@@ -31,7 +31,10 @@ export interface Call {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
+  /** JSON text. */
   readonly body?: string
+  /** Goes over the one connection for calls, where the server has one. */
+  readonly streamed?: boolean
 }
 
 /** The deadline passed without an answer. */
@@ -91,10 +94,10 @@ export class Caller implements AsyncDisposable {
     { traceId }: Context,
     { target, timeoutMs }: { target: Target; timeoutMs: number }
   ): Promise<Answered | Failed> {
-    const { method, path, body = null } = call
-    const headers: Record<string, string> = { ...this.#headers, ...call.headers }
-    if (body !== null) headers['content-type'] = 'application/json'
+    const { method, path, body = null, streamed = false } = call
+    const headers: Record<string, string> = { ...call.headers }
     if (traceId !== undefined) headers['x-request-id'] = traceId
-    return target.dispatch({ method, path, headers, body }, new Exchange(timeoutMs))
+    const sent = { method, path, headers, always: this.#headers, body, streamed }
+    return target.call(sent, timeoutMs)
   }
 }

@@ -102,7 +102,8 @@ class HttpDatabase implements Database {
     const { sql, params = [], consistency = 'session' } = query
     const session = consistency === 'session' ? { minIndex: query.minIndex ?? this.#lastIndex } : {}
     const body = JSON.stringify({ sql, params, consistency, ...session })
-    const answer = await this.#call({ method: 'POST', path: '/api/v1/db/read', body }, context)
+    const call = { method: 'POST', path: '/api/v1/db/read', body, streamed: true } as const
+    const answer = await this.#call(call, context)
     if (isIndexUnknown(answer) && this.#lastIndex > 0 && query.minIndex === undefined) {
       // The cluster was recovered to an earlier state: what this client saw is no more.
       this.#lastIndex = 0
@@ -118,7 +119,8 @@ class HttpDatabase implements Database {
     const command = statements.map(({ params = [], ...statement }) => ({ ...statement, params }))
     const body = JSON.stringify({ statements: command })
     const headers = { 'idempotency-key': requestId }
-    const call: Call = { method: 'POST', path: '/api/v1/db/write', headers, body }
+    const path = '/api/v1/db/write'
+    const call: Call = { method: 'POST', path, headers, body, streamed: true }
     const answer = await this.#call(call, context, requestId)
     return this.#seen<WriteAnswer>(answer)
   }

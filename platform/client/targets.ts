@@ -7,7 +7,9 @@
  * - A frozen one gets no new calls while another is there, and all the time for those it has.
  * - An empty list tells nothing of those known: they stay until others are named.
  */
-import { type Dispatcher, Pool } from 'undici'
+import { Pool } from 'undici'
+import { CallStream } from './call-stream.ts'
+import { type Answered, Exchange, type Failed } from './exchange.ts'
 
 /** An orchestrator that ends in order answers what it has within half of it. */
 const GRACE_MS = 1_000
@@ -19,35 +21,60 @@ const POOL: Pool.Options = {
   bodyTimeout: 0
 }
 
+/** One attempt. */
+export interface Sent {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  /** Of this call, and of every call of its caller. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly always: Readonly<Record<string, string>>
+  readonly body: string | null
+  /** Over the one connection for calls, where the server has one. */
+  readonly streamed: boolean
+}
+
 export class Target {
   readonly origin: string
   /** Calls under way. */
   busy = 0
   readonly #pool: Pool
+  #stream: CallStream | undefined
 
   constructor(origin: string) {
     this.origin = origin
     this.#pool = new Pool(origin, POOL)
   }
 
-  async dispatch<T>(
-    call: Dispatcher.DispatchOptions,
-    exchange: Dispatcher.DispatchHandler & { readonly outcome: Promise<T> }
-  ): Promise<T> {
+  async call(sent: Sent, timeoutMs: number): Promise<Answered | Failed> {
     this.busy += 1
-    this.#pool.dispatch(call, exchange)
-    const outcome = await exchange.outcome
+    const outcome = await this.#send(sent, timeoutMs)
     this.busy -= 1
     return outcome
   }
 
   close(): Promise<void> {
+    this.#stream?.destroy()
     return this.#pool.close()
   }
 
   /** What is under way fails. */
   destroy(): void {
+    this.#stream?.destroy()
     this.#pool.destroy(new Error(`${this.origin} is gone`)).catch(() => {})
+  }
+
+  #send(sent: Sent, timeoutMs: number): Promise<Answered | Failed> {
+    const { method, path, headers, always, body, streamed } = sent
+    if (streamed && body !== null) {
+      this.#stream ??= new CallStream(this.origin, always)
+      const call = { path, headers, body }
+      if (this.#stream.takes(call)) return this.#stream.send(call, timeoutMs)
+    }
+    const exchange = new Exchange(timeoutMs)
+    const type = body === null ? {} : { 'content-type': 'application/json' }
+    const all = { ...always, ...headers, ...type }
+    this.#pool.dispatch({ method, path, headers: all, body }, exchange)
+    return exchange.outcome
   }
 }
 

@@ -12,6 +12,8 @@ import type {
 import Type from 'typebox'
 import { ServiceError } from '../errors.ts'
 
+type Log = Pick<FastifyRequest['log'], 'debug' | 'error'>
+
 /** Routes refer to it and never restate it. */
 export const ErrorReply = Type.Object(
   { code: Type.String(), message: Type.String() },
@@ -27,24 +29,39 @@ const CODES: Readonly<Record<number, string>> = {
   415: 'CONVOY_UNSUPPORTED_MEDIA_TYPE'
 }
 
+/** What an error comes to for the caller. */
+export interface Refusal {
+  readonly status: number
+  readonly retryAfterS: number | undefined
+  readonly body: { readonly code: string; readonly message: string }
+}
+
+/** The only place where an error becomes a status. */
+export function refusalOf(error: FastifyError | ServiceError | Error, log: Log): Refusal {
+  if (error instanceof ServiceError) {
+    log.debug({ code: error.code }, 'request refused')
+    const { code, message, statusCode: status, retryAfterS, details } = error
+    return { status, retryAfterS, body: { code, message, ...details } }
+  }
+  const status = (error as Partial<FastifyError>).statusCode
+  if (status !== undefined && status < 500) {
+    const code = CODES[status] ?? 'CONVOY_INVALID_REQUEST'
+    return { status, retryAfterS: undefined, body: { code, message: error.message } }
+  }
+  log.error({ err: error }, 'unexpected error')
+  const body = { code: 'CONVOY_INTERNAL', message: 'internal error' }
+  return { status: 500, retryAfterS: undefined, body }
+}
+
 export function replyWithError(
   error: FastifyError | ServiceError,
   request: FastifyRequest,
   reply: FastifyReply
 ) {
-  if (error instanceof ServiceError) {
-    request.log.debug({ code: error.code }, 'request refused')
-    if (error.retryAfterS !== undefined) reply.header('retry-after', error.retryAfterS)
-    const body = { code: error.code, message: error.message, ...error.details }
-    return reply.code(error.statusCode).send(body)
-  }
-  if (error.statusCode !== undefined && error.statusCode < 500) {
-    if (error.statusCode === 413) takeTheRest(request, reply)
-    const code = CODES[error.statusCode] ?? 'CONVOY_INVALID_REQUEST'
-    return reply.code(error.statusCode).send({ code, message: error.message })
-  }
-  request.log.error({ err: error }, 'unexpected error')
-  return reply.code(500).send({ code: 'CONVOY_INTERNAL', message: 'internal error' })
+  const { status, retryAfterS, body } = refusalOf(error, request.log)
+  if (retryAfterS !== undefined) reply.header('retry-after', retryAfterS)
+  if (status === 413 && !(error instanceof ServiceError)) takeTheRest(request, reply)
+  return reply.code(status).send(body)
 }
 
 /**

@@ -1,0 +1,108 @@
+/**
+ * The calls of one service on one connection, and their answers.
+ * Invariants:
+ * - Bounded: while the caller does not take its answers, no more calls are taken. What is
+ *   taken is bounded by the lanes, which refuse beyond their limits.
+ * - On closing no more are taken; what was taken is answered, then the answer ends. A
+ *   call without an answer is the caller's to send again, as with a broken connection.
+ */
+import type { ServerResponse } from 'node:http'
+import type { FastifyRequest } from 'fastify'
+import type { TSchema } from 'typebox'
+import { InvalidRequestError, NotFoundError } from '../../platform/errors.ts'
+import { refusalOf, validationError } from '../../platform/http/replies.ts'
+import {
+  CALLS_TYPE,
+  CallReader,
+  encodeAnswer,
+  type NumberedAnswer,
+  type NumberedCall
+} from '../../platform/wire/calls.ts'
+import type { Answer } from '../lanes/pending-writes.ts'
+
+/** What is done with the calls of one path. */
+export interface Kind {
+  readonly body: TSchema
+  /** @param body checked against `body` */
+  readonly answer: (body: never, headers: NumberedCall['headers']) => Promise<Answer>
+  readonly seconds: { observe(s: number): void }
+}
+
+export class Conversation {
+  readonly #request: FastifyRequest
+  readonly #response: ServerResponse
+  readonly #kinds: ReadonlyMap<string, Kind>
+  readonly #calls = new CallReader()
+  #underWay = 0
+  #closing = false
+  /** Parts of the answers that are ready: those of one turn of the loop go out together. */
+  #ready: Buffer[] = []
+
+  constructor(request: FastifyRequest, response: ServerResponse, kinds: ReadonlyMap<string, Kind>) {
+    this.#request = request
+    this.#response = response
+    this.#kinds = kinds
+    response.writeHead(200, { 'content-type': CALLS_TYPE, connection: 'close' })
+    response.flushHeaders()
+    response.on('drain', () => request.raw.resume())
+    response.on('error', () => response.destroy())
+    request.raw.on('data', (chunk: Buffer) => this.#take(chunk))
+    request.raw.on('end', () => void this.close())
+    request.raw.on('error', () => response.destroy())
+  }
+
+  /** Resolves when what was taken is answered. */
+  async close(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    if (this.#response.closed) return
+    this.#response.on('close', resolve)
+    this.#closing = true
+    this.#send()
+    await promise
+  }
+
+  #take(chunk: Buffer): void {
+    if (this.#closing) return
+    try {
+      for (const call of this.#calls.read(chunk)) void this.#answer(call)
+    } catch (err) {
+      this.#request.log.warn({ err }, 'a connection for calls brought something else')
+      this.#response.destroy() // no telling where the next call begins
+    }
+  }
+
+  async #answer(call: NumberedCall): Promise<void> {
+    this.#underWay += 1
+    const answer = await this.#outcome(call).catch(err => this.#refused(err))
+    this.#underWay -= 1
+    if (this.#ready.length === 0) setImmediate(() => this.#send())
+    this.#ready.push(...encodeAnswer({ n: call.n, ...answer }))
+  }
+
+  async #outcome({ path, headers, body }: NumberedCall): Promise<Omit<NumberedAnswer, 'n'>> {
+    const startedAt = performance.now()
+    const kind = this.#kinds.get(path)
+    if (kind === undefined) throw new NotFoundError()
+    const check = this.#request.compileValidationSchema(kind.body) // compiled once
+    if (!check(body)) {
+      throw new InvalidRequestError(validationError(check.errors ?? [], 'body').message)
+    }
+    const answer = await kind.answer(body as never, headers)
+    kind.seconds.observe((performance.now() - startedAt) / 1_000)
+    return { ...answer, retryAfterS: answer.status === 503 ? 1 : 0 }
+  }
+
+  #refused(err: Error): Omit<NumberedAnswer, 'n'> {
+    const { status, retryAfterS = 0, body } = refusalOf(err, this.#request.log)
+    return { status, retryAfterS, body: Buffer.from(JSON.stringify(body)) }
+  }
+
+  #send(): void {
+    const ready = this.#ready
+    this.#ready = []
+    const response = this.#response
+    if (response.destroyed) return
+    if (ready.length > 0 && !response.write(Buffer.concat(ready))) this.#request.raw.pause()
+    if (this.#closing && this.#underWay === 0) response.end()
+  }
+}
