@@ -21,3 +21,19 @@ t.test('names are text, not markup', async t => {
   t.match(svg, 'a &amp; &lt;b>')
   t.match(svg, '<title>x &lt; y</title>')
 })
+
+t.test('marks stand in a row each, below the panels and across them', async t => {
+  const lines = [{ label: 'l', color: 'red', points }]
+  const svg = timeChart(
+    't',
+    [{ title: 'p', unit: 'u', lines }],
+    [
+      { row: 'kill', color: 'green', text: 'kill -9 of lb', second: 2 },
+      { row: 'pause', color: 'blue', text: 'a < b', second: 4, toSecond: 8 }
+    ]
+  )
+  const widths = [...svg.matchAll(/<rect [^>]*width="([\d.]+)"/g)].map(([, width]) => Number(width))
+  t.equal(widths[0], 3)
+  t.ok((widths[1] ?? 0) > 200, 'what lasts is as long as it lasted')
+  t.match(svg, '<title>a &lt; b</title>')
+})

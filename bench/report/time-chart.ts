@@ -1,6 +1,7 @@
 /**
  * SVG charts over time: panels below each other, with one axis of seconds.
  */
+import { drawMarks, heightOf, type Mark } from './marks.ts'
 import { escaped, powersOfTen, round, STYLE, short, steps } from './svg.ts'
 
 export interface Line {
@@ -23,18 +24,27 @@ const WIDTH = 760
 const HEAD = 40
 const PANEL = { height: 190, left: 56, right: 14, top: 44, bottom: 14 }
 const FOOT = 30
+/** Rows of marks have names, at the left. */
+const MARKED_LEFT = 118
 
-export function timeChart(title: string, panels: readonly TimePanel[]): string {
-  const height = HEAD + panels.length * PANEL.height + FOOT
+/** @param marks what happened meanwhile */
+export function timeChart(
+  title: string,
+  panels: readonly TimePanel[],
+  marks: readonly Mark[] = []
+): string {
+  const below = HEAD + panels.length * PANEL.height
+  const height = below + heightOf(marks) + FOOT
   const seconds = panels.flatMap(({ lines }) =>
     lines.flatMap(({ points }) => points.map(({ second }) => second))
   )
   const most = Math.max(1, ...seconds)
   const ticks = steps(most).filter(tick => tick <= most)
-  const inner = WIDTH - PANEL.left - PANEL.right
-  const x = (second: number) => PANEL.left + (inner * second) / most
+  const left = marks.length === 0 ? PANEL.left : MARKED_LEFT
+  const right = WIDTH - PANEL.right
+  const x = (second: number) => left + ((right - left) * second) / most
   const drawn = panels.map((panel, i) => {
-    return `<g transform="translate(0 ${HEAD + i * PANEL.height})">${drawPanel(panel, x)}</g>`
+    return `<g transform="translate(0 ${HEAD + i * PANEL.height})">${drawPanel(panel, { x, left })}</g>`
   })
   const axis = ticks.map(
     tick =>
@@ -45,12 +55,16 @@ export function timeChart(title: string, panels: readonly TimePanel[]): string {
     `<title>${escaped(title)}</title><style>${STYLE}</style>`,
     `<text class="title" x="12" y="22">${escaped(title)}</text>`,
     ...drawn,
+    drawMarks(marks, { x, top: HEAD + PANEL.top, below, left, right }),
     ...axis,
     '</svg>\n'
   ].join('\n')
 }
 
-function drawPanel({ title, unit, lines, logarithmic }: TimePanel, x: (second: number) => number) {
+function drawPanel(
+  { title, unit, lines, logarithmic }: TimePanel,
+  { x, left }: { readonly x: (second: number) => number; readonly left: number }
+) {
   const right = WIDTH - PANEL.right
   const { ticks, y } = scaleOf(lines, logarithmic ?? false)
   return [
@@ -59,8 +73,8 @@ function drawPanel({ title, unit, lines, logarithmic }: TimePanel, x: (second: n
     `<text x="${right}" y="22" text-anchor="end">${escaped(unit)}</text>`,
     ...ticks.map(
       tick =>
-        `<path class="axis" d="M${PANEL.left} ${round(y(tick))}H${right}"/>` +
-        `<text x="${PANEL.left - 6}" y="${round(y(tick) + 4)}" text-anchor="end">${short(tick)}</text>`
+        `<path class="axis" d="M${left} ${round(y(tick))}H${right}"/>` +
+        `<text x="${left - 6}" y="${round(y(tick) + 4)}" text-anchor="end">${short(tick)}</text>`
     ),
     ...lines.map(line => drawLine(line, { x, y }))
   ].join('\n')

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, renameSync, rmSync, statfsSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
-const SIZE = '320M'
+const SIZE_MIB = 320
 const BALLAST = 'ballast'
 const KEPT_BLOCKS = 256
 
@@ -14,13 +14,13 @@ export class Disk implements Disposable {
   readonly #image: string
   readonly #mount: string
 
-  /** Mounts an empty one. @throws Error where that is not permitted */
-  constructor(dir: string, name: string) {
+  /** Mounts an empty one; it takes no more of the real disk than is written to it. @throws Error where that is not permitted */
+  constructor(dir: string, name: string, sizeMiB = SIZE_MIB) {
     mkdirSync(dir, { recursive: true, mode: 0o711 })
     this.#image = join(dir, `${name}.img`)
     this.#mount = join(dir, name)
     mkdirSync(this.#mount, { mode: 0o711 })
-    run('truncate', '-s', SIZE, this.#image)
+    run('truncate', '-s', `${sizeMiB}M`, this.#image)
     run('mkfs.ext4', '-q', '-m', '0', this.#image)
     run('mount', '-o', 'loop', this.#image, this.#mount)
   }

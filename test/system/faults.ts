@@ -6,7 +6,6 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Folder } from '../../cli/system/folder.ts'
 import { dataDirOf } from '../../workers/postgres/server.ts'
 import { Disk } from '../faults/disk.ts'
 import { type Network, type Rule, SERVICES, type Service } from '../faults/network.ts'
@@ -15,6 +14,7 @@ import {
   allPidsOf,
   type ClusterNow,
   type Party,
+  type Places,
   partiesOf,
   pidOf,
   pidsOf,
@@ -50,7 +50,7 @@ export async function lasting(ms: number, fault: Promise<Fault>): Promise<readon
 }
 
 export abstract class Faults implements Scene {
-  abstract readonly folder: Folder
+  abstract readonly folder: Places
   abstract now(): Promise<ClusterNow>
   /** @throws Error where the cluster was started without */
   protected abstract readonly network: Network
@@ -142,12 +142,12 @@ export abstract class Faults implements Scene {
   }
 
   /** Gives each worker a small disk of its own, for `fillDisk` and `hangDisk`. @returns the pids that were killed */
-  async smallDisks(): Promise<number[]> {
+  async smallDisks(sizeMiB?: number): Promise<number[]> {
     const dead: number[] = []
     const moved = placesOf(this)
     for (const { workerId } of moved) dead.push(...(await this.#stopped(`worker ${workerId}`)))
     for (const { dir } of moved) {
-      const disk = new Disk(join(this.folder.root, 'disks'), basename(dir))
+      const disk = new Disk(join(this.folder.root, 'disks'), basename(dir), sizeMiB)
       this.#disks.set(dir, disk)
       disk.adopt(dataDirOf(dir))
     }
@@ -247,7 +247,7 @@ function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
   }
 }
 
-const memoryOf = (server: Server, folder: Folder): string =>
+const memoryOf = (server: Server, folder: Places): string =>
   server === 'rabbitmq' ? join(folder.rabbitMq, 'mnesia') : join(folder.zooKeeper, 'data')
 
 function empty(dir: string): void {

@@ -35,9 +35,12 @@ export interface Place {
   readonly workerId: string
 }
 
+/** Of a system's folder, what faults need to know. */
+export type Places = Pick<Folder, 'root' | 'runFile' | 'workers' | 'rabbitMq' | 'zooKeeper'>
+
 /** What victims are looked up in. */
 export interface Scene {
-  readonly folder: Folder
+  readonly folder: Places
   now(): Promise<ClusterNow>
 }
 

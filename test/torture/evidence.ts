@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Folder } from '../../cli/system/folder.ts'
 
 /** Copies the logs of all processes: each worker's in a folder of its name. */
-export function keepLogs({ logs, workers }: Folder, dir: string): void {
+export function keepLogs({ logs, workers }: Pick<Folder, 'logs' | 'workers'>, dir: string): void {
   mkdirSync(dir, { recursive: true })
   cpSync(logs, dir, { recursive: true })
   for (const name of readdirSync(workers)) {
