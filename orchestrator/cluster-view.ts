@@ -2,10 +2,12 @@
  * What ZooKeeper shows of the cluster, as one value that listeners get at each
  * change. A view only: whoever changes `/state` reads it again first.
  */
+import type { InstanceNode } from '../platform/controls/shapes.ts'
 import type { Logger } from '../platform/log.ts'
 import {
   type ClusterState,
   CONFIG,
+  INSTANCES,
   NO_WISHES,
   ORCHESTRATORS,
   type OrchestratorNode,
@@ -30,6 +32,8 @@ export interface Cluster {
   readonly supervisor: string | null
   readonly wishes: Wishes
   readonly config: Config | null
+  /** All processes that run, of every service. */
+  readonly instances: ReadonlyMap<string, InstanceNode>
   /** Null when nobody has decided anything about scaling. */
   readonly scaling: ScalingState | null
   /** Whether all that supervising rests on has been read since the start. */
@@ -43,6 +47,7 @@ export const NOTHING_KNOWN: Cluster = {
   supervisor: null,
   wishes: NO_WISHES,
   config: null,
+  instances: new Map(),
   scaling: null,
   known: false
 }
@@ -88,6 +93,9 @@ export class ClusterView implements Disposable {
       ),
       zookeeper.watchChildren(ORCHESTRATORS, nodes =>
         this.#hear(ORCHESTRATORS, { orchestrators: this.#parseAll<OrchestratorNode>(nodes) })
+      ),
+      zookeeper.watchChildren(INSTANCES, nodes =>
+        this.#hear(INSTANCES, { instances: this.#parseAll<InstanceNode>(nodes) })
       )
     )
   }

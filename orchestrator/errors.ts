@@ -93,6 +93,41 @@ export class NoSuccessorError extends ServiceError {
   readonly statusCode = 409
 }
 
+/** No process of this id, or pid, runs. */
+export class NoSuchInstanceError extends ServiceError {
+  readonly code = 'CONVOY_NO_SUCH_INSTANCE'
+  readonly statusCode = 404
+
+  constructor(instance: string) {
+    super(`no running instance has the id or pid "${instance}"`)
+  }
+}
+
+/** Nobody would serve; an operator who means it says `force`. */
+export class LastInstanceError extends ServiceError {
+  readonly code = 'CONVOY_LAST_INSTANCE'
+  readonly statusCode = 409
+
+  constructor(service: string) {
+    super(`no other instance of ${service} would be left to serve; \`force\` freezes it anyway`)
+  }
+}
+
+export class UnknownOperationError extends ServiceError {
+  readonly code = 'CONVOY_OPERATION_UNKNOWN'
+  readonly statusCode = 400
+
+  constructor(operation: string) {
+    super(`no running instance offers "${operation}"; GET /api/v1/controls/operations lists all`)
+  }
+}
+
+/** Workers are processes here, or the engine is known by another name. */
+export class HostRefusedError extends ServiceError {
+  readonly code = 'CONVOY_HOST_REFUSED'
+  readonly statusCode = 409
+}
+
 /** The change may or may not be stored; it says where things stand, so it may be sent again. */
 export class SettingsNotStoredError extends ServiceError {
   readonly code = 'CONVOY_SETTINGS_NOT_STORED'

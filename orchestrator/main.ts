@@ -4,6 +4,9 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Registry } from 'prom-client'
+import { Broadcast } from '../platform/controls/broadcast.ts'
+import { Gate } from '../platform/controls/gate.ts'
+import { listenToControls } from '../platform/controls/listener.ts'
 import { originOf } from '../platform/http/origin.ts'
 import { openLog } from '../platform/log.ts'
 import { registerOrchestrator } from '../platform/registration.ts'
@@ -13,6 +16,8 @@ import { openAdmission } from './admission/admission.ts'
 import { openParser } from './admission/parser.ts'
 import { ClusterView } from './cluster-view.ts'
 import { laneLimits, loadOrchestratorConfig } from './config.ts'
+import { ControlRoom } from './controls/control-room.ts'
+import { takeControls } from './controls/take.ts'
 import { Queues } from './dashboard/queues.ts'
 import { ServiceWatch } from './dashboard/services.ts'
 import { foundCluster } from './found.ts'
@@ -54,7 +59,18 @@ const zookeeper = opened.use(
 const runtime = opened.use(await openRuntime(config, log))
 if (config.CONVOY_INIT) await foundCluster({ zookeeper, runtime, log })
 
+const gate = new Gate()
+const controls = opened.use(
+  await listenToControls({
+    zookeeper,
+    instance: { id: orchestratorId, service: 'orchestrator', pid: process.pid },
+    level: config.CONVOY_LOG_LEVEL,
+    log,
+    gate
+  })
+)
 const view = opened.use(new ClusterView(zookeeper, log))
+const broadcast = new Broadcast({ id: orchestratorId, view, log })
 const stuck = opened.use(new StuckWatch(view, log))
 const dispatch = opened.use(
   openDispatch({
@@ -63,7 +79,11 @@ const dispatch = opened.use(
     log,
     lanes: laneLimits(config),
     hedgeMs: config.CONVOY_HEDGE_MS,
-    onBatch: observeBatches(metrics)
+    onBatch: observeBatches(metrics),
+    onLink(link) {
+      controls.attach(link)
+      broadcast.attach(link)
+    }
   })
 )
 observeLanes(metrics, dispatch)
@@ -87,10 +107,14 @@ opened.use(
 )
 const queues = new Queues(() => dispatch.link)
 const services = opened.use(new ServiceWatch(zookeeper))
+const handOverNow = () => handOver({ zookeeper, view, log })
+const room = new ControlRoom({ zookeeper, view, broadcast, handOver: handOverNow, log })
 const app = await openServer({
   config,
   log,
   metrics,
+  gate,
+  room,
   admission,
   dispatch,
   view,
@@ -99,7 +123,7 @@ const app = await openServer({
   scaling,
   settings,
   onRead: () => reads.count(),
-  handOver: () => handOver({ zookeeper, view, log }),
+  handOver: handOverNow,
   connected: () => zookeeper.connected,
   sights: {
     orchestratorId,
@@ -113,5 +137,7 @@ opened.defer(async () => {
 })
 await app.listen({ host: config.CONVOY_HTTP_HOST, port: config.CONVOY_HTTP_PORT })
 const http = originOf(app, config.CONVOY_HTTP_HOST)
-opened.use(registerOrchestrator(zookeeper, { id: orchestratorId, http }))
+const registered = opened.use(registerOrchestrator(zookeeper, { id: orchestratorId, http }))
+controls.announce()
+takeControls(controls, { lanes: laneLimits(config), dispatch, runtime, registered, log })
 log.info({ orchestratorId, http }, 'orchestrator listens')

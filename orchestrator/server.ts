@@ -2,22 +2,27 @@
  * The orchestrator's HTTP server: all routes, and which of them need the token.
  */
 import type { Registry } from 'prom-client'
+import type { Gate } from '../platform/controls/gate.ts'
 import { type Http, openHttp } from '../platform/http.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Admission } from './admission/admission.ts'
+import { gated } from './admission/gated.ts'
 import { type Cluster, type ClusterView, masterOf } from './cluster-view.ts'
 import type { OrchestratorConfig } from './config.ts'
+import type { ControlRoom } from './controls/control-room.ts'
 import type { Sights } from './dashboard/look.ts'
 import type { HandedOver } from './handover.ts'
 import type { Dispatch } from './lanes/dispatch.ts'
 import { bearer } from './routes/bearer.ts'
 import { clusterNow, clusterRoute } from './routes/cluster.ts'
+import { controlsRoutes, controlsView } from './routes/controls.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
 import { callsRoute } from './routes/db-calls.ts'
 import { readRoute } from './routes/db-read.ts'
 import { writeRoutes } from './routes/db-write.ts'
 import { eventsRoute } from './routes/events.ts'
 import { handoverRoute } from './routes/handover.ts'
+import { hostsRoute, hostsView } from './routes/hosts.ts'
 import { addPage } from './routes/page.ts'
 import { scalingRoutes } from './routes/scaling.ts'
 import { verifyRoute } from './routes/verify.ts'
@@ -34,6 +39,8 @@ export interface ServerOptions {
   readonly config: OrchestratorConfig
   readonly log: Logger
   readonly metrics: Registry
+  readonly gate: Gate
+  readonly room: ControlRoom
   readonly admission: Admission
   readonly dispatch: Dispatch
   readonly view: ClusterView
@@ -53,14 +60,17 @@ export interface ServerOptions {
 
 /** A server with all its routes; the caller listens. */
 export async function openServer(options: ServerOptions): Promise<Http> {
-  const { config, log, metrics, admission, dispatch, view, runtime, stuck, connected } = options
-  const { scaling, settings, onRead } = options
+  const { config, log, metrics, gate, dispatch, view, runtime, stuck, connected } = options
+  const { room, scaling, settings, onRead } = options
+  const admission = gated(options.admission, gate)
+  const { engines } = runtime
   const minCopies = config.CONVOY_MIN_COPIES
   const app = await openHttp({
     service: 'orchestrator',
     title: 'Convoy orchestrator',
     log,
     metrics,
+    gate,
     bodyLimit: BODY_MAX_BYTES,
     bearer: true,
     missing: () => [
@@ -75,6 +85,8 @@ export async function openServer(options: ServerOptions): Promise<Http> {
   app.addHook('preClose', async () => timeline[Symbol.dispose]())
   const shown = { view, minCopies, stuck, scaling, settings }
   await app.register(workerListRoute, { view })
+  await app.register(controlsView, { room, view })
+  await app.register(hostsView, { room, engines })
   await app.register(clusterRoute, shown)
   await app.register(eventsRoute, { timeline })
   await app.register(async guarded => {
@@ -89,6 +101,8 @@ export async function openServer(options: ServerOptions): Promise<Http> {
     await guarded.register(crashRoutes, { view, runtime })
     await guarded.register(handoverRoute, { handOver: options.handOver })
     await guarded.register(scalingRoutes, { scaling, settings, minCopies })
+    await guarded.register(controlsRoutes, { room })
+    await guarded.register(hostsRoute, { room, engines })
     await guarded.register(dashboardRoutes, {
       ...{ config, admission, view, timeline, metrics, dispatch, scaling, sights: options.sights },
       cluster: () => clusterNow(shown)

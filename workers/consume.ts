@@ -8,12 +8,14 @@ import type { Logger } from '../platform/log.ts'
 import { READ_QUEUE, STRONG_QUEUE } from '../platform/wire/queues.ts'
 import { consumptionOf } from './protocol/answers.ts'
 import type { View } from './protocol/view.ts'
-import type { Reads } from './reads.ts'
+import { PREFETCH, type Reads } from './reads.ts'
 import type { Writes } from './writes.ts'
 
 export interface Consumption {
   /** @param link null while there is no connection */
   follow(view: View, link: AmqpLink | null): void
+  /** Messages of reads that are in work at once, from the next `follow` on. */
+  prefetch: number
 }
 
 export function openConsumption(options: {
@@ -36,33 +38,35 @@ export function openConsumption(options: {
     failed
   )
   const reading = openSwitch(
-    link => reads.start(link, READ_QUEUE),
+    (link, prefetch) => reads.start(link, READ_QUEUE, prefetch),
     () => reads.stop(giveBack ? 'giveBack' : 'finish'),
     failed
   )
   return {
+    prefetch: PREFETCH,
     follow(view, link) {
       const wanted = consumptionOf(view, link !== null)
       giveBack = wanted.giveBack
       const leading = wanted.leads ? link : null
       writing.set(leading, view.term)
       strong.set(leading, view.term)
-      reading.set(wanted.reads ? link : null, 0)
+      reading.set(wanted.reads ? link : null, this.prefetch)
     }
   }
 }
 
 interface Wish {
   readonly link: AmqpLink
-  readonly term: number
+  /** Of writes and strong reads the term, of other reads how many at once: another means to begin anew. */
+  readonly as: number
 }
 
 interface Switch {
-  set(link: AmqpLink | null, term: number): void
+  set(link: AmqpLink | null, as: number): void
 }
 
 function openSwitch(
-  start: (link: AmqpLink, term: number) => Promise<void>,
+  start: (link: AmqpLink, as: number) => Promise<void>,
   stop: () => void,
   failed: (err: unknown) => void
 ): Switch {
@@ -80,18 +84,18 @@ function openSwitch(
       }
       present = wanted
       // A start fails when its connection is gone; the next connection brings the next wish.
-      if (present !== null) await start(present.link, present.term).catch(failed)
+      if (present !== null) await start(present.link, present.as).catch(failed)
     }
     turning = false
   }
 
   return {
-    set(link, term) {
-      if (link === null ? wanted === null : isSame(wanted, { link, term })) return
-      wanted = link === null ? null : { link, term }
+    set(link, as) {
+      if (link === null ? wanted === null : isSame(wanted, { link, as })) return
+      wanted = link === null ? null : { link, as }
       if (!turning) void turn()
     }
   }
 }
 
-const isSame = (a: Wish | null, b: Wish) => a !== null && a.link === b.link && a.term === b.term
+const isSame = (a: Wish | null, b: Wish) => a !== null && a.link === b.link && a.as === b.as

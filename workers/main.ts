@@ -5,6 +5,7 @@
  */
 import { flushCompileCache } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { listenToControls } from '../platform/controls/listener.ts'
 import { openLog } from '../platform/log.ts'
 import { shutdownOnSignal } from '../platform/shutdown.ts'
 import { openZooKeeper } from '../platform/zookeeper.ts'
@@ -76,8 +77,17 @@ done('store')
 await store.remember({ clusterId, term: 0, stateVersion: 0 })
 const clone = { host: postgres.host, port: postgres.port }
 await registration.show(workerId, { clusterId, clone })
+const controls = opened.use(
+  await listenToControls({
+    zookeeper,
+    instance: { id: workerId, service: 'worker', pid: outside.pid },
+    level: config.CONVOY_LOG_LEVEL,
+    log
+  })
+)
+const { pid } = outside
 const loop = startWorker(
-  { config, home, identity, pid: outside.pid, postgres, store, zookeeper, registration, log },
+  { config, home, identity, pid, postgres, store, zookeeper, registration, controls, log },
   opened
 )
 log.info({ workerId, from, last: store.last, term: store.memory.term, doneMs }, 'worker started')

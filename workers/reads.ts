@@ -10,13 +10,17 @@ import { type Loop, nowMs } from './loop.ts'
 import { ReadSession } from './read-session.ts'
 import type { Store } from './store.ts'
 
-/** Messages in work at once; more would be stuck with a worker that freezes. */
-const PREFETCH = 32
+/** Messages in work at once, unless an operator wants others; more would be stuck with a worker that freezes. */
+export const PREFETCH = 32
 const DRAIN_POLL_MS = 5
 
 export interface Reads {
   /** Consumes `readQ`, or `strongQ` where every read is answered behind a barrier. */
-  start(link: AmqpLink, queue: typeof READ_QUEUE | typeof STRONG_QUEUE): Promise<void>
+  start(
+    link: AmqpLink,
+    queue: typeof READ_QUEUE | typeof STRONG_QUEUE,
+    prefetch?: number
+  ): Promise<void>
   /** Takes no more; what was taken is answered, or with `giveBack` delivered to others. */
   stop(how: 'finish' | 'giveBack'): void
   /** Takes no more. Resolves when what was taken is answered, or after `withinMs`. */
@@ -52,14 +56,14 @@ export function openReads(options: {
     consuming = null
   }
   return {
-    async start(link, queue) {
+    async start(link, queue, prefetch = PREFETCH) {
       const channel = await link.consumeConnection.createChannel()
       const strong = queue === STRONG_QUEUE
       const session = new ReadSession({ ...options, channel, link, strong, count })
       channel.on('error', () => {}).on('close', () => session.lost())
       sessions.add(session)
       consuming = session
-      await channel.prefetch(PREFETCH)
+      await channel.prefetch(prefetch)
       await session.consume(queue)
     },
     stop,

@@ -111,6 +111,9 @@ export interface Store extends AsyncDisposable {
   /** What the answer to a statement depends on (`Dependence` and its index). Rejects for no fault of the statement. */
   dependence(sql: string): Promise<ReadResult>
 
+  /** How many connections its reads share from now on. */
+  resizeReaders(max: number): Promise<void>
+
   /** What a write came to, as a whole HTTP answer; undefined when the log does not know the id. */
   outcome(requestId: string): Promise<{ index: number; answer: Answer } | undefined>
 

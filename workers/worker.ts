@@ -3,6 +3,7 @@
  * the loop that decides. `run` ends when the worker cannot go on as it is.
  */
 import type { AmqpLink } from '../platform/amqp.ts'
+import type { ControlListener } from '../platform/controls/listener.ts'
 import type { Logger } from '../platform/log.ts'
 import {
   NO_WISHES,
@@ -16,7 +17,7 @@ import {
 import type { ZooKeeper } from '../platform/zookeeper.ts'
 import { openBroker } from './broker.ts'
 import type { WorkerConfig } from './config.ts'
-import { openConsumption } from './consume.ts'
+import { type Consumption, openConsumption } from './consume.ts'
 import { openFigures } from './figures.ts'
 import { watchHealth } from './health.ts'
 import type { Home, Identity } from './home.ts'
@@ -25,7 +26,7 @@ import type { PostgresServer } from './postgres/server.ts'
 import { beginning, type Settings, type State } from './protocol/state.ts'
 import { isNamed } from './protocol/steps.ts'
 import { publishRole } from './publish.ts'
-import { openReads, type Reads } from './reads.ts'
+import { openReads, PREFETCH, type Reads } from './reads.ts'
 import type { Registration } from './registration.ts'
 import { DiskFullError, type Store, type Verified } from './store.ts'
 import { openWrites } from './writes.ts'
@@ -45,6 +46,7 @@ export interface Parts {
   readonly store: Store
   readonly zookeeper: ZooKeeper
   readonly registration: Registration
+  readonly controls: ControlListener
   readonly log: Logger
 }
 
@@ -70,6 +72,7 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
     events: {
       up(queues, opened) {
         link = opened
+        parts.controls.attach(opened)
         loop.dispatch({ kind: 'amqpUp', ...queues })
       },
       down() {
@@ -82,6 +85,7 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
   })
   opened.use(broker)
   loop.onStep(view => consumption.follow(view, link))
+  followControls(parts, loop, consumption)
   opened.defer(() => reads.drain(DRAIN_MS))
   const { registration } = parts
   publishRole({ loop, store, registration, log, busy: () => reads.busy })
@@ -91,6 +95,22 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
   opened.use(watchHealth({ store, dir: parts.home.dir, loop, stallMs }))
   tellDifferences(parts, loop)
   return loop
+}
+
+/** Before anything is consumed: a frozen worker that was started again takes no read. */
+function followControls(
+  { controls, config, store, log }: Parts,
+  loop: Loop,
+  consumption: Consumption
+): void {
+  controls.on(({ workers, frozen }) => {
+    const { connections = config.CONVOY_READERS, readsInParallel = PREFETCH } = workers
+    consumption.prefetch = readsInParallel
+    store
+      .resizeReaders(connections)
+      .catch((err: unknown) => log.debug({ err }, 'a connection was not closed in order'))
+    loop.dispatch({ kind: 'frozen', ids: Object.keys(frozen) })
+  })
 }
 
 function watchCluster({ zookeeper }: Parts, loop: Loop, opened: AsyncDisposableStack): void {

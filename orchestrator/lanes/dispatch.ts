@@ -38,6 +38,8 @@ export interface DispatchOptions {
   readonly lanes: LaneLimits
   readonly hedgeMs: number
   readonly onBatch?: (queue: string, size: number) => void
+  /** Told of each new link to RabbitMQ. */
+  readonly onLink?: (link: AmqpLink) => void
 }
 
 /** Without the times, which are counted from the call. */
@@ -54,6 +56,7 @@ export interface Dispatch extends AsyncDisposable {
   read(lane: ReadLane, fields: object, ttlMs: number): Promise<Answer>
   /** `/state` shows another term: what a former master may hold is sent again. */
   newTerm(term: number): void
+  resizeLanes(limits: LaneLimits): void
 }
 
 export function openDispatch(options: DispatchOptions): Dispatch {
@@ -160,6 +163,11 @@ class AmqpDispatch implements Dispatch {
     this.#flushSoon()
   }
 
+  resizeLanes(limits: LaneLimits): void {
+    for (const { lane } of this.#senders) lane.resize(limits)
+    this.#flushSoon()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#sweep)
     await this.#amqp[Symbol.asyncDispose]()
@@ -211,6 +219,7 @@ class AmqpDispatch implements Dispatch {
       else this.#onReplies(message.content)
     }
     await link.consuming.consume(replyTo, consume, { noAck: true })
+    this.#options.onLink?.(link)
     this.#channel = channel
     this.#replyTo = replyTo
     // Replies to the last link's queue are lost: all that is unanswered goes out again.

@@ -34,7 +34,7 @@ interface Place {
 }
 
 export class Lane<T extends Sendable> {
-  readonly #limits: LaneLimits
+  #limits: LaneLimits
   /** In the order of sending. */
   #waiting = new Set<T>()
   #waitingBytes = 0
@@ -43,6 +43,11 @@ export class Lane<T extends Sendable> {
   #unconfirmed = new Set<Batch<T>>()
 
   constructor(limits: LaneLimits) {
+    this.#limits = limits
+  }
+
+  /** What waits and is under way stays so; the limits hold from the next request on. */
+  resize(limits: LaneLimits): void {
     this.#limits = limits
   }
 

@@ -55,6 +55,7 @@ export const readRoute: FastifyPluginAsyncTypebox<ReadRouteOptions> = async (app
     '/api/v1/db/read',
     {
       schema: {
+        operationId: 'db.read',
         tags: ['database'],
         security: needsBearer,
         summary: 'One reading statement',

@@ -79,6 +79,7 @@ export const writeRoutes: FastifyPluginAsyncTypebox<WriteRouteOptions> = async (
     {
       schema: {
         ...about,
+        operationId: 'db.write',
         summary: 'One transaction',
         headers: IdempotencyKey,
         body: Write,
@@ -93,6 +94,7 @@ export const writeRoutes: FastifyPluginAsyncTypebox<WriteRouteOptions> = async (
     {
       schema: {
         ...about,
+        operationId: 'db.outcome',
         summary: 'What became of a write',
         params: Type.Object({ requestId: Type.String() }),
         response: { 200: WriteAnswer, ...reading }
@@ -109,6 +111,7 @@ export const writeRoutes: FastifyPluginAsyncTypebox<WriteRouteOptions> = async (
     {
       schema: {
         ...about,
+        operationId: 'db.clear',
         summary: 'Empties every table',
         headers: IdempotencyKey,
         response: { 200: Type.Object({}, { description: 'All empty' }), ...writing }

@@ -4,12 +4,14 @@
  */
 import { Registry } from 'prom-client'
 import t, { type Test } from 'tap'
+import { Gate } from '../../platform/controls/gate.ts'
 import { openLog } from '../../platform/log.ts'
 import type { WorkerNode } from '../../platform/wire/znodes.ts'
 import { openAdmission } from '../admission/admission.ts'
 import { openParser } from '../admission/parser.ts'
 import { type Cluster, type ClusterView, NOTHING_KNOWN } from '../cluster-view.ts'
 import { loadOrchestratorConfig } from '../config.ts'
+import type { ControlRoom } from '../controls/control-room.ts'
 import { NoSuccessorError } from '../errors.ts'
 import type { Dispatch } from '../lanes/dispatch.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
@@ -67,6 +69,8 @@ async function server(t: Test, { cluster = CLUSTER, env = {}, status = 200, body
     config: loadOrchestratorConfig({ ...REQUIRED, ...env }),
     log: openLog({ service: 'test', level: 'silent' }),
     metrics: new Registry(),
+    gate: new Gate(),
+    room: {} as unknown as ControlRoom,
     admission,
     dispatch: { write: answer, read: answer, up: true, depths: {} } as unknown as Dispatch,
     view: {

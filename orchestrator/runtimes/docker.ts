@@ -3,6 +3,7 @@
  * container that uses it; every orchestrator finds both again by their labels.
  * Invariants:
  * - A start that fails is told as a death, so that the supervisor's backoff holds for it.
+ * - Engines may join; none ever goes from the list.
  * - An engine that is away keeps its places for a while; after that they count as dead,
  *   and workers are started elsewhere. While no engine is up, nothing is concluded.
  */
@@ -10,29 +11,43 @@ import { randomBytes } from 'node:crypto'
 import type { Logger } from '../../platform/log.ts'
 import type { Engine } from './docker/engine.ts'
 import { EngineDownError } from './docker/errors.ts'
-import { emptiest } from './docker/hosts.ts'
-import type { Death, Place, Runtime } from './runtime.ts'
+import { type EngineHost, emptiest, parseHosts } from './docker/hosts.ts'
+import type { Death, Engines, Place, Runtime } from './runtime.ts'
 
 /** An engine that is started again is back by then. */
 const LOST_MS = 15_000
 
 export interface DockerRuntimeOptions {
-  readonly engines: (onDeath: (death: Death) => void) => readonly Engine[]
+  readonly hosts: readonly EngineHost[]
+  readonly open: (host: EngineHost, onDeath: (death: Death) => void) => Engine
   readonly log: Logger
   readonly lostMs?: number
 }
 
 export class DockerRuntime implements Runtime {
-  readonly #engines: readonly Engine[]
+  readonly engines: Engines = {
+    list: () =>
+      this.#engines.map(({ name, reach, seen, count }) => {
+        return { url: name, reached: seen && !reach.away, workers: count }
+      }),
+    join: url => this.#join(url),
+    probe: async url => {
+      await Promise.all(parseHosts(url).map(host => this.#open(host).probe()))
+    }
+  }
+  readonly #engines: Engine[]
+  readonly #open: (host: EngineHost) => Engine
   readonly #log: Logger
   readonly #lostMs: number
   readonly #listeners = new Set<(death: Death) => void>()
   /** Places whose first container could not be made so far; nothing of them is on any engine. */
   readonly #unmade = new Set<string>()
   readonly #lost = new Set<Engine>()
+  #attends = false
 
-  constructor({ engines, log, lostMs = LOST_MS }: DockerRuntimeOptions) {
-    this.#engines = engines(death => this.#tell(death))
+  constructor({ hosts, open, log, lostMs = LOST_MS }: DockerRuntimeOptions) {
+    this.#open = host => open(host, death => this.#tell(death))
+    this.#engines = hosts.map(this.#open)
     this.#log = log
     this.#lostMs = lostMs
   }
@@ -45,6 +60,7 @@ export class DockerRuntime implements Runtime {
   }
 
   attend(): Promise<readonly Place[]> {
+    this.#attends = true
     for (const engine of this.#engines) engine.attend()
     return this.list()
   }
@@ -97,6 +113,16 @@ export class DockerRuntime implements Runtime {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listeners.clear()
     await Promise.all(this.#engines.map(engine => engine[Symbol.asyncDispose]()))
+  }
+
+  #join(url: string): void {
+    const known = new Set(this.#engines.map(({ name }) => name))
+    for (const host of parseHosts(url).filter(({ name }) => !known.has(name))) {
+      const engine = this.#open(host)
+      if (this.#attends) engine.attend()
+      this.#engines.push(engine)
+      this.#log.info({ engine: engine.name }, 'engine joined')
+    }
   }
 
   /** @throws EngineDownError when it may have places, and was never seen */

@@ -19,7 +19,25 @@ export interface Death {
   readonly pid: number | null
 }
 
+/** Docker engines, of which further ones may join. */
+export interface Engines {
+  list(): EngineNow[]
+  /** Workers are spread over these too from now on. Again does nothing. @throws TypeError of a wrong URL */
+  join(url: string): void
+  /** @throws Error saying why no worker could be started there */
+  probe(url: string): Promise<void>
+}
+
+export interface EngineNow {
+  readonly url: string
+  readonly reached: boolean
+  /** As last seen. */
+  readonly workers: number
+}
+
 export interface Runtime extends AsyncDisposable {
+  /** Undefined where workers are processes. */
+  readonly engines?: Engines
   /** All places, by name. */
   list(): Promise<readonly Place[]>
   /** Begins to watch whatever runs, whoever started it, and to tell of deaths. @returns all places, by name */

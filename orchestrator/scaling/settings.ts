@@ -4,6 +4,7 @@
  */
 import Type, { type Static } from 'typebox'
 import Value from 'typebox/value'
+import type { Controls } from '../../platform/controls/shapes.ts'
 import { InvalidRequestError } from '../../platform/errors.ts'
 
 export const POLICIES = ['window', 'rate', 'cpu', 'fixed'] as const
@@ -38,6 +39,7 @@ export type ScalingChange = Readonly<Static<typeof ScalingChange>>
 /** `/config`. */
 export interface Config {
   readonly scaling?: ScalingChange
+  readonly controls?: Controls
 }
 
 /** @returns undefined when what is stored is not ours, or contradicts itself */

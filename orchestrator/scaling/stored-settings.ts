@@ -2,17 +2,14 @@
  * The scaling settings in force, and changing them. What an operator changed stands in
  * `/config`, watched by every orchestrator; it outlives all processes.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from '../../platform/log.ts'
-import { CONFIG, parseNode } from '../../platform/wire/znodes.ts'
-import { type ZooKeeper, ZooKeeperUnavailableError } from '../../platform/zookeeper.ts'
+import type { ZooKeeper } from '../../platform/zookeeper.ts'
 import type { ClusterView } from '../cluster-view.ts'
-import { SettingsNotStoredError, TimeoutError } from '../errors.ts'
+import { TimeoutError } from '../errors.ts'
+import { changeConfig } from '../stored-config.ts'
 import { type Config, changed, type ScalingChange, type ScalingSettings } from './settings.ts'
 
-const STORED_WITHIN_MS = 3_000
-const RETRY_MS = 100
 const SEEN_WITHIN_MS = 1_000
 
 export interface StoredSettingsOptions {
@@ -56,33 +53,13 @@ export class StoredSettings {
   }
 
   async #store(change: ScalingChange): Promise<Config> {
-    const untilMs = performance.now() + STORED_WITHIN_MS
-    for (;;) {
-      try {
-        const config = await this.#attempt(change)
-        if (config !== undefined) return config
-      } catch (err) {
-        if (!(err instanceof ZooKeeperUnavailableError)) throw err
-        if (performance.now() > untilMs) throw new SettingsNotStoredError({ cause: err })
-        await sleep(RETRY_MS)
-      }
-    }
-  }
-
-  /** @returns undefined when somebody else changed them meanwhile */
-  async #attempt(change: ScalingChange): Promise<Config | undefined> {
     const { zookeeper, start } = this.#options
-    const node = await zookeeper.read(CONFIG)
-    const before = (node && parseNode<Config>(node.data)) ?? {}
-    // What makes no sense must not outlive the operator who sets it right.
-    const kept = changed(start, before.scaling ?? {}) === undefined ? {} : before.scaling
-    const config = { ...before, scaling: { ...kept, ...change } }
-    const data = JSON.stringify(config)
-    const stored =
-      node === undefined
-        ? await zookeeper.create(CONFIG, data)
-        : (await zookeeper.write(CONFIG, data, node.version)) !== undefined
-    return stored ? config : undefined
+    const { config } = await changeConfig(zookeeper, before => {
+      // What makes no sense must not outlive the operator who sets it right.
+      const kept = changed(start, before.scaling ?? {}) === undefined ? {} : before.scaling
+      return { ...before, scaling: { ...kept, ...change } }
+    })
+    return config
   }
 
   #of(config: Config | null): ScalingSettings {

@@ -14,18 +14,19 @@ const WITHIN_MS = 2_000
 export type Instances = ReadonlyMap<string, InstanceNode>
 
 export interface Told {
-  readonly acknowledged: readonly Instance[]
+  readonly acknowledged: Instance[]
   /** Running, and without a word; it takes the settings when it reads `/config`. */
-  readonly missing: readonly Instance[]
+  readonly missing: Instance[]
 }
 
 export interface BroadcastOptions {
   readonly id: string
   readonly log: Logger
   /** Those that run, as ZooKeeper shows them. */
-  readonly instances: () => Instances
-  /** Calls whenever they have changed. */
-  readonly onInstances: (listener: () => void) => Disposable
+  readonly view: {
+    readonly now: { readonly instances: Instances }
+    on(listener: () => void): Disposable
+  }
   readonly withinMs?: number
 }
 
@@ -57,14 +58,14 @@ export class Broadcast {
 
   /** Resolves when all who run have taken `version`, or after a while. */
   async tell(version: number): Promise<Told> {
-    const { instances, onInstances, withinMs = WITHIN_MS } = this.#options
-    const asked = [...instances().keys()]
+    const { view, withinMs = WITHIN_MS } = this.#options
+    const asked = [...view.now.instances.keys()]
     for (const id of this.#heard.keys()) if (!asked.includes(id)) this.#heard.delete(id)
     const { promise, resolve } = Promise.withResolvers<void>()
     const look = () => {
-      if (asked.every(id => this.#has(id, version) || !instances().has(id))) resolve()
+      if (asked.every(id => this.#has(id, version) || !view.now.instances.has(id))) resolve()
     }
-    using _changes = onInstances(look)
+    using _changes = view.on(look)
     this.#looks.add(look)
     const late = setTimeout(resolve, withinMs)
     const link = this.#link
@@ -77,7 +78,7 @@ export class Broadcast {
     clearTimeout(late)
     this.#looks.delete(look)
     const running = asked.flatMap(id => {
-      const node = instances().get(id)
+      const node = view.now.instances.get(id)
       return node === undefined ? [] : [{ id, service: node.service, pid: node.pid }]
     })
     const { true: acknowledged = [], false: missing = [] } = Object.groupBy(running, ({ id }) =>
@@ -87,7 +88,7 @@ export class Broadcast {
   }
 
   #has(id: string, version: number): boolean {
-    const shown = this.#options.instances().get(id)?.version ?? -1
+    const shown = this.#options.view.now.instances.get(id)?.version ?? -1
     return Math.max(shown, this.#heard.get(id) ?? -1) >= version
   }
 

@@ -22,6 +22,12 @@ export class Gate {
     return !this.#frozen && this.#disabled.size === 0
   }
 
+  /** @throws OperationDisabledError, FrozenError */
+  check(operation: string): void {
+    const refusal = this.open ? undefined : this.refusal(operation)
+    if (refusal !== undefined) throw refusal
+  }
+
   /** @returns why the operation is refused */
   refusal(operation: string): Error | undefined {
     if (this.#disabled.has(operation)) return new OperationDisabledError(operation)

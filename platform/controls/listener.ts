@@ -72,7 +72,7 @@ export class ControlListener implements AsyncDisposable {
   }
 
   get frozen(): boolean {
-    return this.#options.instance.id in this.#now.frozen
+    return Object.hasOwn(this.#now.frozen, this.#options.instance.id)
   }
 
   /** Tells of what is in force now, and of each change. Again what is known already must do no harm. */
@@ -97,6 +97,17 @@ export class ControlListener implements AsyncDisposable {
     listen().catch((err: unknown) => this.#options.log.debug({ err }, 'controls are not heard'))
   }
 
+  /** Shows what this instance has taken, and what it offers; to be called when it offers more. */
+  announce(): void {
+    const { zookeeper, instance, gate } = this.#options
+    const { id, service, pid } = instance
+    const operations = [...(gate?.operations ?? [])].sort()
+    const node: InstanceNode = { service, pid, version: this.#version, operations }
+    const data = JSON.stringify(node)
+    if (this.#kept === undefined) this.#kept = zookeeper.keep(`${INSTANCES}/${id}`, data)
+    else void this.#kept.update(data).catch(() => {}) // It ends.
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#watch[Symbol.dispose]()
     await this.#kept?.[Symbol.asyncDispose]()
@@ -116,7 +127,7 @@ export class ControlListener implements AsyncDisposable {
   }
 
   #take(node: Node | undefined): void {
-    const { instance, log } = this.#options
+    const { log } = this.#options
     const controls = controlsOf((node && parseNode<object>(node.data)) ?? {})
     if (controls === undefined) log.error('the stored controls make no sense; the former hold')
     else if (!isDeepStrictEqual(controls, this.#now)) {
@@ -126,13 +137,7 @@ export class ControlListener implements AsyncDisposable {
     this.#applyCommon()
     for (const listener of this.#listeners) listener(this.#now, this.frozen)
     this.#version = node?.version ?? -1
-    const shown: InstanceNode = {
-      service: instance.service,
-      pid: instance.pid,
-      version: this.#version,
-      operations: [...(this.#options.gate?.operations ?? [])].sort()
-    }
-    this.#show(JSON.stringify(shown))
+    this.announce()
     this.#acknowledge()
   }
 
@@ -140,12 +145,6 @@ export class ControlListener implements AsyncDisposable {
     const { instance, log, level, gate } = this.#options
     setLevel(log, this.#now.logLevels[instance.service] ?? level)
     gate?.set({ frozen: this.frozen, disabled: this.#now.disabled })
-  }
-
-  #show(data: string): void {
-    const { zookeeper, instance } = this.#options
-    if (this.#kept === undefined) this.#kept = zookeeper.keep(`${INSTANCES}/${instance.id}`, data)
-    else void this.#kept.update(data).catch(() => {}) // It ends.
   }
 
   #acknowledge(): void {

@@ -47,10 +47,21 @@ export class Readers implements AsyncDisposable {
   readonly #waiting: Waiting[] = []
   readonly #idle: Reader[] = []
   #open = 0
+  #max: number
   #closed = false
 
   constructor(options: ReaderOptions) {
     this.#options = options
+    this.#max = options.limits.readers
+  }
+
+  /** More are opened when they are needed; those too many are closed when they are idle. */
+  async resize(max: number): Promise<void> {
+    this.#max = max
+    this.#serve()
+    const tooMany = this.#idle.splice(0, Math.max(0, this.#open - max))
+    this.#open -= tooMany.length
+    await Promise.all(tooMany.map(reader => reader[Symbol.asyncDispose]()))
   }
 
   read(reads: readonly ReadCommand[]): Promise<ReadResult[]> {
@@ -64,7 +75,7 @@ export class Readers implements AsyncDisposable {
   #serve(): void {
     while (this.#waiting.length > 0 && !this.#closed) {
       const idle = this.#idle.pop()
-      if (idle === undefined && this.#open >= this.#options.limits.readers) return
+      if (idle === undefined && this.#open >= this.#max) return
       if (idle === undefined) this.#open += 1
       void this.#run(idle, this.#waiting.splice(0, TOGETHER_MAX))
     }
@@ -74,7 +85,7 @@ export class Readers implements AsyncDisposable {
     try {
       const reader = idle ?? (await Reader.open(this.#options))
       this.#waiting.unshift(...(await reader.answer(waiting)))
-      if (reader.isSpent) {
+      if (reader.isSpent || this.#open > this.#max) {
         this.#open -= 1
         await reader[Symbol.asyncDispose]()
       } else {

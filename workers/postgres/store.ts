@@ -169,6 +169,10 @@ class PostgresStore implements Store {
     return dependenceOf(this.#connect('convoy_read', { statementTimeoutMs: readTimeoutMs }), sql)
   }
 
+  resizeReaders(max: number): Promise<void> {
+    return this.#readers.resize(max)
+  }
+
   outcome(requestId: string): Promise<{ index: number; answer: Answer } | undefined> {
     return this.#log.outcome(requestId)
   }

@@ -136,6 +136,8 @@ export interface State {
   readonly peers: ReadonlyMap<string, Peer> | null
   readonly peersSeenMs: number
   readonly wishes: Wishes
+  /** Workers that an operator has frozen, this one perhaps among them. */
+  readonly frozen: readonly string[]
   readonly amqp: boolean
   /** The own database can commit, as far as is known. */
   readonly postgres: boolean
@@ -184,6 +186,7 @@ export function beginning(of: {
     peers: null,
     peersSeenMs: Number.NEGATIVE_INFINITY,
     wishes: NO_WISHES,
+    frozen: [],
     amqp: false,
     postgres: true,
     postgresTrouble: null,
@@ -211,6 +214,7 @@ export type Event =
   | { readonly kind: 'executing' }
   | { readonly kind: 'peers'; readonly peers: ReadonlyMap<string, Peer> }
   | { readonly kind: 'wishes'; readonly wishes: Wishes }
+  | { readonly kind: 'frozen'; readonly ids: readonly string[] }
   /** This worker's znode now says that it stands for `term`. */
   | { readonly kind: 'published'; readonly term: number }
   | { readonly kind: 'amqpUp'; readonly queue: string; readonly ackQueue: string }

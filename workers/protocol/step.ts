@@ -55,6 +55,8 @@ function note(state: State, event: Event, nowMs: number): Step {
       return onPeers({ ...state, peersSeenMs: nowMs }, event.peers)
     case 'wishes':
       return stay({ ...state, wishes: event.wishes })
+    case 'frozen':
+      return stay({ ...state, frozen: event.ids })
     case 'sessionLost':
       return step({ ...state, session: false, sessionLostMs: nowMs }, { do: 'readState' })
     case 'amqpUp':

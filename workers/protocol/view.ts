@@ -7,7 +7,7 @@ import { isKept } from './diverge.ts'
 import { keepAfterOf, passedBarrierOf } from './members.ts'
 import type { Leader, State } from './state.ts'
 import { isNamed } from './steps.ts'
-import { isDraining, isLeaving, yields } from './wishes.ts'
+import { isDraining, isFrozen, isLeaving, yields } from './wishes.ts'
 
 export interface View {
   readonly role: WorkerRole
@@ -38,12 +38,14 @@ export function viewOf(state: State, nowMs: number): View {
     yields: yields(state),
     leads: leadsNow(state),
     drains: role.kind === 'leader' && isDraining(role),
-    reads: mayServe(state, nowMs) && (role.kind === 'leader' || !isLeaving(state)),
+    reads: mayServe(state, nowMs) && (role.kind === 'leader' || takesReads(state)),
     commitIndex: state.commitIndex,
     passedBarrier: role.kind === 'leader' ? passedBarrierOf(state, role) : 0,
     keepAfter: role.kind === 'leader' ? keepAfterOf(state, role) : state.keepAfter
   }
 }
+
+const takesReads = (state: State): boolean => !isLeaving(state) && !isFrozen(state)
 
 function leadsNow({ role, commitIndex, session, amqp }: State): boolean {
   return (
@@ -97,7 +99,7 @@ function mayRead(state: State, nowMs: number): boolean {
   return nowMs - known.beganMs <= state.settings.maxReadAgeMs
 }
 
-/** No replica alive: the master answers reads too. */
-function readsAlone(state: State, { members }: Leader): boolean {
-  return members.every(id => id === state.self.id || !state.peers?.has(id))
+/** No replica alive, or only frozen ones: the master answers reads too. */
+function readsAlone({ self, peers, frozen }: State, { members }: Leader): boolean {
+  return members.every(id => id === self.id || !peers?.has(id) || frozen.includes(id))
 }

@@ -6,13 +6,16 @@
  */
 import type { Leader, State } from './state.ts'
 
+/** It takes no reads, and leads only if nobody else does; it follows and confirms as ever. */
+export const isFrozen = (state: State): boolean => state.frozen.includes(state.self.id)
+
 export const isLeaving = (state: State): boolean => state.wishes.leaving.includes(state.self.id)
 
-/** Elected only when nobody else is: it leaves, or was asked to make room and has done so. */
+/** Elected only when nobody else is: it leaves, is frozen, or was asked to make room and has done so. */
 export function yields(state: State): boolean {
   const cluster = state.known?.state
   const madeRoom = cluster?.master === state.self.id && cluster.term === state.wishes.handoverOf
-  return isLeaving(state) || madeRoom
+  return isLeaving(state) || isFrozen(state) || madeRoom
 }
 
 export const isDraining = (role: Leader): boolean => typeof role.draining === 'object'

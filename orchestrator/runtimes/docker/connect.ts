@@ -25,23 +25,22 @@ export interface ConnectOptions {
 
 /** Dials nobody yet. @throws Error when hosts or certificates cannot be read */
 export function connectDocker({ hosts, certs, settings, lostMs, log }: ConnectOptions) {
-  const parsed = parseHosts(hosts)
   return new DockerRuntime({
+    hosts: parseHosts(hosts),
     log,
     lostMs,
-    engines: onDeath =>
-      parsed.map(host => {
-        const to = addressOf(host, certs)
-        return new Engine({
-          name: host.name,
-          address: host.address?.host ?? null,
-          docker: new Docker({ ...to, timeout: CALL_TIMEOUT_MS }),
-          events: new Docker(to),
-          settings,
-          log,
-          onDeath
-        })
+    open(host, onDeath) {
+      const to = addressOf(host, certs)
+      return new Engine({
+        name: host.name,
+        address: host.address?.host ?? null,
+        docker: new Docker({ ...to, timeout: CALL_TIMEOUT_MS }),
+        events: new Docker(to),
+        settings,
+        log,
+        onDeath
       })
+    }
   })
 }
 

@@ -80,6 +80,18 @@ export class Engine implements AsyncDisposable {
     return this.#places?.length ?? 0
   }
 
+  /** Whether it was ever reached. */
+  get seen(): boolean {
+    return this.#places !== null
+  }
+
+  /** @throws Error when it does not answer, or has no image of a worker */
+  async probe(): Promise<void> {
+    const { docker, settings } = this.#options
+    await docker.ping()
+    await docker.getImage(settings.image).inspect()
+  }
+
   has(name: string): boolean {
     return this.#places?.some(place => place.name === name) ?? false
   }
