@@ -1,14 +1,22 @@
 /**
  * The replica's side: entries become rows, in one transaction with their log rows.
- * Many entries are applied as their net effect per table, and the counts of rows
- * checked. What does not fit is tried again entry by entry, then change by change,
- * before it is called a divergence: a net effect may fail where its parts do not.
+ * Many entries are applied as their net effect per table. The database itself refuses a
+ * later term, and rows that are not there, so that all goes with the commit in one round
+ * trip. What does not fit is tried again entry by entry, then change by change, before it
+ * is called a divergence: a net effect may fail where its parts do not.
  */
 import { type Change, checksumOf, type Entry, positionOf } from '../entry.ts'
 import { DivergedError, type TableSum, TermRaisedError, type Verified } from '../store.ts'
-import { type Catalog, identifier, keyColumns, publicName, readCatalog } from './catalog.ts'
+import {
+  type Catalog,
+  identifier,
+  keyColumns,
+  literal,
+  publicName,
+  readCatalog
+} from './catalog.ts'
 import type { Outcome, Step } from './connection.ts'
-import { APPEND, appendValues, type LogEnd } from './log.ts'
+import { APPEND, appendValues, bytesOf, type LogEnd, takesLong } from './log.ts'
 import { isOfTheServer } from './refusals.ts'
 import { PlanError, RowPlan, type TableWork } from './row-plan.ts'
 import type { SequenceChange } from './sequences.ts'
@@ -19,7 +27,13 @@ import { textArray } from './text.ts'
 
 const BEGIN = 'begin'
 const COMMIT = 'commit'
-const TERM = 'select term from convoy.memory for share'
+/** Locks the stored term. */
+const TERM = `
+  select case when term > $1 then convoy.refuse('CV100', 'a later term is known here') end
+  from convoy.memory for share`
+const TERM_RAISED = 'CV100'
+/** Fewer rows are deleted than the log speaks of. */
+const MISFIT = 'CV102'
 const SET_SEQUENCE = 'select setval($1::regclass, $2, $3)'
 /** Log rows and rows of one transaction, when many entries are to be caught up with. */
 const CHUNK_BYTES = 16 * 1024 * 1024
@@ -28,13 +42,6 @@ const CHUNK_ENTRIES = 2_000
 /** How much is applied as one net effect. */
 type Grain = 'chunk' | 'entry' | 'change'
 const GRAINS: readonly Grain[] = ['chunk', 'entry', 'change']
-
-interface Work {
-  readonly step: Step
-  readonly table?: string
-  /** Rows that the step must touch. */
-  readonly rows?: number
-}
 
 /** The rows here do not take these changes, or not in this way. */
 class MisfitError extends Error {}
@@ -116,39 +123,53 @@ class ApplyAttempt {
     this.#term = how.term
   }
 
-  /** In two round trips, as a rule: [begin, rows], then [log rows, commit]. */
+  /** In one round trip, unless the schema changes or the grain is fine. */
   async run(entries: readonly Entry[]): Promise<void> {
-    const { statements } = this.#session
     for (const entry of entries) {
       for (const change of JSON.parse(entry.changes) as Change[]) await this.#add(change, entry)
       if (this.#grain === 'entry') await this.#flush()
     }
-    await this.#flush()
-    // The term is looked at before anything is committed, also where no row has changed.
-    if (!this.#isOpen) await this.#send([])
     this.#session.checkCancelled()
+    await this.#commit(entries)
+  }
+
+  /** The rows that are left, the entries themselves, and the end. */
+  async #commit(entries: readonly Entry[]): Promise<void> {
+    const { statements } = this.#session
+    const steps = this.#take()
+    const opening = this.#opening()
     const append = statements.step(APPEND, appendValues(entries))
-    const { error } = await this.#session.commit([append, statements.step(COMMIT)])
-    if (error !== undefined) throw lostTo(error)
+    const all = [...opening, ...steps, append, statements.step(COMMIT)]
+    const outcome = await this.#session.commit(all, takesLong(entries))
+    this.#check(steps, opening.length, outcome)
   }
 
   /** The first exchange begins the transaction, and looks at the term that it locks. */
-  async #send(steps: readonly Step[]): Promise<Outcome> {
-    const { connection, statements } = this.#session
-    if (this.#isOpen) return connection.run(steps)
+  #opening(): Step[] {
+    if (this.#isOpen) return []
     this.#isOpen = true
-    let stored = Number.NaN
-    const sink = {
-      fields: () => undefined,
-      row: ([term]: readonly (string | null)[]) => {
-        stored = Number(term)
-      }
+    const { statements } = this.#session
+    return [statements.step(BEGIN), statements.step(TERM, [String(this.#term)])]
+  }
+
+  async #send(steps: readonly Step[]): Promise<void> {
+    const opening = this.#opening()
+    const outcome = await this.#session.connection.run([...opening, ...steps])
+    this.#check(steps, opening.length, outcome)
+  }
+
+  /** @param steps of the exchange, behind `before` others, that may fail for what the log says */
+  #check(steps: readonly Step[], before: number, { tags, error }: Outcome): void {
+    const { statements } = this.#session
+    if (error === undefined) {
+      for (const { sql } of steps) statements.ran(sql)
+      return
     }
-    const opening = [statements.step(BEGIN), statements.step(TERM, [], sink)]
-    const { tags, error } = await connection.run([...opening, ...steps])
-    if (stored > this.#term) throw new TermRaisedError('a later term is known here')
-    if (tags.length < opening.length && error !== undefined) throw lostTo(error)
-    return { tags: tags.slice(opening.length), ...(error !== undefined && { error }) }
+    if (error.sqlstate === TERM_RAISED) throw new TermRaisedError(error.message)
+    if (tags.length < before || tags.length >= before + steps.length) throw lostTo(error)
+    if (!steps.some(step => isStale(step, error))) throw misfitOf(error)
+    statements.clear()
+    throw new ContendedError(error.message)
   }
 
   async #add(change: Change, entry: Entry): Promise<void> {
@@ -166,35 +187,22 @@ class ApplyAttempt {
   }
 
   async #flush(): Promise<void> {
-    const works = [
-      ...this.#plan.take().flatMap(worksOf),
-      ...truncateWorks(this.#truncates),
-      ...[...this.#sequences.values()].map(sequenceWork)
+    const steps = this.#take()
+    if (steps.length > 0) await this.#send(steps)
+  }
+
+  #take(): Step[] {
+    const { statements } = this.#session
+    const texts = [
+      ...this.#plan.take().flatMap(stepsOf),
+      ...truncateSteps(this.#truncates),
+      ...[...this.#sequences.values()].map(sequenceStep)
     ]
     this.#truncates = []
     this.#sequences.clear()
-    await this.#do(works)
-  }
-
-  async #do(works: readonly Work[]): Promise<void> {
-    if (works.length === 0) return
-    const { statements } = this.#session
     // Nothing can be prepared in a transaction that may fail.
-    if (!this.#isOpen) statements.prepare(works.map(({ step }) => step.sql))
-    const steps = works.map(({ step }) => statements.step(step.sql, step.values))
-    const { tags, error } = await this.#send(steps)
-    if (error !== undefined) {
-      if (!steps.some(step => isStale(step, error))) throw misfitOf(error)
-      statements.clear()
-      throw new ContendedError(error.message)
-    }
-    for (const [i, { rows, step, table }] of works.entries()) {
-      const touched = Number(/\d+$/.exec(tags[i] ?? '')?.[0] ?? 0)
-      if (rows !== undefined && touched !== rows) {
-        throw new MisfitError(`table ${table}: ${touched} rows where the log speaks of ${rows}`)
-      }
-      statements.ran(step.sql)
-    }
+    if (!this.#isOpen) statements.prepare(texts.map(({ sql }) => sql))
+    return texts.map(({ sql, values }) => statements.step(sql, values))
   }
 
   /** As the role of the application, so that it owns what is made. */
@@ -202,12 +210,7 @@ class ApplyAttempt {
     await this.#flush()
     this.reshaped = true
     const { connection } = this.#session
-    const { error } = await this.#send([
-      { sql: 'set local role convoy_app' },
-      { sql },
-      { sql: 'reset role' }
-    ])
-    if (error !== undefined) throw misfitOf(error)
+    await this.#send([{ sql: 'set local role convoy_app' }, { sql }, { sql: 'reset role' }])
     this.#session.statements.clear()
     this.#catalog = await readCatalog(connection)
     this.#plan = new RowPlan(this.#catalog)
@@ -217,8 +220,7 @@ class ApplyAttempt {
     await this.#flush()
     const sql = sumsText(this.#catalog)
     const ours = new Sums()
-    const { error } = sql === undefined ? {} : await this.#send([{ sql, sink: ours }])
-    if (error !== undefined) throw misfitOf(error)
+    if (sql !== undefined) await this.#send([{ sql, sink: ours }])
     const results = JSON.parse(entry.result) as { rows: TableSum[] }[]
     const theirs = results.flatMap(result => result.rows)
     this.verified = { index: entry.index, differing: differing(ours.sums, theirs) }
@@ -226,8 +228,8 @@ class ApplyAttempt {
 }
 
 /** Keys first, all of them: a row may come that takes what another gives up. */
-function worksOf({ table, keys, gone, rows }: TableWork): Work[] {
-  const works: Work[] = []
+function stepsOf({ table, keys, gone, rows }: TableWork): Step[] {
+  const steps: Step[] = []
   if (keys.length > 0) {
     const columns = keyColumns(table)
     const places = columns.map((_, i) => `$${i + 1}::text[]`).join(', ')
@@ -235,8 +237,12 @@ function worksOf({ table, keys, gone, rows }: TableWork): Work[] {
     const match = columns.map(({ name, type }, i) => `t.${identifier(name)} = k.c${i}::${type}`)
     const from = `delete from ${publicName(table.name)} t using unnest(${places}) k(${names})`
     const values = columns.map((_, i) => textArray(keys.map(key => key[i] ?? null)))
-    const sql = `${from} where ${match.join(' and ')}`
-    works.push({ step: { sql, values }, table: table.name, rows: gone })
+    const deleted = `${from} where ${match.join(' and ')} returning 1`
+    const said = `$${columns.length + 1}::int8`
+    const found = `format('table %s: %s rows where the log speaks of %s', ${literal(table.name)}, count(*), ${said})`
+    const check = `case when count(*) <> ${said} then convoy.refuse('${MISFIT}', ${found}) end`
+    const sql = `with gone as (${deleted}) select ${check} from gone`
+    steps.push({ sql, values: [...values, String(gone)] })
   }
   if (rows.length > 0) {
     const columns = table.columns.filter(column => !column.generated).map(c => identifier(c.name))
@@ -244,19 +250,20 @@ function worksOf({ table, keys, gone, rows }: TableWork): Work[] {
     const values = columns.map(name => `r.${name}`).join(', ')
     const from = `unnest($1::text[]::${publicName(table.name)}[]) r`
     const sql = `${into} overriding system value select ${values} from ${from}`
-    works.push({ step: { sql, values: [textArray(rows)] }, table: table.name, rows: rows.length })
+    steps.push({ sql, values: [textArray(rows)] })
   }
-  return works
+  return steps
 }
 
 /** In one statement: tables that refer to each other are emptied together or not at all. */
-function truncateWorks(tables: readonly string[]): Work[] {
+function truncateSteps(tables: readonly string[]): Step[] {
   if (tables.length === 0) return []
-  return [{ step: { sql: `truncate ${[...new Set(tables)].map(publicName).join(', ')}` } }]
+  return [{ sql: `truncate ${[...new Set(tables)].map(publicName).join(', ')}` }]
 }
 
-const sequenceWork = ({ sequence, last, called }: SequenceChange): Work => ({
-  step: { sql: SET_SEQUENCE, values: [publicName(sequence), last, String(called)] }
+const sequenceStep = ({ sequence, last, called }: SequenceChange): Step => ({
+  sql: SET_SEQUENCE,
+  values: [publicName(sequence), last, String(called)]
 })
 
 function misfitOf(error: SqlError): Error {
@@ -282,7 +289,7 @@ function chunksOf(entries: readonly Entry[]): Entry[][] {
   let open: Entry[] = []
   let bytes = 0
   for (const entry of entries) {
-    const entryBytes = entry.changes.length + entry.result.length
+    const entryBytes = bytesOf(entry)
     const isFull = open.length >= CHUNK_ENTRIES || bytes + entryBytes > CHUNK_BYTES
     // Alone, as on the master: a new value of an enum, say, is good only once committed.
     const isAlone = entry.changes.includes('"op":"sql"')

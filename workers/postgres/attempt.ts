@@ -18,6 +18,7 @@ import {
   undoCommand
 } from './command.ts'
 import type { Outcome } from './connection.ts'
+import { takesLong } from './log.ts'
 import {
   APPEND,
   COMMIT,
@@ -221,10 +222,8 @@ export class Attempt {
       ...[column(e => String(e.status)), column(e => e.changes), column(e => e.result)],
       column(e => e.checksum)
     ]
-    const { error } = await session.commit([
-      session.statements.step(APPEND, values),
-      session.statements.step(COMMIT)
-    ])
+    const steps = [session.statements.step(APPEND, values), session.statements.step(COMMIT)]
+    const { error } = await session.commit(steps, takesLong(entries))
     if (error === undefined) return
     if (error.constraint === REQUEST_KEY) throw new KnownIdError()
     throw lostTo(error)

@@ -40,6 +40,7 @@ const SEQUENCES = `
   where relnamespace = 'public'::regnamespace and relkind = 'S' order by relname`
 
 export const identifier = (name: string) => `"${name.replaceAll('"', '""')}"`
+export const literal = (text: string) => `'${text.replaceAll("'", "''")}'`
 export const publicName = (name: string) => `public.${identifier(name)}`
 
 export async function readCatalog(connection: Connection): Promise<Catalog> {

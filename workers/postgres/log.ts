@@ -76,6 +76,14 @@ export async function readEnd(connection: Connection): Promise<LogEnd> {
   }
 }
 
+export const bytesOf = ({ changes, result }: Entry): number => changes.length + result.length
+
+/** With less to write, a transaction takes hardly more than its commit. */
+const LONG_BYTES = 64 * 1024
+
+export const takesLong = (entries: readonly Entry[]): boolean =>
+  entries.reduce((sum, entry) => sum + bytesOf(entry), 0) > LONG_BYTES
+
 export function appendValues(entries: readonly Entry[]): string[] {
   const column = (text: (entry: Entry) => string | null) => textArray(entries.map(text))
   return [

@@ -1,7 +1,15 @@
--- The functions through which a batch of writes reaches the log. Written anew at each start
+-- The functions through which a batch of writes reaches the log, and that check what a replica
+-- applies. Written anew at each start
 -- of a worker, so that those of its own version are in force on data that is older.
 
 set role convoy_owner;
+
+-- For a check in the middle of a statement that a replica runs.
+create or replace function convoy.refuse(state text, why text) returns int4
+  language plpgsql set search_path = pg_catalog as $$
+begin
+  raise '%', why using errcode = state;
+end $$;
 
 -- Locks the stored term for the transaction, and aborts it when that is above `term`. Changes
 -- belong to the entry `batch_index` until convoy.tag says otherwise.
@@ -67,9 +75,10 @@ begin
   truncate convoy.change;
 end $$;
 
-revoke execute on function convoy.open_batch, convoy.tag, convoy.changes_since, convoy.append,
+revoke execute on function convoy.refuse, convoy.open_batch, convoy.tag, convoy.changes_since, convoy.append,
   convoy.outcomes, convoy.empty_changes from public;
 grant execute on function convoy.open_batch, convoy.tag, convoy.changes_since, convoy.append,
   convoy.outcomes, convoy.empty_changes to convoy_app;
+grant execute on function convoy.refuse to convoy_apply;
 
 reset role;

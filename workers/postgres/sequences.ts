@@ -5,12 +5,10 @@
  * transaction names them all.
  */
 import type { Change } from '../entry.ts'
-import { publicName } from './catalog.ts'
+import { literal, publicName } from './catalog.ts'
 import type { Sink } from './connection.ts'
 
 export type SequenceChange = Extract<Change, { op: 'sequence' }>
-
-const literal = (name: string) => `'${name.replaceAll("'", "''")}'`
 
 /** One statement that tells the position of each; undefined when there are none. */
 export function positionsText(sequences: readonly string[]): string | undefined {

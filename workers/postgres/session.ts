@@ -44,15 +44,21 @@ export class Session implements AsyncDisposable {
     return Math.max(silentMs - this.#stepTimeoutMs, this.#standstill.look(nowMs), 0)
   }
 
-  /** Ends a transaction: the last of `steps` commits. */
-  async commit(steps: readonly Step[]): Promise<Outcome> {
+  /**
+   * Ends a transaction: the last of `steps` commits. Those before it are reckoned to the
+   * commit, unless they may take long: its beginning is then heard of, for a message more.
+   */
+  async commit(steps: readonly Step[], isLong: boolean): Promise<Outcome> {
     const before = steps.length - 2
-    const told = steps.map((step, i) => (i === before ? { ...step, tellsEnd: true } : step))
+    const told = isLong
+      ? steps.map((step, i) => (i === before ? { ...step, tellsEnd: true } : step))
+      : steps
     let left = steps.length - 1
+    if (!isLong) this.#committingSinceMs = performance.now()
     try {
       return await this.connection.run(told, () => {
         left -= 1
-        if (left === 0) this.#committingSinceMs = performance.now()
+        if (left === 0) this.#committingSinceMs ??= performance.now()
       })
     } finally {
       this.#committingSinceMs = undefined

@@ -133,7 +133,7 @@ class PostgresStore implements Store {
         if (raised.length === 0) throw new TermRaisedError('this term is known here already')
         session.checkCancelled()
         const append = { sql: APPEND, values: appendValues([first]) }
-        const { error } = await session.commit([append, { sql: 'commit' }])
+        const { error } = await session.commit([append, { sql: 'commit' }], false)
         if (error !== undefined) throw lostTo(error)
       })
     )
