@@ -55,7 +55,7 @@ export async function dependenceOf(connect: ConnectOptions, sql: string): Promis
     noticed: tree => trees.push(tree)
   })
   await connection.must([{ sql: BEGIN }])
-  const [row] = await connection.rows('select convoy.applied()')
+  const [row] = await connection.rows('select index from convoy.log_end')
   await connection.must(SHOW_TREE.map(setting => ({ sql: setting })))
   trees.length = 0
   connection.prepare('asked', sql)

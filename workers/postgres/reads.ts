@@ -16,7 +16,7 @@ import { paramText } from './text.ts'
 import { TypeNames } from './type-names.ts'
 
 const BEGIN = 'begin isolation level repeatable read read only'
-const APPLIED = 'select convoy.applied()'
+const APPLIED = 'select index from convoy.log_end'
 const COMMIT = 'commit'
 const NO_ROOM = { message: 'no room on the disk of this worker for what the read needs' }
 const OWN_TEXTS = [BEGIN, APPLIED, COMMIT]

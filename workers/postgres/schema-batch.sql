@@ -81,4 +81,11 @@ grant execute on function convoy.open_batch, convoy.tag, convoy.changes_since, c
   convoy.outcomes, convoy.empty_changes to convoy_app;
 grant execute on function convoy.refuse to convoy_apply;
 
+-- The index up to which this worker has applied: for reads, in their own snapshot. Planned with the
+-- statement that asks; a function would be planned anew at each read, which costs more than the read.
+create or replace view convoy.log_end as
+  select coalesce((select l.index from convoy.log l order by l.index desc limit 1),
+    (select p.index from convoy.pruned p)) as index;
+grant select on convoy.log_end to convoy_read;
+
 reset role;

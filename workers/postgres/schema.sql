@@ -128,13 +128,6 @@ end $$;
 create constraint trigger batch_is_closed after update of first_index on convoy.memory
   deferrable initially deferred for each row execute function convoy.batch_is_closed();
 
--- The index up to which this worker has applied: for reads, in their own snapshot.
-create function convoy.applied() returns int8
-  language sql stable security definer set search_path = pg_catalog as $$
-  select coalesce((select l.index from convoy.log l order by l.index desc limit 1),
-    (select p.index from convoy.pruned p))
-$$;
-
 -- Capture -----------------------------------------------------------------------
 -- Statement triggers write row text. A write outside of a tagged command fails here,
 -- for its index is not a number.
@@ -178,7 +171,6 @@ end $$;
 revoke execute on all functions in schema convoy from public;
 grant usage on schema convoy to convoy_app, convoy_read, convoy_apply;
 grant execute on function convoy.trusted to convoy_app;
-grant execute on function convoy.applied to convoy_read;
 grant select, insert, update, delete on all tables in schema convoy to convoy_apply;
 
 reset role;
