@@ -19,7 +19,6 @@ import { laneLimits, loadOrchestratorConfig } from './config.ts'
 import { ControlRoom } from './controls/control-room.ts'
 import { takeControls } from './controls/take.ts'
 import { Queues } from './dashboard/queues.ts'
-import { ServiceWatch } from './dashboard/services.ts'
 import { foundCluster } from './found.ts'
 import { handOver } from './handover.ts'
 import { openDispatch } from './lanes/dispatch.ts'
@@ -106,7 +105,6 @@ opened.use(
   })
 )
 const queues = new Queues(() => dispatch.link)
-const services = opened.use(new ServiceWatch(zookeeper))
 const handOverNow = () => handOver({ zookeeper, view, log })
 const room = new ControlRoom({ zookeeper, view, broadcast, handOver: handOverNow, log })
 const app = await openServer({
@@ -128,7 +126,6 @@ const app = await openServer({
   sights: {
     orchestratorId,
     reads: () => reads.all,
-    services: () => services.now,
     queues: () => queues.depths()
   }
 })

@@ -3,11 +3,12 @@
  * keeps the samples behind its charts.
  */
 import type { Registry } from 'prom-client'
+import { controlsOf } from '../../platform/controls/shapes.ts'
+import type { WorkerNode } from '../../platform/wire/znodes.ts'
 import type { Cluster } from '../cluster-view.ts'
 import { answeredOf, type HistogramLine } from './latencies.ts'
 import type { QueueDepth } from './queues.ts'
 import { type Counts, type Levels, Samples } from './samples.ts'
-import type { Services } from './services.ts'
 
 const TIMES = 'convoy_http_request_seconds'
 
@@ -16,7 +17,6 @@ export interface Sights {
   readonly orchestratorId: string
   /** Reads asked for so far, by orchestrator. */
   reads(): ReadonlyMap<string, number>
-  services(): Services
   /** Null while RabbitMQ does not tell. */
   queues(): Promise<readonly QueueDepth[] | null>
 }
@@ -54,7 +54,7 @@ export function openLook(options: LookOptions): Look {
     now: () => ({
       orchestratorId: sights.orchestratorId,
       cluster: options.describe(),
-      services: sights.services(),
+      instances: instancesOf(cluster()),
       broker: { up: dispatch.up, queues },
       lanes: { depths: dispatch.depths, unanswered: dispatch.unanswered }
     }),
@@ -65,7 +65,7 @@ export function openLook(options: LookOptions): Look {
 async function counts({ sights, metrics, cluster }: LookOptions): Promise<Counts> {
   const times = await metrics.getSingleMetric(TIMES)?.get()
   const lines: readonly HistogramLine[] = times?.values ?? []
-  const applied = [...cluster().workers.values()].map(({ figures }) => figures.applied)
+  const applied = [...cluster().workers.values()].map(appliedBy)
   return {
     atMs: Date.now(),
     reads: sights.reads(),
@@ -77,9 +77,20 @@ async function counts({ sights, metrics, cluster }: LookOptions): Promise<Counts
 
 function levelsOf({ state, workers }: Cluster): Pick<Levels, 'inSync' | 'lag'> {
   const named = (state?.inSync ?? []).flatMap(id => workers.get(id) ?? [])
-  const applied = named.map(({ figures }) => figures.applied)
+  const applied = named.map(appliedBy)
   return {
     inSync: named.filter(({ role }) => role === 'replica').length,
     lag: applied.length === 0 ? 0 : Math.max(...applied) - Math.min(...applied)
   }
+}
+
+/** One that has just started has told no figures yet. */
+const appliedBy = ({ figures, last }: WorkerNode) => figures.applied || last.index
+
+/** Every process that runs, and whether an operator has frozen it. */
+function instancesOf({ instances, config }: Cluster) {
+  const frozen = controlsOf(config)?.frozen ?? {}
+  return [...instances]
+    .map(([id, { service, pid }]) => ({ id, service, pid, frozen: Object.hasOwn(frozen, id) }))
+    .sort((a, b) => a.service.localeCompare(b.service) || a.pid - b.pid)
 }

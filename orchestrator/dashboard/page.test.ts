@@ -22,7 +22,10 @@ const seen = (workers: object[], more = {}) => ({
     orchestrators: [{ id: 'o', http: 'http://x', pid: 7 }],
     ...more
   },
-  services: { 'users-api': [{ id: 'u', pid: 5 }], 'rides-api': [] },
+  instances: [
+    { id: 'l', service: 'lb', pid: 4, frozen: false },
+    { id: 'u', service: 'users-api', pid: 5, frozen: true }
+  ],
   broker: { up: true, queues: [{ name: 'readQ', messages: 4, consumers: 2 }] },
   lanes: { depths: {}, unanswered: { writes: 1, reads: 2 } }
 })
@@ -140,4 +143,21 @@ t.test('a plan, as PostgreSQL tells it', async t => {
       }
     ]
   })
+})
+
+t.test('what is frozen, or not there, is seen', async t => {
+  const { boxes } = layout(seen(WHOLE))
+  const of = (title: string) => boxes.find(box => box.title === title)
+  t.match(of('users-api'), { marks: ['frozen'], state: 'coming' })
+  t.match(of('rides-api'), { lines: ['none'], state: 'gone' })
+  t.match(of('lb'), { lines: ['pid 4'], state: 'well' })
+})
+
+t.test('workers are told by their pids where these are known', async t => {
+  const event = { type: 'inSync', added: ['a', 'b'], removed: [] }
+  t.equal(
+    told(event, (id: string) => (id === 'a' ? 7 : id)),
+    'In sync now: 7, b'
+  )
+  t.equal(told(event), 'In sync now: a, b')
 })

@@ -104,7 +104,6 @@ async function server(t: Test, { cluster = CLUSTER, env = {}, status = 200, body
     sights: {
       orchestratorId: 'o',
       reads: () => new Map([['o', reads]]),
-      services: () => ({ lb: [], 'users-api': [], 'rides-api': [] }),
       queues: async () => null
     }
   })

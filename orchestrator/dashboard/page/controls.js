@@ -13,12 +13,12 @@ export function openControls() {
     change('PUT', 'cluster/replicas', { count: numberIn('count') }, told('replicas wanted'))
   )
   onSubmit('scale-load', followLoad)
-  onSubmit('freezing', event =>
+  onSubmit('freezing', ({ submitter }) =>
     change(
       'POST',
-      `controls/${event.submitter.value}`,
+      `controls/${submitter.value}`,
       { instance: byId('instance').value },
-      told('done')
+      ({ missing }) => (missing.length === 0 ? 'Done' : 'Stored; it has not taken it yet')
     )
   )
   byId('handover').addEventListener('click', () =>
@@ -39,7 +39,6 @@ export function openControls() {
       await change('POST', `crash/${who}`, undefined, ([pid]) => `Killed worker ${pid}`)
     })
   }
-  void offerFreezing()
 }
 
 /** The settings in force, into fields that nobody is at. */
@@ -59,18 +58,17 @@ export function showSettings({ cluster: { replicas, policy } }) {
   }
 }
 
-/** Instances that can be frozen; nothing to see where the orchestrator knows no controls. */
-export async function offerFreezing() {
-  const { status, body } = await call('GET', 'controls')
-  byId('freezing').hidden = status !== 200
-  if (status !== 200) return
-  const frozen = body.controls?.frozen ?? {}
-  const chosen = byId('instance').value
-  const options = body.instances.map(({ id, service, pid }) =>
-    make('option', { value: id }, `${service} ${pid}${id in frozen ? ', frozen' : ''}`)
+/** What can be frozen; a list that somebody has open is changed only where it has to be. */
+export function showInstances({ instances }) {
+  const select = byId('instance')
+  const names = instances.map(
+    ({ service, pid, frozen }) => `${service} ${pid}${frozen ? ', frozen' : ''}`
   )
-  byId('instance').replaceChildren(...options)
-  if (body.instances.some(({ id }) => id === chosen)) byId('instance').value = chosen
+  if (select.dataset.shown === names.join()) return
+  const chosen = select.value
+  select.replaceChildren(...instances.map(({ id }, at) => make('option', { value: id }, names[at])))
+  select.dataset.shown = names.join()
+  if (instances.some(({ id }) => id === chosen)) select.value = chosen
 }
 
 async function followLoad() {
@@ -92,7 +90,6 @@ async function change(method, path, body, told) {
   if (answer.status === 401) askForToken()
   const isDone = answer.status === 200
   say(byId('done'), isDone ? told(answer.body) : `Refused: ${wordsOf(answer)}`)
-  if (path.startsWith('controls/')) await offerFreezing()
   return isDone
 }
 

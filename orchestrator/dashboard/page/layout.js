@@ -12,8 +12,9 @@ const COLUMNS = {
   worker: { x: 800, width: 290 }
 }
 const GAP = 16
-const HEIGHT = { lb: 56, service: 56, orchestrator: 62, queue: 54, worker: 74 }
+const HEIGHT = { lb: 56, service: 56, orchestrator: 74, queue: 54, worker: 74 }
 const MARGIN = 34
+const END = 14
 export const WIDTH = 1150
 /** The line along which the master sends entries to the replicas. */
 const BUS_X = 1120
@@ -29,12 +30,12 @@ export function layout(seen) {
     ...column('queue', queueBoxes(seen)),
     ...column('worker', workerBoxes(seen))
   ]
-  const height = Math.max(...boxes.map(({ y, height }) => y + height)) + MARGIN
+  const height = Math.max(...boxes.map(({ y, height }) => y + height)) + END
   // Columns are centred on the tallest one.
   for (const kind of Object.keys(COLUMNS)) {
     const mine = boxes.filter(box => box.kind === kind)
     const end = Math.max(...mine.map(({ y, height }) => y + height))
-    for (const box of mine) box.y += (height - MARGIN - end) / 2
+    for (const box of mine) box.y += (height - END - end) / 2
   }
   return { width: WIDTH, height, boxes, edges: edgesOf(boxes) }
 }
@@ -48,19 +49,22 @@ function column(kind, boxes) {
   }))
 }
 
-function lbBoxes({ services }) {
-  const instances = services.lb ?? []
-  return [{ id: 'lb', title: 'lb', lines: instances.map(({ pid }) => `pid ${pid}`) }]
+const lbBoxes = seen => boxesOf('lb', seen)
+const serviceBoxes = seen => ['users-api', 'rides-api'].flatMap(name => boxesOf(name, seen))
+
+function boxesOf(name, { instances }) {
+  const mine = instances.filter(({ service }) => service === name)
+  if (mine.length === 0) return [{ id: name, title: name, lines: ['none'], state: 'gone' }]
+  return mine.map(({ id, pid, frozen }) => ({
+    ...{ id, title: name, lines: [`pid ${pid}`] },
+    ...(frozen && FROZEN)
+  }))
 }
 
-const serviceBoxes = ({ services }) =>
-  ['users-api', 'rides-api'].flatMap(name => {
-    const instances = services[name] ?? []
-    if (instances.length === 0) return [{ id: name, title: name, lines: ['none'], state: 'gone' }]
-    return instances.map(({ id, pid }) => ({ id, title: name, lines: [`pid ${pid}`] }))
-  })
+const FROZEN = { marks: ['frozen'], state: 'coming' }
+const isFrozen = (id, { instances }) => instances.some(one => one.id === id && one.frozen)
 
-const orchestratorBoxes = ({ cluster, orchestratorId, lanes }) =>
+const orchestratorBoxes = ({ cluster, orchestratorId, lanes, instances }) =>
   cluster.orchestrators.map(({ id, pid }) => ({
     id,
     title: 'orchestrator',
@@ -70,7 +74,8 @@ const orchestratorBoxes = ({ cluster, orchestratorId, lanes }) =>
         ? `${lanes.unanswered.writes} writes, ${lanes.unanswered.reads} reads wait`
         : ''
     ],
-    marks: id === cluster.supervisor ? ['supervises'] : []
+    marks: id === cluster.supervisor ? ['supervises'] : [],
+    ...(isFrozen(id, { instances }) && FROZEN)
   }))
 
 const queueBoxes = ({ broker }) =>
@@ -86,15 +91,19 @@ const queueBoxes = ({ broker }) =>
   })
 
 /** The master first, then by pid; then what is wanted and not there yet. */
-function workerBoxes({ cluster }) {
+function workerBoxes({ cluster, instances }) {
+  const boxOf = worker => ({
+    ...workerBox(worker),
+    ...(isFrozen(worker.id, { instances }) && FROZEN)
+  })
   const { master, workers, replicas } = cluster
   const leads = ({ id, role }) => id === master && role === 'master'
   const rest = workers.filter(worker => !leads(worker)).sort((a, b) => a.pid - b.pid)
-  const leader = workers.filter(leads).map(workerBox)
+  const leader = workers.filter(leads).map(boxOf)
   const missing = Math.max(0, replicas.wanted - rest.length)
   return [
     ...(leader.length > 0 ? leader : [{ id: 'nobody', ...NOBODY }]),
-    ...rest.map(workerBox),
+    ...rest.map(boxOf),
     ...Array.from({ length: missing }, (_, at) => ({ id: `wanted-${at}`, ...WANTED }))
   ]
 }

@@ -3,7 +3,7 @@
  */
 import { follow } from './api.js'
 import { Charts } from './charts.js'
-import { offerFreezing, openControls, showSettings } from './controls.js'
+import { openControls, showInstances, showSettings } from './controls.js'
 import { askForToken, openTokenDialog } from './dialogs.js'
 import { byId, make, say } from './dom.js'
 import { drawPicture, drawWorkers } from './picture.js'
@@ -30,12 +30,13 @@ const ON = {
     drawPicture(byId('picture'), seen)
     drawWorkers(byId('workers'), seen)
     showSettings(seen)
+    showInstances(seen)
+    timeline.know(seen.cluster.workers)
   },
   sample: sample => charts.add(sample),
   happening(happening) {
     if (happening.type === 'elected') charts.mark(Date.parse(happening.at))
     timeline.add(happening)
-    void offerFreezing()
   }
 }
 
@@ -52,10 +53,7 @@ const connectAgain = follow({
     if (now === 'refused') askForToken()
   }
 })
-openTokenDialog(() => {
-  connectAgain()
-  void offerFreezing()
-})
+openTokenDialog(connectAgain)
 
 function drawFacts({ cluster, orchestratorId }) {
   const { term, inSync, minCopies, commitIndex, replicas, policy, stuck } = cluster

@@ -33,16 +33,18 @@ export const isFault = ({ type }) => FAULTS.has(type)
 const TOLD = {
   workerStarted: ({ pid }) => `Worker ${pid} started`,
   workerLost: ({ pid, role }) => `Worker ${pid} is gone; it was ${role}`,
-  role: ({ workerId, from, to, term }) => `Worker ${workerId}: ${from} to ${to}, term ${term}`,
-  inSync: ({ added, removed }) =>
+  role: ({ workerId, from, to, term }, nameOf) =>
+    `Worker ${nameOf(workerId)}: ${from} to ${to}, term ${term}`,
+  inSync: ({ added, removed }, nameOf) =>
     [
-      added.length > 0 ? `In sync now: ${added.join(', ')}` : '',
-      removed.length > 0 ? `No longer in sync: ${removed.join(', ')}` : ''
+      added.length > 0 ? `In sync now: ${added.map(nameOf).join(', ')}` : '',
+      removed.length > 0 ? `No longer in sync: ${removed.map(nameOf).join(', ')}` : ''
     ]
       .filter(text => text !== '')
       .join('. '),
   diverged: ({ pid, trouble }) => `Worker ${pid} has diverged: ${trouble}`,
-  recovered: ({ inSync }) => `An operator chose who goes on: ${inSync.join(', ')}`,
+  recovered: ({ inSync }, nameOf) =>
+    `An operator chose who goes on: ${inSync.map(nameOf).join(', ')}`,
   scaled: ({ from, to, reason }) => `Replicas wanted: ${from} to ${to}, ${reason}`,
   supervises: ({ orchestratorId, pid }) =>
     `Orchestrator ${pid ?? orchestratorId} supervises the workers`,
@@ -51,7 +53,8 @@ const TOLD = {
     `Worker ${pid} leads, term ${term}${durationMs === null ? '' : `, after ${durationMs} ms`}`
 }
 
-export const told = event => TOLD[event.type]?.(event) ?? event.type
+/** @param nameOf of a worker, by its id */
+export const told = (event, nameOf = id => id) => TOLD[event.type]?.(event, nameOf) ?? event.type
 
 /** The cluster in one or two sentences, for those who do not see the picture. */
 export function summary({ cluster, broker }) {
