@@ -3,7 +3,15 @@
  * process that writes to a hung one cannot even be killed, as with real disks.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, renameSync, rmSync, statfsSync, symlinkSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  symlinkSync
+} from 'node:fs'
 import { join } from 'node:path'
 
 const SIZE_MIB = 320
@@ -27,11 +35,14 @@ export class Disk implements Disposable {
 
   /** Whether this machine lets us. */
   static permitted(dir: string): boolean {
+    const trial = mkdtempSync(join(dir, 'disk-'))
     try {
-      new Disk(dir, 'trial')[Symbol.dispose]()
+      new Disk(trial, 'trial')[Symbol.dispose]()
       return true
     } catch {
       return false
+    } finally {
+      rmSync(trial, { recursive: true, force: true })
     }
   }
 
