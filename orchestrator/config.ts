@@ -35,12 +35,17 @@ const ORCHESTRATOR = {
   CONVOY_LANE_BATCH: Type.Integer({ minimum: 1, maximum: 10_000, default: 64 }),
   CONVOY_LANE_BATCH_BYTES: Type.Integer({ minimum: 1_024, default: MIB }),
   CONVOY_LANE_WAITING: Type.Integer({ minimum: 1, maximum: 100_000, default: 4_096 }),
-  CONVOY_LANE_WAITING_BYTES: Type.Integer({ minimum: 1_024, default: 64 * MIB })
+  CONVOY_LANE_WAITING_BYTES: Type.Integer({ minimum: 1_024, default: 64 * MIB }),
+  /** For answers of repeated reads; 0: none are kept. */
+  CONVOY_CACHE_BYTES: Type.Integer({ minimum: 0, default: 32 * MIB }),
+  /** As the workers have them: together the age that a `replica` read may have. */
+  CONVOY_HEARTBEAT_MS: Type.Integer({ minimum: 10, maximum: 5_000, default: 100 }),
+  CONVOY_REPLICA_TIMEOUT_MS: Type.Integer({ minimum: 100, maximum: 60_000, default: 1_000 })
 }
 
 /** The orchestrator's own, which a worker has no business to see. */
 const OWN =
-  /^CONVOY_(TOKEN|HTTP_.*|REPLICAS.*|SCALE_.*|READS_PER_.*|INIT|STOP_WORKERS|LOGS_DIR|LANE_.*)$/
+  /^CONVOY_(TOKEN|HTTP_.*|REPLICAS.*|SCALE_.*|READS_PER_.*|INIT|STOP_WORKERS|LOGS_DIR|LANE_.*|CACHE_.*)$/
 
 export function loadOrchestratorConfig(env?: NodeJS.ProcessEnv) {
   const config = loadConfig(ORCHESTRATOR, env)

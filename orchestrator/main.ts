@@ -14,6 +14,9 @@ import { shutdownOnSignal } from '../platform/shutdown.ts'
 import { openZooKeeper } from '../platform/zookeeper.ts'
 import { openAdmission } from './admission/admission.ts'
 import { openParser } from './admission/parser.ts'
+import { Cache } from './cache/cache.ts'
+import { rowsAreInDoubt } from './cache/doubt.ts'
+import { observeCache } from './cache/metrics.ts'
 import { ClusterView } from './cluster-view.ts'
 import { laneLimits, loadOrchestratorConfig } from './config.ts'
 import { ControlRoom } from './controls/control-room.ts'
@@ -86,6 +89,19 @@ const dispatch = opened.use(
   })
 )
 observeLanes(metrics, dispatch)
+const cache = opened.use(
+  new Cache({
+    orchestratorId,
+    dispatch,
+    maxBytes: config.CONVOY_CACHE_BYTES,
+    maxAgeMs: config.CONVOY_REPLICA_TIMEOUT_MS + config.CONVOY_HEARTBEAT_MS,
+    log
+  })
+)
+observeCache(metrics, cache.reads)
+view.on((after, before) => {
+  if (rowsAreInDoubt(after, before)) cache.forget()
+})
 view.on(({ state }) => dispatch.newTerm(state?.term ?? 0))
 
 const reads = opened.use(new ReadCounts(zookeeper, orchestratorId))
@@ -115,6 +131,7 @@ const app = await openServer({
   room,
   admission,
   dispatch,
+  reads: cache,
   view,
   runtime,
   stuck: () => stuck.now,

@@ -43,6 +43,8 @@ export interface ServerOptions {
   readonly room: ControlRoom
   readonly admission: Admission
   readonly dispatch: Dispatch
+  /** Who answers reads: the dispatch, or what stands before it. */
+  readonly reads: Pick<Dispatch, 'read'>
   readonly view: ClusterView
   readonly runtime: Runtime
   /** Why nobody can be elected, if that will not pass by itself. */
@@ -93,7 +95,10 @@ export async function openServer(options: ServerOptions): Promise<Http> {
     if (config.CONVOY_TOKEN !== undefined) guarded.addHook('onRequest', bearer(config.CONVOY_TOKEN))
     const deadlineMs = config.CONVOY_WRITE_DEADLINE_MS
     const writes = { admission, dispatch, deadlineMs }
-    const reads = { admission, dispatch, deadlineMs: config.CONVOY_READ_DEADLINE_MS, onRead }
+    const reads = {
+      ...{ admission, dispatch: options.reads },
+      ...{ deadlineMs: config.CONVOY_READ_DEADLINE_MS, onRead }
+    }
     await guarded.register(writeRoutes, writes)
     await guarded.register(readRoute, reads)
     await guarded.register(callsRoute, { reads, writes, metrics })

@@ -73,6 +73,7 @@ async function server(t: Test, { cluster = CLUSTER, env = {}, status = 200, body
     room: {} as unknown as ControlRoom,
     admission,
     dispatch: { write: answer, read: answer, up: true, depths: {} } as unknown as Dispatch,
+    reads: { read: answer },
     view: {
       now: cluster,
       on: () => ({ [Symbol.dispose]: () => {} }),

@@ -28,3 +28,5 @@ export const ackQueueOf = (workerId: string, n: number | string) => `ack.${worke
 export const controlQueueOf = (instanceId: string, n: string) => `control.${instanceId}.${n}`
 export const acknowledgeQueueOf = (orchestratorId: string, n: string) =>
   `acknowledge.${orchestratorId}.${n}`
+/** An orchestrator's, on `sync`. */
+export const cacheQueueOf = (orchestratorId: string, n: string) => `cache.${orchestratorId}.${n}`
