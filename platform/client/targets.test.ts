@@ -61,6 +61,17 @@ t.test('those that come get calls, those that go get none', async t => {
   t.strictSame(targets.origins, [two.url], 'no list tells nothing')
 })
 
+t.test('those that an operator has frozen get no calls, unless all are', async t => {
+  const [one, two] = [await counter(t), await counter(t)]
+  const { targets, call } = open(t, one.url, two.url)
+  targets.become([one.url, two.url], [one.url])
+  for (let i = 0; i < 4; i++) await call()
+  t.strictSame([one.calls, two.calls], [0, 4])
+  targets.become([one.url, two.url], [one.url, two.url])
+  for (let i = 0; i < 4; i++) await call()
+  t.strictSame([one.calls, two.calls], [2, 6], 'it says itself that it takes none')
+})
+
 t.test('what one that went does not answer is asked of another', async t => {
   const works = await counter(t)
   const silent = await serve(t, () => {})

@@ -111,3 +111,27 @@ t.test('who has made room is elected only when nobody else stands', async t => {
   t.strictSame(done(first.effects, 'cas'), [])
   t.equal(done(run(first.state, [{ kind: 'tick' }], 101).effects, 'cas').length, 1)
 })
+
+const frozen = (...ids: string[]): Event => ({ kind: 'frozen', ids })
+
+t.test(
+  'a frozen replica takes no reads, follows on, and leads only if nobody else does',
+  async t => {
+    const { state } = run(replica(), [frozen('a')])
+    t.match(viewOf(state, 1), { reads: false, role: 'replica', yields: true })
+    t.equal(mayServe(state, 1), true, 'but answers what still comes')
+    t.match(viewOf(run(state, [frozen()]).state, 1), { reads: true, yields: false })
+  }
+)
+
+t.test('the master answers reads when every replica is frozen, and keeps them in sync', async t => {
+  const begun = run(master(), [{ kind: 'peers', peers }]).state
+  t.equal(viewOf(run(begun, [frozen('b')]).state, 1).reads, false)
+  const alone = run(begun, [frozen('b', 'c')])
+  t.equal(viewOf(alone.state, 1).reads, true)
+  t.strictSame(done(alone.effects, 'cas'), [])
+})
+
+t.test('a frozen master leads on: that it hands over is asked of it first', async t => {
+  t.match(viewOf(run(master(), [frozen('a')]).state, 1), { role: 'master', leads: true })
+})
