@@ -30,8 +30,12 @@ function installedAsLocked() {
 }
 
 function installPackages() {
-  console.log('Installing npm packages by the lockfile (npm ci), Node 24 among them ...')
-  const npm = spawnSync('npm', ['ci', '--loglevel=error'], { cwd: checkout, stdio: 'inherit' })
+  // Standard output is the program's: it may be JSON.
+  console.error('Installing npm packages by the lockfile (npm ci), Node 24 among them ...')
+  const npm = spawnSync('npm', ['ci', '--loglevel=error'], {
+    cwd: checkout,
+    stdio: ['inherit', 2, 2]
+  })
   if (npm.status === 0 && existsSync(node)) return
   console.error('npm ci failed: see above. It needs a package registry that npm can reach.')
   process.exit(1)

@@ -4,7 +4,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { loadStarterConfig } from './config.ts'
 
 /** Of the system that `npm start` runs in this checkout. */
 export const FOLDER = fileURLToPath(new URL('../.convoy', import.meta.url))
@@ -25,22 +24,3 @@ export function runningSystem(): RunFile {
   }
   return JSON.parse(readFileSync(RUN_FILE, 'utf8')) as RunFile
 }
-
-export interface Orchestrator {
-  readonly url: string
-  /** To be sent with guarded calls. */
-  readonly authorization: { readonly authorization?: string }
-}
-
-/** The one at `url`, or the running system's; CONVOY_TOKEN wins over that system's token. */
-export function orchestratorAt(url: string | undefined): Orchestrator {
-  const given = loadStarterConfig().CONVOY_TOKEN
-  if (url !== undefined) return { url, authorization: bearer(given) }
-  const { addresses, tokenFile } = runningSystem()
-  // Another system's token is none of the business of a --url.
-  const own = tokenFile === null ? undefined : readFileSync(tokenFile, 'utf8').trim()
-  return { url: addresses.orchestrator, authorization: bearer(given ?? own) }
-}
-
-const bearer = (token: string | undefined) =>
-  token === undefined ? {} : { authorization: `Bearer ${token}` }

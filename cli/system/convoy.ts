@@ -26,6 +26,7 @@ import {
 } from './programs.ts'
 import { keptSecrets, type Secrets } from './secrets.ts'
 import { type ServiceAddresses, startServices } from './services.ts'
+import { noteStarter } from './starter.ts'
 
 export interface ConvoyOptions {
   readonly folder: Folder
@@ -87,6 +88,15 @@ export async function removeConvoy(folder: Folder): Promise<void> {
 }
 
 /**
+ * What an earlier run left. @returns how many processes were ended
+ * @throws AlreadyRunningError when a system runs in this folder
+ */
+export async function endLeftoversOf(folder: Folder): Promise<number> {
+  await using _lock = await lock(folder)
+  return await endLeftovers(folder)
+}
+
+/**
  * @returns when all is ready
  * @throws AlreadyRunningError when a system runs in this folder
  * @throws NotReadyError when it is not ready in time; everything is stopped then
@@ -99,6 +109,7 @@ export async function startConvoy(options: ConvoyOptions, stopped?: AbortSignal)
   const ended = await endLeftovers(folder)
   if (ended > 0) say(`ended ${ended} processes that an earlier run had left`)
   if (options.fresh) folder.empty()
+  opened.use(noteStarter(folder.root))
 
   const parts = await startAll(options, opened)
   const ready = async () => {

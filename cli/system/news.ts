@@ -2,10 +2,8 @@
  * Tells on the terminal what happens to the workers of a running system: follows the
  * server-sent events of one orchestrator, and of the next one, quietly, whenever they end.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClusterEvent } from '../../orchestrator/cluster-events.ts'
-
-const AGAIN_MS = 500
+import { happenings } from './happenings.ts'
 
 export interface NewsOptions {
   /** Of orchestrators. */
@@ -17,21 +15,14 @@ export interface NewsOptions {
 /** Resolves when `stopped`. */
 export async function followNews({ urls, say, stopped }: NewsOptions): Promise<void> {
   const pids = new Map<string, number>()
-  for (let turn = 0; !stopped.aborted; turn++) {
-    const url = urls[turn % urls.length] ?? ''
-    try {
-      // The stream first: what changes after it was opened, the stream tells.
-      const events = await fetch(`${url}/api/v1/cluster/events`, { signal: stopped })
-      for (const { id, pid } of await workersOf(url, stopped)) pids.set(id, pid)
-      await read(events, event => {
-        if ('workerId' in event && 'pid' in event) pids.set(event.workerId, event.pid)
-        const line = newsOf(event, pids)
-        if (line !== undefined) say(line)
-      })
-    } catch {
-      // The watcher tells when the orchestrator ended; there is no more to say about it here.
-    }
-    await sleep(AGAIN_MS, undefined, { signal: stopped }).catch(() => {})
+  const opened = async (url: string) => {
+    for (const { id, pid } of await workersOf(url, stopped)) pids.set(id, pid)
+  }
+  // The watcher tells when an orchestrator ended; there is no more to say about it here.
+  for await (const event of happenings({ urls, ended: stopped, opened })) {
+    if ('workerId' in event && 'pid' in event) pids.set(event.workerId, event.pid)
+    const line = newsOf(event, pids)
+    if (line !== undefined) say(line)
   }
 }
 
@@ -70,17 +61,4 @@ export function newsOf(event: ClusterEvent, pids: ReadonlyMap<string, number>): 
 async function workersOf(url: string, signal: AbortSignal) {
   const reply = await fetch(`${url}/api/v1/cluster`, { signal })
   return ((await reply.json()) as { workers: { id: string; pid: number }[] }).workers
-}
-
-async function read(reply: Response, take: (event: ClusterEvent) => void): Promise<void> {
-  if (reply.status !== 200 || reply.body === null) return
-  let rest = ''
-  for await (const text of reply.body.pipeThrough(new TextDecoderStream())) {
-    const blocks = (rest + text).split('\n\n')
-    rest = blocks.pop() ?? ''
-    for (const block of blocks) {
-      const data = block.split('\n').find(line => line.startsWith('data: '))
-      if (data !== undefined) take(JSON.parse(data.slice('data: '.length)) as ClusterEvent)
-    }
-  }
 }

@@ -17,7 +17,7 @@ import { allPidsOf, pidsOf } from './victims.ts'
 import { until } from './wait.ts'
 import { onceOnAllWorkers, Writers } from './writers.ts'
 
-const RECOVER = fileURLToPath(new URL('../../cli/recover.ts', import.meta.url))
+const CONVOY = fileURLToPath(new URL('../../cli/convoy/main.ts', import.meta.url))
 const SEEN_MS = 20_000
 
 interface Shown {
@@ -41,7 +41,7 @@ async function readyz({ url }: Cluster): Promise<{ status: number; missing: stri
 }
 
 async function recover({ folder }: Cluster, ...args: string[]) {
-  const script = spawn(process.execPath, [RECOVER, '--folder', folder.root, ...args], {
+  const script = spawn(process.execPath, [CONVOY, 'recover', '--folder', folder.root, ...args], {
     stdio: ['ignore', 'pipe', 'pipe']
   })
   const [said, failed, [code]] = await Promise.all([

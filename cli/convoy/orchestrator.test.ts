@@ -1,0 +1,29 @@
+import t from 'tap'
+import { refusalOf, unreachable } from './orchestrator.ts'
+import { EXIT } from './outcome.ts'
+
+const bodyOf = (code: string) => JSON.stringify({ code, message: 'no', position: 3 })
+
+t.test('a refusal has its exit code, and says what to do next', async t => {
+  const wrongToken = refusalOf(401, bodyOf('CONVOY_UNAUTHORIZED'))
+  t.equal(wrongToken.exitCode, EXIT.notAllowed)
+  t.match(wrongToken.next, 'CONVOY_TOKEN')
+  t.equal(refusalOf(403, '{}').exitCode, EXIT.notAllowed)
+  t.equal(refusalOf(504, bodyOf('CONVOY_UNKNOWN_OUTCOME')).exitCode, EXIT.unknownOutcome)
+  const noReplica = refusalOf(409, bodyOf('CONVOY_NO_SUCH_WORKER'))
+  t.equal(noReplica.exitCode, EXIT.failed)
+  t.match(noReplica.next, 'convoy workers')
+  t.strictSame([noReplica.code, noReplica.details], ['CONVOY_NO_SUCH_WORKER', { position: 3 }])
+})
+
+t.test('an answer that is no JSON is shown as it is', async t => {
+  t.match(refusalOf(502, '<html>Bad gateway').message, 'Bad gateway (HTTP 502)')
+})
+
+t.test('where nothing answers, that is said with the reason', async t => {
+  const cause = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
+  const error = unreachable(['http://127.0.0.1:1'], cause)
+  t.equal(error.exitCode, EXIT.unreachable)
+  t.match(error.message, 'http://127.0.0.1:1: ECONNREFUSED')
+  t.match(error.next, 'convoy up')
+})

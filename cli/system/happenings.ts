@@ -1,0 +1,34 @@
+/**
+ * What happens to the cluster, from one orchestrator after the other: when one ends, the
+ * next is asked. What happens in between is not told.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Happening } from '../../orchestrator/timeline.ts'
+import { serverSentEvents } from './server-sent-events.ts'
+
+const AGAIN_MS = 500
+
+export interface HappeningsOptions {
+  /** Of orchestrators. */
+  readonly urls: readonly string[]
+  readonly ended: AbortSignal
+  /** Before the events of a stream that was opened: what changes from then on, they tell. */
+  readonly opened?: (url: string) => Promise<void>
+}
+
+/** Ends when `ended`. */
+export async function* happenings(options: HappeningsOptions): AsyncGenerator<Happening> {
+  const { urls, ended, opened } = options
+  for (let turn = 0; !ended.aborted; turn++) {
+    const url = urls[turn % urls.length] ?? ''
+    try {
+      const reply = await fetch(`${url}/api/v1/cluster/events`, { signal: ended })
+      await opened?.(url)
+      const events = reply.status === 200 && reply.body ? serverSentEvents(reply.body) : []
+      for await (const { data } of events) yield JSON.parse(data) as Happening
+    } catch {
+      // It is being replaced, or gone for good: another answers, or it comes back.
+    }
+    await sleep(AGAIN_MS, undefined, { signal: ended }).catch(() => {})
+  }
+}
