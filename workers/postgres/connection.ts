@@ -75,12 +75,12 @@ type Message =
 class Exchange extends pg.Query {
   readonly outcome: Promise<Outcome>
   readonly #message: Message
-  readonly #heard: () => void
+  readonly #heard: (tag: string) => void
   readonly #tags: string[] = []
   readonly #settle: PromiseWithResolvers<Outcome>
 
-  /** @param heard called as each step ends */
-  constructor(message: Message, heard: () => void) {
+  /** @param heard called as each step ends well, with its tag */
+  constructor(message: Message, heard: (tag: string) => void) {
     super('')
     this.#message = message
     this.#heard = heard
@@ -113,11 +113,12 @@ class Exchange extends pg.Query {
 
   handleCommandComplete(message: { text: string }): void {
     this.#tags.push(message.text)
-    this.#heard()
+    this.#heard(message.text)
   }
 
   handleEmptyQuery(): void {
     this.#tags.push('')
+    this.#heard('')
   }
 
   /** What ends the COPY with an error is on its way already: see sendStep. */
@@ -198,9 +199,9 @@ export class Connection implements AsyncDisposable {
 
   /**
    * Sends the steps at once; see Outcome for how they may end.
-   * @param heard called as each step ends
+   * @param heard called as each step ends well, with its tag
    */
-  run(steps: readonly Step[], heard?: () => void): Promise<Outcome> {
+  run(steps: readonly Step[], heard?: (tag: string) => void): Promise<Outcome> {
     return this.#send({ kind: 'steps', steps }, heard)
   }
 
@@ -267,10 +268,10 @@ export class Connection implements AsyncDisposable {
     await this.#client.end().catch(() => undefined)
   }
 
-  #send(message: Message, heard: () => void = () => {}): Promise<Outcome> {
-    const exchange = new Exchange(message, () => {
+  #send(message: Message, heard: (tag: string) => void = () => {}): Promise<Outcome> {
+    const exchange = new Exchange(message, tag => {
       this.#heardMs = performance.now()
-      heard()
+      heard(tag)
     })
     if (this.#unanswered === 0) this.#heardMs = performance.now()
     this.#unanswered += 1

@@ -1,25 +1,23 @@
 /**
  * Users' reads, over a few connections that they share. Several that wait go into one
- * read-only snapshot, which tells the applied index before any SQL of theirs runs
- * (from then on no statement can make it a writing one). One that fails ends the
- * transaction; those behind it are run again in a new one.
+ * exchange, which is one transaction, and by the defaults of the role that reads a read-only
+ * snapshot. It tells the applied index before any SQL of theirs runs (from then on no
+ * statement can make it a writing one). One that fails ends the transaction; those behind it
+ * are run again in a new one.
  */
 import type { ReadCommand } from '../../platform/wire/requests.ts'
-import type { Answer, ReadResult } from '../store.ts'
-import { Connection, type ConnectOptions, type Outcome, type Step } from './connection.ts'
+import type { ReadResult } from '../store.ts'
+import { Connection, type ConnectOptions, type Step } from './connection.ts'
 import { JsonRows } from './encode.ts'
 import type { Limits } from './limits.ts'
 import { notAllowed, type Refusal, refusal, refusalOf } from './refusals.ts'
-import { isContended, isDiskFull, isStale } from './sql-error.ts'
+import { isContended, isDiskFull, isStale, lostTo, type SqlError } from './sql-error.ts'
 import { Statements } from './statements.ts'
 import { paramText } from './text.ts'
 import { TypeNames } from './type-names.ts'
 
-const BEGIN = 'begin isolation level repeatable read read only'
-const APPLIED = 'select index from convoy.log_end'
-const COMMIT = 'commit'
+const LOG_END = 'select index from convoy.log_end'
 const NO_ROOM = { message: 'no room on the disk of this worker for what the read needs' }
-const OWN_TEXTS = [BEGIN, APPLIED, COMMIT]
 /** Whatever else admission let through may have left its mark on the connection. */
 const ALLOWED_TAG = /^(SELECT|EXPLAIN|SHOW)\b/
 /** Reads of one snapshot: more would make the first wait for the last. */
@@ -28,11 +26,12 @@ const TOGETHER_MAX = 16
 interface Waiting {
   readonly read: ReadCommand
   readonly done: PromiseWithResolvers<ReadResult>
+  /** Somebody waits for this one and those before it, and for no later one. */
+  readonly isLast: boolean
 }
 
-interface Sent {
+interface Sent extends Waiting {
   readonly step: Step
-  readonly outcome: Promise<Outcome>
   readonly rows: JsonRows
 }
 
@@ -65,7 +64,11 @@ export class Readers implements AsyncDisposable {
   }
 
   read(reads: readonly ReadCommand[]): Promise<ReadResult[]> {
-    const waiting = reads.map(read => ({ read, done: Promise.withResolvers<ReadResult>() }))
+    const waiting = reads.map((read, at) => ({
+      read,
+      done: Promise.withResolvers<ReadResult>(),
+      isLast: at === reads.length - 1
+    }))
     this.#waiting.push(...waiting)
     this.#serve()
     return Promise.all(waiting.map(({ done }) => done.promise))
@@ -117,7 +120,7 @@ class Reader implements AsyncDisposable {
     this.#options = options
     this.#statements = new Statements(connection)
     this.#types = new TypeNames(connection)
-    for (const sql of OWN_TEXTS) this.#statements.keep(sql)
+    this.#statements.keep(LOG_END)
   }
 
   static async open(options: ReaderOptions): Promise<Reader> {
@@ -134,59 +137,71 @@ class Reader implements AsyncDisposable {
         applied = Number(index)
       }
     }
-    const { opened, sent } = this.#connection.together(() => ({
-      opened: this.#connection.must([
-        this.#statements.step(BEGIN),
-        this.#statements.step(APPLIED, [], sink)
-      ]),
-      sent: waiting.map(({ read }) => this.#send(read)),
-      ended: this.#connection.run([this.#statements.step(COMMIT)])
-    }))
-    await opened
-    for (const [at, { read, done }] of waiting.entries()) {
-      const one = sent[at] as Sent
-      const { error } = await one.outcome
-      if (error !== undefined && (isContended(error) || isStale(one.step, error))) {
-        this.#statements.clear()
-        return waiting.slice(at)
-      }
-      const answer = await this.#answerOf(one, applied)
-      done.resolve({ applied, answer })
-      if (answer.status !== 200) return waiting.slice(at + 1)
-      this.#statements.ran(read.sql)
+    const sent = waiting.map((one, at) => this.#stepOf(one, at === waiting.length - 1))
+    const steps = [this.#statements.step(LOG_END, [], sink), ...sent.map(({ step }) => step)]
+    const telling: Promise<void>[] = []
+    let ended = -1 // The first to end is Convoy's own.
+    let stopped = false
+    const heard = (tag: string) => {
+      const one = stopped ? undefined : sent[ended]
+      if (!stopped) ended += 1
+      if (one === undefined) return
+      const refused = this.#refusalOf(one, tag)
+      stopped = refused !== undefined
+      if (refused !== undefined) one.done.resolve({ applied, answer: refused })
+      else telling.push(this.#tell(one, applied))
     }
-    return []
+    const { error } = await this.#connection.together(() => this.#connection.run(steps, heard))
+    await Promise.all(telling)
+    if (ended < 0 && error !== undefined) throw lostTo(error)
+    const failed = sent[ended]
+    if (error === undefined || failed === undefined || stopped) return sent.slice(ended)
+    if (isContended(error) || isStale(failed.step, error)) {
+      this.#statements.clear()
+      return sent.slice(ended)
+    }
+    failed.done.resolve({ applied, answer: this.#failure(failed, error) })
+    return sent.slice(ended + 1)
   }
 
-  #send(read: ReadCommand): Sent {
+  #stepOf(waiting: Waiting, isEnd: boolean): Sent {
+    const { read, isLast } = waiting
     const { maxReadBytes, maxReadRows } = this.#options.limits
     const rows = new JsonRows({ maxBytes: maxReadBytes, maxRows: maxReadRows }, () => {
       this.isSpent = true
       void this.#connection.cancel()
     })
-    const values = read.params.map(paramText)
-    const step = { ...this.#statements.step(read.sql, values, rows), isUsers: true }
-    return { rows, step, outcome: this.#connection.run([step]) }
+    const step = this.#statements.step(read.sql, read.params.map(paramText), rows)
+    return { ...waiting, rows, step: { ...step, isUsers: true, tellsEnd: isLast && !isEnd } }
   }
 
-  async #answerOf({ outcome, rows }: Sent, applied: number): Promise<Answer | Refusal> {
-    const { error, tags } = await outcome
-    if (rows.overflown) {
-      const { maxReadBytes, maxReadRows } = this.#options.limits
-      const message = `the result is larger than ${maxReadRows} rows or ${maxReadBytes} bytes`
-      return refusal(413, 'CONVOY_RESULT_TOO_LARGE', { message })
-    }
+  #refusalOf({ rows }: Sent, tag: string): Refusal | undefined {
+    if (rows.overflown) return this.#tooLarge()
+    if (ALLOWED_TAG.test(tag)) return undefined
+    this.isSpent = true
+    return notAllowed(tag)
+  }
+
+  #failure({ rows }: Sent, error: SqlError): Refusal {
+    if (rows.overflown) return this.#tooLarge()
     // By its own temporary files, perhaps: it must not go from one worker to the next.
-    if (error && isDiskFull(error)) return refusal(503, 'CONVOY_OVERLOADED', NO_ROOM)
-    if (error !== undefined) return refusalOf(error)
-    if (!ALLOWED_TAG.test(tags[0] ?? '')) {
-      this.isSpent = true
-      return notAllowed(tags[0] ?? 'this')
-    }
+    if (isDiskFull(error)) return refusal(503, 'CONVOY_OVERLOADED', NO_ROOM)
+    return refusalOf(error)
+  }
+
+  #tooLarge(): Refusal {
+    const { maxReadBytes, maxReadRows } = this.#options.limits
+    const message = `the result is larger than ${maxReadRows} rows or ${maxReadBytes} bytes`
+    return refusal(413, 'CONVOY_RESULT_TOO_LARGE', { message })
+  }
+
+  async #tell({ read, rows, done }: Sent, applied: number): Promise<void> {
     const types = await this.#types.of(rows.columns.map(column => column.dataTypeID))
     const fields = rows.columns.map(({ name }, i) => ({ name, type: types[i] }))
     const head = JSON.stringify({ index: applied, workerId: this.#options.workerId, fields })
-    return { status: 200, body: `${head.slice(0, -1)},"rows":${rows.json}}` }
+    const body = `${head.slice(0, -1)},"rows":${rows.json}}`
+    done.resolve({ applied, answer: { status: 200, body } })
+    this.#statements.ran(read.sql)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

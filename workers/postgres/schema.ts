@@ -68,6 +68,8 @@ function settingsOf(client: pg.Client, settings: SchemaSettings): string {
     create or replace function convoy.entry_bytes_max() returns int4
       language sql immutable as 'select ${Math.trunc(settings.maxEntryBytes)}';
     alter role convoy_clone password ${password};
+    -- What one exchange reads is of one snapshot (reads.ts).
+    alter role convoy_read set default_transaction_isolation = 'repeatable read';
     -- Trees of queries are asked for as messages (dependence.ts): they are to fill no disk.
     alter role convoy_read set log_min_messages = 'fatal';`
 }
