@@ -51,7 +51,8 @@ interface Configured {
 }
 
 export function describe(cluster: Cluster, { minCopies, stuck, ...scaling }: Configured) {
-  const { state, workers, supervisor, orchestrators } = cluster
+  const { state, workers, supervisor, orchestrators, config } = cluster
+  const isFrozen = (id: string) => Object.hasOwn(config?.controls?.frozen ?? {}, id)
   const named = new Set(state?.inSync)
   const applied = (state?.inSync ?? []).flatMap(id => workers.get(id)?.figures.applied ?? [])
   const end = Math.max(0, ...applied)
@@ -68,6 +69,7 @@ export function describe(cluster: Cluster, { minCopies, stuck, ...scaling }: Con
     workers: [...workers].map(([id, node]) => ({
       ...{ id, pid: node.pid, host: node.host, role: node.role, term: node.term },
       inSync: named.has(id),
+      frozen: isFrozen(id),
       index: node.figures.applied,
       lag: Math.max(0, end - node.figures.applied),
       readsPerS: node.figures.readsPerS,
@@ -78,7 +80,9 @@ export function describe(cluster: Cluster, { minCopies, stuck, ...scaling }: Con
     })),
     ...describeScaling(cluster, scaling),
     supervisor,
-    orchestrators: [...orchestrators].map(([id, { http, pid }]) => ({ id, http, pid }))
+    orchestrators: [...orchestrators].map(([id, { http, pid }]) => {
+      return { id, http, pid, frozen: isFrozen(id) }
+    })
   }
 }
 

@@ -247,6 +247,14 @@ t.test('with a token configured, database and admin calls need it', async t => {
     await call('POST', 'db/clear'),
     await call('POST', 'crash/master'),
     await call('PUT', 'cluster/replicas', { count: 3 }),
+    await call('POST', 'cluster/hosts', { name: 'two', url: 'tcp://two' }),
+    await call('PUT', 'controls/log', { service: 'lb', level: 'info' }),
+    await call('PUT', 'controls/workers', { connections: 3 }),
+    await call('PUT', 'controls/lanes', { batch: 3 }),
+    await call('POST', 'controls/freeze', { instance: 's' }),
+    await call('POST', 'controls/start', { instance: 's' }),
+    await call('POST', 'controls/disable', { operation: 'db.read' }),
+    await call('POST', 'controls/enable', { operation: 'db.read' }),
     await call('POST', 'cluster/verify'),
     await call('POST', 'db/write', INSERT, { authorization: 'Bearer wrong' })
   ]

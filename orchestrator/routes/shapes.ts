@@ -92,6 +92,7 @@ export const ClusterAnswer = Type.Object(
         role: Type.Enum([...WORKER_ROLES]),
         term: Type.Integer(),
         inSync: Type.Boolean(),
+        frozen: Type.Boolean({ description: 'By an operator: it takes no reads' }),
         index: Type.Integer(),
         lag: Type.Integer({ description: 'Log entries behind the furthest in-sync worker' }),
         readsPerS: Type.Number(),
@@ -118,7 +119,12 @@ export const ClusterAnswer = Type.Object(
     }),
     supervisor: Nullable,
     orchestrators: Type.Array(
-      Type.Object({ id: Type.String(), http: Type.String(), pid: Type.Integer() })
+      Type.Object({
+        id: Type.String(),
+        http: Type.String(),
+        pid: Type.Integer(),
+        frozen: Type.Boolean({ description: 'By an operator: it takes no calls of the database' })
+      })
     )
   },
   { description: 'About a second old' }
