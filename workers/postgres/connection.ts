@@ -92,10 +92,13 @@ class Exchange extends pg.Query {
   override submit = (connection: pg.Connection): void => {
     const wire = connection as unknown as Wire
     const message = this.#message
+    // Else each part would be a system call here, and wake PostgreSQL's process there.
+    wire.stream.cork()
     if (message.kind === 'steps') for (const step of message.steps) sendStep(wire, step)
     else if (message.kind === 'prepare') wire.parse({ name: message.name, text: message.sql })
     else wire.close({ type: 'S', name: message.name })
     wire.sync()
+    wire.stream.uncork()
   }
 
   get #sink(): Sink | undefined {
