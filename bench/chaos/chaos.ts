@@ -74,8 +74,7 @@ try {
   const held = await chaos()
   process.exit(held ? 0 : 1)
 } catch (err) {
-  if (!stopped.aborted) failed(err)
-  process.exit(1)
+  failed(err)
 }
 
 async function chaos(): Promise<boolean> {

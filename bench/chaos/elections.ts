@@ -3,11 +3,9 @@
  * may be killed, and one that did not see the end of a mastership does not know how long
  * nobody led.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { ClusterEvent } from '../../orchestrator/cluster-events.ts'
+import { happenings } from '../../cli/system/happenings.ts'
+import type { Happening } from '../../orchestrator/timeline.ts'
 import type { Election } from './verdict.ts'
-
-const AGAIN_MS = 250
 
 export class Elections {
   readonly #ended = new AbortController()
@@ -28,30 +26,12 @@ export class Elections {
   }
 
   async #watch(url: string): Promise<void> {
-    const { signal } = this.#ended
-    while (!signal.aborted) {
-      try {
-        await this.#read(await fetch(`${url}/api/v1/cluster/events`, { signal }))
-      } catch {
-        // It is away just now.
-      }
-      await sleep(AGAIN_MS, undefined, { signal }).catch(() => {})
+    for await (const event of happenings({ urls: [url], ended: this.#ended.signal })) {
+      this.#take(event)
     }
   }
 
-  async #read({ body }: Response): Promise<void> {
-    if (body === null) return
-    let rest = ''
-    for await (const text of body.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + text).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) {
-        if (line.startsWith('data: ')) this.#take(JSON.parse(line.slice('data: '.length)))
-      }
-    }
-  }
-
-  #take(event: ClusterEvent): void {
+  #take(event: Happening): void {
     if (event.type !== 'elected') return
     const { term, pid, durationMs } = event
     const at = this.#seen.findIndex(one => one.term === term && one.pid === pid)

@@ -5,6 +5,7 @@
  *   promised is to survive one death, not two at once. One that waits is told.
  * - Whatever ends the run, all that lasts is healed.
  */
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { request } from 'undici'
 import { BANK_TOTAL } from '../../test/clients/models.ts'
@@ -48,6 +49,8 @@ export interface Ran {
   /** Requests asked, and those that were sent again, by what happened to the sending before. */
   readonly requests: number
   readonly sentAgain: Readonly<Record<string, number>>
+  /** Requests that failed, by what they were told last. */
+  readonly failed: Readonly<Record<string, number>>
   readonly faults: readonly FaultLine[]
   readonly kinds: readonly KindLine[]
   readonly elections: readonly Election[]
@@ -109,13 +112,16 @@ class Run {
 
   async #judge(span: Span): Promise<Ran> {
     const { target } = this.#options
-    const last = await this.#load.readAll()
-    const differing = await this.#differing()
+    const last = await this.#orBroken(() => this.#load.readAll(), [])
+    const differing = await this.#orBroken(() => this.#differing(), [])
     const { history, answers } = this.#load
     const elections = this.#elections?.seen ?? []
     const evidence: Evidence = {
       ...{ history, last, differing, broken: this.#broken, elections },
-      errors: answers.flatMap(({ error }) => error ?? []),
+      errors: answers.flatMap(({ error, askedAtMs, atMs }) => {
+        const when = `${((askedAtMs - span.fromMs) / 1_000).toFixed(1)} s`
+        return error === null ? [] : `${when}: ${error} after ${Math.round(atMs - askedAtMs)} ms`
+      }),
       promises: { maxReadAgeMs: READ_AGE_MS, bankTotal: BANK_TOTAL }
     }
     const verdict = judge(evidence)
@@ -126,9 +132,20 @@ class Run {
       verdict,
       seconds: (span.toMs - span.fromMs) / 1_000,
       requests: answers.length,
+      failed: counted(answers.flatMap(({ error }) => error ?? [])),
       sentAgain: counted(answers.flatMap(({ sentAgain }) => sentAgain)),
       ...{ faults, kinds: kindLines(faults), elections },
       moments: moments(answers, span)
+    }
+  }
+
+  /** What the verdict rests on and cannot be had breaks it. */
+  async #orBroken<T>(had: () => Promise<T>, nothing: T): Promise<T> {
+    try {
+      return await had()
+    } catch (err) {
+      this.#broken.push(String(err))
+      return nothing
     }
   }
 
@@ -161,8 +178,10 @@ class Run {
   /** @returns after how long; null, and the verdict knows, when it does not get so */
   async #wholeAgain({ dead, who }: Struck, atMs: number): Promise<number | null> {
     try {
-      await this.#options.target.whole(dead, WHOLE_MS)
-      await this.#load.goesOn(WHOLE_MS)
+      const whole = this.#options.target
+        .whole(dead, WHOLE_MS)
+        .then(() => this.#load.goesOn(WHOLE_MS))
+      await Promise.race([whole, this.#whenStopped()])
       return performance.now() - atMs
     } catch (err) {
       const problem = `not whole again after the fault of ${who}: ${String(err)}`
@@ -187,6 +206,11 @@ class Run {
     return workers
       .filter(({ equal }) => !equal)
       .map(({ id, differing }) => `worker ${id} differs in ${differing.join(', ')}`)
+  }
+
+  #whenStopped(): Promise<unknown> {
+    const { stopped } = this.#options
+    return stopped.aborted ? Promise.resolve() : once(stopped, 'abort')
   }
 
   #until(sinceStartMs: number): Promise<void> {

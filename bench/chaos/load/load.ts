@@ -227,11 +227,10 @@ function answerOf(
 ): Answer {
   const causes = attempts.map(({ status, code }) => (status === 0 ? code : `${status} ${code}`))
   const isOk = operation.outcome === 'ok' || operation.outcome === 'rejected'
-  const atMs = performance.now()
-  const waitedMs = Math.round(atMs - operation.beginMs)
   return {
     ...as,
-    ...{ askedAtMs: operation.beginMs, atMs, ok: isOk, sentAgain: causes.slice(0, -1) },
-    error: isOk ? null : `${as.kind} at ${as.door}: ${causes.at(-1)} after ${waitedMs} ms`
+    ...{ askedAtMs: operation.beginMs, atMs: performance.now(), ok: isOk },
+    sentAgain: causes.slice(0, -1),
+    error: isOk ? null : `${as.kind} at ${as.door}: ${causes.at(-1)}`
   }
 }

@@ -10,13 +10,12 @@ export function textReport(title: string, ran: Ran): string {
   const carried = faults.filter(({ notDone }) => notDone === null).length
   const { lost, doubled, clientErrors, stale } = verdict
   const staleTotal = `${stale.replica} replica, ${stale.session} session, ${stale.strong} strong`
-  const again = Object.entries(ran.sentAgain).map(([cause, count]) => `${count} ${cause}`)
   return [
     title,
     '',
     `${requests} requests in ${seconds.toFixed(0)} s, ${carried} faults, ${elections.length} elections`,
     `${verdict.acknowledged} writes acknowledged: ${lost} lost, ${doubled} doubled; stale reads: ${staleTotal}`,
-    `${clientErrors} client errors; sent again after: ${again.join(', ') || 'nothing'}`,
+    `client errors: ${clientErrors}${counts(ran.failed, ': ')}; sent again after: ${counts(ran.sentAgain) || 'nothing'}`,
     '',
     ...verdictLines(ran),
     '',
@@ -29,6 +28,11 @@ export function textReport(title: string, ran: Ran): string {
     'an error other than 502, 503 and 504, or had no success within 10 s, sent again with its key meanwhile.',
     ''
   ].join('\n')
+}
+
+const counts = (of: Ran['failed'], head = ''): string => {
+  const told = Object.entries(of).map(([cause, count]) => `${count} ${cause}`)
+  return told.length === 0 ? '' : `${head}${told.join(', ')}`
 }
 
 function verdictLines({ verdict }: Ran): string[] {
