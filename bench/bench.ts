@@ -9,16 +9,19 @@ import { stopOnSignal } from '../cli/script.ts'
 import { openBaseline } from './contestants/baseline.ts'
 import type { Contestant } from './contestants/contestant.ts'
 import { openConvoy } from './contestants/convoy.ts'
+import { type CurvePoint, measureCurve } from './curve.ts'
 import { randomOf } from './load/random.ts'
 import { type Measurement, measure, type Run } from './measure.ts'
 import { profileAll } from './profile/profile.ts'
 import { reportOf, writeReport } from './report/report.ts'
 import { printTable } from './report/table.ts'
 import { cellsOf, type Plan, runsOf, warmUpOf } from './rounds.ts'
-import { checkSameAnswers, fill, WORKLOADS } from './workloads.ts'
+import { checkSameAnswers, fill, fillLarge, LARGE_WORKLOADS, WORKLOADS } from './workloads.ts'
 
 const RESULTS = join(import.meta.dirname, 'results')
 const CONNECTIONS = [1, 10, 64]
+const FULL_CONNECTIONS = [...CONNECTIONS, 256]
+const LARGE_CONNECTIONS = [64]
 const REFERENCES = ['baseline', 'standbys']
 
 const options = await yargs(hideBin(process.argv))
@@ -28,6 +31,11 @@ const options = await yargs(hideBin(process.argv))
       'synchronous standbys, in about 5 minutes.'
   )
   .option('quick', { type: 'boolean', default: false, describe: 'about 1 minute, less exact' })
+  .option('full', {
+    type: 'boolean',
+    default: false,
+    describe: 'with 256 connections, 5 million rows, and 1 to 4 replicas; about 20 minutes'
+  })
   .option('profile', {
     type: 'boolean',
     default: false,
@@ -66,17 +74,46 @@ try {
 }
 
 async function run(stopped: AbortSignal): Promise<void> {
+  const compared = await compareAll(stopped)
+  if (compared === undefined) return
+  const { seconds } = compared.plan
+  const curve = options.full ? await measureCurve({ seconds, say, stopped }) : undefined
+  report(compared, curve)
+}
+
+interface Compared {
+  readonly plan: Plan
+  readonly measured: readonly (readonly [Run, Measurement])[]
+}
+
+async function compareAll(stopped: AbortSignal): Promise<Compared | undefined> {
   await using opened = new AsyncDisposableStack()
   const plan = planOf(await openAll(opened, stopped))
   stopped.throwIfAborted()
   say('filling the tables')
   await Promise.all(plan.contestants.map(fill))
   await checkSameAnswers(plan.contestants, randomOf(1))
+  await warmUp(plan, stopped)
+  if (options.profile) {
+    await profileAll({ dir: join(RESULTS, 'profiles'), plan, stopped })
+    return undefined
+  }
+  const measured = await measureAll(plan, stopped)
+  if (!options.full) return { plan, measured }
+  const large = { ...plan, workloads: LARGE_WORKLOADS, connections: LARGE_CONNECTIONS }
+  say('filling the tables with 5 million rows')
+  for (const one of plan.contestants) await fillLarge(one)
+  await warmUp(large, stopped)
+  return {
+    plan: { ...plan, workloads: [...plan.workloads, ...LARGE_WORKLOADS] },
+    measured: [...measured, ...(await measureAll(large, stopped))]
+  }
+}
+
+async function warmUp(plan: Plan, stopped: AbortSignal): Promise<void> {
   say('warming up')
-  const warmUpS = options.quick ? 0.5 : 2
-  for (const one of warmUpOf(plan, warmUpS)) await measure(one, stopped)
-  if (options.profile) await profileAll({ dir: join(RESULTS, 'profiles'), plan, stopped })
-  else report(plan, await measureAll(plan, stopped))
+  const seconds = options.quick ? 0.5 : 2
+  for (const one of warmUpOf(plan, seconds)) await measure(one, stopped)
 }
 
 async function openAll(opened: AsyncDisposableStack, stopped: AbortSignal): Promise<Contestant[]> {
@@ -99,7 +136,7 @@ function planOf(contestants: Contestant[]): Plan {
   return {
     contestants,
     workloads: WORKLOADS.filter(({ name }) => workload?.includes(name) ?? true),
-    connections: CONNECTIONS,
+    connections: options.full ? FULL_CONNECTIONS : CONNECTIONS,
     rounds: options.rounds ?? 3,
     seconds: options.seconds ?? (quick && !profile ? 0.5 : 3)
   }
@@ -119,10 +156,14 @@ async function measureAll(plan: Plan, stopped: AbortSignal): Promise<[Run, Measu
   return measured
 }
 
-function report(plan: Plan, measured: [Run, Measurement][]): void {
-  const settings = { quick: options.quick, replicas: options.replicas }
+function report({ plan, measured }: Compared, curve: CurvePoint[] | undefined): void {
+  const { quick, full, replicas } = options
+  const settings = { quick, full, replicas }
   const cells = cellsOf(measured)
-  const written = reportOf(plan, { cells, references: REFERENCES, settings })
+  const written = reportOf(plan, {
+    ...{ cells, references: REFERENCES, settings },
+    ...(curve && { curve })
+  })
   printTable(written)
   for (const path of writeReport(written, { dir: RESULTS, name: options.name })) say(path)
 }

@@ -29,12 +29,12 @@ const BY_KEY = 'select id, account, body from bench_items where id = $1'
 
 export const WORKLOADS: readonly Workload[] = [
   { name: 'write', title: 'write: insert of one row', door: 'database', request: insert },
-  { name: 'read', title: 'read: one row by key', door: 'database', request: readByKey },
+  { name: 'read', title: 'read: one row by key', door: 'database', request: readOf(ITEMS) },
   {
     name: 'mix',
     title: 'three reads by key to one write',
     door: 'database',
-    request: random => (random() < WRITES_IN_MIX ? insert(random) : readByKey(random))
+    request: random => (random() < WRITES_IN_MIX ? insert : readOf(ITEMS))(random)
   },
   {
     name: 'ride',
@@ -68,13 +68,38 @@ export const WORKLOADS: readonly Workload[] = [
   }
 ]
 
+const LARGE_ITEMS = 5_000_000
+
+/** What is measured again when `fillLarge` has filled the tables. */
+export const LARGE_WORKLOADS: readonly Workload[] = [
+  { name: 'write-large', title: 'write, 5 million rows', door: 'database', request: insert },
+  {
+    name: 'read-large',
+    title: 'read by key, 5 million rows',
+    door: 'database',
+    request: readOf(LARGE_ITEMS)
+  }
+]
+
+/** Up to 5 million rows, below what is measured: the same ones in each database. */
+export const fillLarge = ({ below }: Contestant): Promise<void> =>
+  below([
+    'delete from bench_items',
+    `insert into bench_items (id, account, body, made_at)
+     select n, n % 1000, md5(n::text) || md5(n::text), '2026-01-01'
+     from generate_series(1, ${LARGE_ITEMS}) as n`,
+    `select setval(pg_get_serial_sequence('bench_items', 'id'), ${LARGE_ITEMS})`,
+    'vacuum analyze bench_items',
+    'checkpoint'
+  ])
+
 function insert(random: Random): Request {
   const params = [between(random, 0, 999), text(random)]
   return post('/api/v1/db/write', { statements: [{ sql: INSERT, params }] })
 }
 
-function readByKey(random: Random): Request {
-  return post('/api/v1/db/read', { sql: BY_KEY, params: [between(random, 1, ITEMS)] })
+function readOf(items: number): Workload['request'] {
+  return random => post('/api/v1/db/read', { sql: BY_KEY, params: [between(random, 1, items)] })
 }
 
 /** Makes the tables that are missing, and all rows. */

@@ -56,9 +56,22 @@ export async function openBaseline(options: {
         ? 'fastify and pg on one PostgreSQL'
         : `fastify and pg on a primary with ${standbys} synchronous standbys`,
     doors: { database: url, rides: url },
+    // Standbys have what the primary has.
+    below: async sql => {
+      for (const text of sql) await write(url, text)
+    },
     processes: async () => new Map(server.pid === undefined ? [] : [['baseline', server.pid]]),
     [Symbol.asyncDispose]: () => owned.disposeAsync()
   }
+}
+
+async function write(url: string, sql: string): Promise<void> {
+  const answer = await fetch(`${url}/api/v1/db/write`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ statements: [{ sql }] })
+  })
+  if (!answer.ok) throw new Error(`the baseline answered ${answer.status}: ${await answer.text()}`)
 }
 
 const isReady = (url: string): Promise<boolean> =>

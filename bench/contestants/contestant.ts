@@ -10,6 +10,8 @@ export interface Contestant extends AsyncDisposable {
   readonly title: string
   /** Base addresses: of `db/write` and `db/read`, and of the rides. */
   readonly doors: Readonly<Record<Door, string>>
+  /** Runs SQL in each of its databases, past all that is measured. */
+  below(sql: readonly string[]): Promise<void>
   /** Its processes now, by what they do. */
   processes(): Promise<Processes>
 }

@@ -1,6 +1,7 @@
 /** A whole Convoy of the bench's own. */
 import type { Run } from '../../cli/system/convoy.ts'
 import { startConvoy } from '../../test/environment.ts'
+import { onEveryWorker } from '../below.ts'
 import type { Processes } from '../profile/processes.ts'
 import type { Contestant } from './contestant.ts'
 
@@ -17,6 +18,7 @@ export async function openConvoy(options: {
     name: 'convoy',
     title: `Convoy, one master and ${options.replicas} replicas`,
     doors: { database: orchestrator, rides: lb },
+    below: sql => onEveryWorker(convoy.run.workersDir, sql),
     processes: () => processesOf(convoy.run, ON_THE_WAY),
     [Symbol.asyncDispose]: () => convoy[Symbol.asyncDispose]()
   }

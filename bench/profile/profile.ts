@@ -41,14 +41,14 @@ export async function profileAll({ dir, plan, stopped }: ProfileOptions): Promis
   }
 }
 
-interface Budget {
+export interface Budget {
   readonly measured: Measurement
   /** Microseconds of CPU per request, by process. */
   readonly cpuUs: ReadonlyMap<string, number>
 }
 
 /** Without profiles, which take CPU themselves. */
-async function budgetOf(
+export async function budgetOf(
   run: Run,
   { processes, stopped }: { readonly processes: Processes; readonly stopped: AbortSignal }
 ): Promise<Budget> {

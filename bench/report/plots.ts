@@ -2,6 +2,7 @@
  * The pictures of a report: throughput, latency and ratio by connections, with a panel
  * for each workload.
  */
+import type { CurvePoint } from '../curve.ts'
 import type { Report } from './report.ts'
 import type { Figure, Line, Spread } from './summary.ts'
 import { chart, type Panel, type Point, type Series } from './svg.ts'
@@ -30,11 +31,35 @@ export function plotsOf(report: Report): Record<string, string> {
     mark: 1,
     series: series(report, { workload: name, value: line => line.ratios[reference]?.perS })
   }))
+  const curve = report.curve && { replicas: chart(CURVE, curvePanels(report.curve)) }
   return {
+    ...curve,
     throughput: chart('Throughput by connections', throughput),
     latency: chart('Latency by connections', latency),
     ratio: chart(`Throughput as a ratio to ${reference}`, ratio)
   }
+}
+
+const CURVE = 'By number of replicas'
+
+/** Rates, and what all processes together spend on a request. */
+function curvePanels(curve: readonly CurvePoint[]): Panel[] {
+  const panel = (title: string, unit: string, value: (point: CurvePoint) => number): Panel => ({
+    ...{ title, unit },
+    series: [...Map.groupBy(curve, ({ workload }) => workload)].map(([label, points], i) => ({
+      label,
+      color: COLORS[i % COLORS.length] ?? 'gray',
+      points: points.map(point => {
+        const of = value(point)
+        return { at: `${point.replicas}`, value: of, low: of, high: of }
+      })
+    }))
+  })
+  const total = ({ cpuUs }: CurvePoint) => Object.values(cpuUs).reduce((sum, us) => sum + us, 0)
+  return [
+    panel('Throughput at 64 connections', 'requests/s', ({ perS }) => perS),
+    panel('CPU of all processes', 'µs per request', total)
+  ]
 }
 
 /** One for each contestant that has values. */

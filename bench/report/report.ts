@@ -5,6 +5,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { serverConfiguration } from '../../workers/postgres/configuration.ts'
+import type { CurvePoint } from '../curve.ts'
 import type { Cell, Plan } from '../rounds.ts'
 import { plotsOf } from './plots.ts'
 import { type Provenance, provenanceOf } from './provenance.ts'
@@ -18,6 +19,8 @@ export interface Report extends Provenance {
   readonly references: readonly string[]
   readonly lines: readonly Line[]
   readonly cells: readonly Cell[]
+  /** With `--full`. */
+  readonly curve?: readonly CurvePoint[]
 }
 
 const PACKAGES = ['autocannon', 'fastify', 'pg', 'amqplib', 'undici']
@@ -28,6 +31,7 @@ export function reportOf(
     readonly cells: readonly Cell[]
     readonly references: readonly string[]
     readonly settings: Readonly<Record<string, unknown>>
+    readonly curve?: readonly CurvePoint[]
   }
 ): Report {
   const { contestants, workloads, connections, rounds, seconds } = plan
@@ -43,7 +47,8 @@ export function reportOf(
     workloads: workloads.map(({ name, title }) => ({ name, title })),
     references: measured.references,
     lines: summarize(measured.cells, measured.references),
-    cells: measured.cells
+    cells: measured.cells,
+    ...(measured.curve && { curve: measured.curve })
   }
 }
 

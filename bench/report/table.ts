@@ -13,7 +13,7 @@ export function printTable({ lines, workloads, references }: Report): void {
     console.log(`\n${title}\n${aligned([head, ...rows])}`)
   }
   console.log(
-    '\nMedians (lowest to highest) of the rounds; the median of the ratios of each round.'
+    '\nMedians of the rounds (lowest to highest); a ratio is the median of those of each round.'
   )
   const failed = lines.reduce((sum, line) => sum + line.failed, 0)
   if (failed > 0) console.log(`${failed} requests FAILED: these figures are not worth much.`)
