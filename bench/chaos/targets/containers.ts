@@ -53,7 +53,7 @@ export function stackSystem(cluster: string, socketPath: string): Target {
 
 const projectOf = (cluster: string): string => `com.docker.compose.project=convoy-${cluster}`
 
-class Containers {
+export class Containers {
   readonly doors: Doors
   readonly #docker: Docker
   readonly #cluster: string
