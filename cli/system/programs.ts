@@ -3,6 +3,7 @@
  * environment but what it needs, ready when its `/readyz` says so.
  */
 import { fileURLToPath } from 'node:url'
+import { NODE_OPTIONS } from '../../platform/node-options.ts'
 import { SYSTEM_PATH } from '../machine/software.ts'
 import type { ProcessSpec } from '../processes/watched.ts'
 
@@ -44,6 +45,7 @@ export function programSpec(
       PATH: SYSTEM_PATH,
       LANG: 'C.UTF-8',
       NODE_COMPILE_CACHE: COMPILED,
+      NODE_OPTIONS,
       ...settings,
       CONVOY_HTTP_HOST: '127.0.0.1',
       CONVOY_HTTP_PORT: String(port)

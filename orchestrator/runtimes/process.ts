@@ -16,6 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { claimWithin } from '../../platform/claim.ts'
 import type { Logger } from '../../platform/log.ts'
+import { NODE_OPTIONS } from '../../platform/node-options.ts'
 import { isAlive, type ProcessIdentity, startTimeOf } from '../../platform/process-identity.ts'
 import { parseNode } from '../../platform/wire/znodes.ts'
 import { homeClaim } from '../../workers/home.ts'
@@ -92,6 +93,7 @@ export class ProcessRuntime implements Runtime {
         env: {
           ...this.#options.environment,
           CONVOY_WORKER_DIR: folder,
+          NODE_OPTIONS,
           // What one worker has compiled, the next need not: half the time that a start takes.
           NODE_COMPILE_CACHE: join(this.#options.dir, '.compiled')
         },

