@@ -23,7 +23,7 @@ import type { SequenceChange } from './sequences.ts'
 import type { Session } from './session.ts'
 import { isContended, isStale, lostTo, type SqlError } from './sql-error.ts'
 import { differing, Sums, sumsText } from './sums.ts'
-import { textArray } from './text.ts'
+import { packedTexts } from './text.ts'
 
 const BEGIN = 'begin'
 const COMMIT = 'commit'
@@ -236,7 +236,7 @@ function stepsOf({ table, keys, gone, rows }: TableWork): Step[] {
     const names = columns.map((_, i) => `c${i}`).join(', ')
     const match = columns.map(({ name, type }, i) => `t.${identifier(name)} = k.c${i}::${type}`)
     const from = `delete from ${publicName(table.name)} t using unnest(${places}) k(${names})`
-    const values = columns.map((_, i) => textArray(keys.map(key => key[i] ?? null)))
+    const values = columns.map((_, i) => packedTexts(keys.map(key => key[i] ?? null)))
     const deleted = `${from} where ${match.join(' and ')} returning 1`
     const said = `$${columns.length + 1}::int8`
     const found = `format('table %s: %s rows where the log speaks of %s', ${literal(table.name)}, count(*), ${said})`
@@ -250,7 +250,7 @@ function stepsOf({ table, keys, gone, rows }: TableWork): Step[] {
     const values = columns.map(name => `r.${name}`).join(', ')
     const from = `unnest($1::text[]::${publicName(table.name)}[]) r`
     const sql = `${into} overriding system value select ${values} from ${from}`
-    steps.push({ sql, values: [textArray(rows)] })
+    steps.push({ sql, values: [packedTexts(rows)] })
   }
   return steps
 }

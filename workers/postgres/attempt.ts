@@ -32,7 +32,7 @@ import { type Refusal, tooLarge } from './refusals.ts'
 import { keyOf, REQUEST_KEY } from './request-key.ts'
 import { lostTo } from './sql-error.ts'
 import { runStraight } from './straight.ts'
-import { textArray } from './text.ts'
+import { packedTexts } from './text.ts'
 
 /** Unmet expectations after which the rest goes on in careful steps, so that time stays linear. */
 const SETBACKS_MAX = 3
@@ -215,11 +215,11 @@ export class Attempt {
 
   async #append(entries: readonly Entry[]): Promise<void> {
     const { session, secret } = this.#master
-    const column = (text: (entry: Entry) => string) => textArray(entries.map(text))
+    const column = (text: (entry: Entry) => string) => packedTexts(entries.map(text))
     const values = [
       ...[secret, String(this.#term), String(this.#first)],
       ...[column(e => e.requestId), column(e => keyOf(e.requestId)), column(e => e.commandHash)],
-      ...[column(e => String(e.status)), column(e => e.changes), column(e => e.result)],
+      ...[`{${entries.map(e => e.status)}}`, column(e => e.changes), column(e => e.result)],
       column(e => e.checksum)
     ]
     const steps = [session.statements.step(APPEND, values), session.statements.step(COMMIT)]

@@ -2,7 +2,7 @@
  * A pipelined connection to the worker's PostgreSQL. An exchange is a number of
  * steps that end with one Sync: the first that fails ends it, and exchanges behind
  * it are not held up. Texts of steps go to PostgreSQL one statement at a time (the
- * extended protocol refuses more), values as text beside them.
+ * extended protocol refuses more), values beside them.
  *
  * Invariant: a SQL error is an answer, a lost connection a rejection (StoreLostError).
  */
@@ -23,11 +23,14 @@ export interface Sink {
   row(values: readonly (string | null)[]): void
 }
 
+/** Of a parameter: its text, or its binary form. */
+export type Value = string | Buffer | null
+
 export interface Step {
   /** A statement that `prepare` has made known by this name, or a text. */
   readonly name?: string
   readonly sql: string
-  readonly values?: readonly (string | null)[]
+  readonly values?: readonly Value[]
   readonly sink?: Sink
   /** Its end is to be heard at once, and not only with that of the exchange. */
   readonly tellsEnd?: boolean
@@ -58,7 +61,7 @@ const CANCEL_REQUEST = 80_877_102
 interface Wire {
   readonly stream: { cork(): void; uncork(): void }
   parse(message: { name: string; text: string }): void
-  bind(message: { statement: string; values: readonly (string | null)[] }): void
+  bind(message: { statement: string; values: readonly Value[] }): void
   describe(message: { type: 'P' }): void
   execute(message: object): void
   flush(): void

@@ -19,7 +19,7 @@ import { type Known, outcomesOf, planOf } from './repeats.ts'
 import { keyOf } from './request-key.ts'
 import { SequencePositions } from './sequences.ts'
 import type { Session } from './session.ts'
-import { textArray } from './text.ts'
+import { packedTexts } from './text.ts'
 
 /** Savepoints nest: with more of them in one transaction a second one is cheaper. */
 const COMMANDS_MAX = 128
@@ -127,7 +127,7 @@ export class Executor {
         })
       }
     }
-    const values = [secret, textArray([...idOf.keys()])]
+    const values = [secret, packedTexts([...idOf.keys()])]
     await session.connection.must([session.statements.step(OUTCOMES, values, sink)])
     return known
   }

@@ -5,10 +5,10 @@
  */
 import { type Entry, ORIGIN, type Position } from '../entry.ts'
 import { type Answer, type Memory, StoreLostError, writeBody } from '../store.ts'
-import type { Connection } from './connection.ts'
+import type { Connection, Value } from './connection.ts'
 import type { Limits } from './limits.ts'
 import { keyOf } from './request-key.ts'
-import { textArray } from './text.ts'
+import { packedTexts } from './text.ts'
 
 /** What is known without asking: kept in step with the database by those who write. */
 export interface LogEnd {
@@ -84,13 +84,14 @@ const LONG_BYTES = 64 * 1024
 export const takesLong = (entries: readonly Entry[]): boolean =>
   entries.reduce((sum, entry) => sum + bytesOf(entry), 0) > LONG_BYTES
 
-export function appendValues(entries: readonly Entry[]): string[] {
-  const column = (text: (entry: Entry) => string | null) => textArray(entries.map(text))
+export function appendValues(entries: readonly Entry[]): Value[] {
+  const texts = (text: (entry: Entry) => string | null) => packedTexts(entries.map(text))
+  const numbers = (number: (entry: Entry) => number) => `{${entries.map(number)}}`
   return [
-    ...[column(e => String(e.index)), column(e => String(e.term)), column(e => e.requestId)],
-    column(e => (e.requestId === '' ? null : keyOf(e.requestId))),
-    ...[column(e => e.commandHash), column(e => String(e.status)), column(e => e.changes)],
-    ...[column(e => e.result), column(e => e.checksum)]
+    ...[numbers(e => e.index), numbers(e => e.term), texts(e => e.requestId)],
+    texts(e => (e.requestId === '' ? null : keyOf(e.requestId))),
+    ...[texts(e => e.commandHash), numbers(e => e.status), texts(e => e.changes)],
+    ...[texts(e => e.result), texts(e => e.checksum)]
   ]
 }
 

@@ -4,7 +4,7 @@
  * say, take no room. Bounded; the longest unused leaves first, and no name comes
  * twice. A schema change empties it, for prepared plans fix their result's columns.
  */
-import type { Connection, Sink, Step } from './connection.ts'
+import type { Connection, Sink, Step, Value } from './connection.ts'
 
 const NAMED_MAX = 300
 const SEEN_MAX = 1_000
@@ -46,7 +46,7 @@ export class Statements {
     this.#kept.set(sql, this.#prepare(sql))
   }
 
-  step(sql: string, values: readonly (string | null)[] = [], sink?: Sink): Step {
+  step(sql: string, values: readonly Value[] = [], sink?: Sink): Step {
     const name = this.#kept.get(sql) ?? this.#named.get(sql)
     return { sql, values, ...(name !== undefined && { name }), ...(sink !== undefined && { sink }) }
   }

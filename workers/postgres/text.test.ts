@@ -1,5 +1,5 @@
 import t from 'tap'
-import { paramText, rowFields, textArray } from './text.ts'
+import { packedTexts, paramText, rowFields, textArray } from './text.ts'
 
 t.test('a row text is split into its fields', async t => {
   t.strictSame(rowFields('(1)'), ['1'])
@@ -14,6 +14,12 @@ t.test('texts become an array literal', async t => {
   t.equal(textArray([]), '{}')
   t.equal(textArray(['a', null, 'NULL', '']), '{"a",NULL,"NULL",""}')
   t.equal(textArray(['q"\\']), '{"q\\"\\\\"}')
+})
+
+t.test('texts are packed as PostgreSQL sends arrays itself', async t => {
+  const hex = (values: (string | null)[]) => packedTexts(values).toString('hex')
+  t.equal(hex(['é', null]), '000000010000000100000019000000020000000100000002c3a9ffffffff')
+  t.equal(hex([]), '0000000100000000000000190000000000000001')
 })
 
 t.test('a parameter becomes text', async t => {
