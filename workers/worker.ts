@@ -15,6 +15,7 @@ import {
   type WorkerNode
 } from '../platform/wire/znodes.ts'
 import type { ZooKeeper } from '../platform/zookeeper.ts'
+import { holdNews } from './announce.ts'
 import { openBroker } from './broker.ts'
 import type { WorkerConfig } from './config.ts'
 import { type Consumption, openConsumption } from './consume.ts'
@@ -54,9 +55,11 @@ export interface Parts {
 export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
   const { config, identity, store, zookeeper, log } = parts
   let link: AmqpLink | null = null
-  const loop = opened.use(
-    startLoop(begin(parts), { store, zookeeper, log, send: (to, m) => broker.send(to, m) })
-  )
+  const send = holdNews({
+    send: (to, message) => broker.send(to, message),
+    busy: () => loop.state.working === 'executing'
+  })
+  const loop = opened.use(startLoop(begin(parts), { store, zookeeper, log, send }))
   const failed = (err: unknown) => loop.fail(err)
   const drop = () => broker.amqp.drop()
   const sessionWaitMs = config.CONVOY_SESSION_WAIT_MS

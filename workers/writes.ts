@@ -149,7 +149,9 @@ class Session {
         for (const [replyTo, answers] of replies) {
           link.publishing.sendToQueue(replyTo, encodeReplies(answers))
         }
-        for (const { message } of deliveries) channel.ack(message)
+        // Answered in the order in which they came, so one acknowledgement is for all.
+        const last = deliveries.at(-1)
+        if (last !== undefined) channel.ack(last.message, true)
       })
     }
   }
