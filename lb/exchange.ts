@@ -10,13 +10,15 @@ import type { Failure } from './retry.ts'
 
 export const HELD_MAX_BYTES = 1024 * 1024
 
+export interface Answer {
+  readonly kind: 'answer'
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: Buffer | Readable
+}
+
 export type Outcome =
-  | {
-      readonly kind: 'answer'
-      readonly status: number
-      readonly headers: IncomingHttpHeaders
-      readonly body: Buffer | Readable
-    }
+  | Answer
   | { readonly kind: 'failed'; readonly failure: Failure; readonly err: Error }
 
 export class Exchange implements Dispatcher.DispatchHandler {

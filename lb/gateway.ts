@@ -11,7 +11,7 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { Counter, type Registry } from 'prom-client'
 import { OverloadedError } from '../platform/errors.ts'
 import { BadGatewayError, GatewayTimeoutError, NoInstanceError } from './errors.ts'
-import type { Outcome } from './exchange.ts'
+import type { Answer } from './exchange.ts'
 import { answeredHeaders, forwardedHeaders, IDEMPOTENCY_KEY } from './headers.ts'
 import type { Forwarded, Instance } from './instance.ts'
 import type { Instances } from './instances.ts'
@@ -32,8 +32,6 @@ export interface GatewayOptions {
   /** Requests under way; beyond that they are refused. */
   readonly underWayMax: number
 }
-
-type Answer = Extract<Outcome, { kind: 'answer' }>
 
 /** A fastify plugin of its own: inside it, bodies are bytes and no concern of lb. */
 export const gateway: FastifyPluginAsync<GatewayOptions> = async (app, options) => {

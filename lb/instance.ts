@@ -6,6 +6,7 @@ import type { Logger } from '../platform/log.ts'
 import type { Candidate } from './choice.ts'
 import { afterFailure, afterSend, type Circuit, CLOSED } from './circuit.ts'
 import { Exchange, type Outcome } from './exchange.ts'
+import { Pipelines } from './pipeline.ts'
 
 const CONNECTIONS_MAX = 128
 const CONNECT_TIMEOUT_MS = 1_000
@@ -23,12 +24,18 @@ export class Instance implements Candidate {
   readonly origin: string
   busy = 0
   circuit: Circuit = CLOSED
+  readonly #host: string
   readonly #pool: Pool
+  /** Only without TLS. */
+  readonly #pipelines: Pipelines | undefined
   readonly #log: Logger
 
   constructor(origin: string, log: Logger) {
+    const { host, protocol } = new URL(origin)
     this.origin = origin
+    this.#host = host
     this.#log = log
+    this.#pipelines = protocol === 'http:' ? new Pipelines(origin) : undefined
     this.#pool = new Pool(origin, {
       connections: CONNECTIONS_MAX,
       connect: { timeout: CONNECT_TIMEOUT_MS, noDelay: true },
@@ -38,11 +45,9 @@ export class Instance implements Candidate {
   }
 
   async send(request: Forwarded, timeoutMs: number): Promise<Outcome> {
-    const exchange = new Exchange({ method: request.method, timeoutMs })
     this.busy += 1
     this.circuit = afterSend(this.circuit)
-    this.#pool.dispatch(request, exchange)
-    const outcome = await exchange.outcome
+    const outcome = await this.#ask(request, timeoutMs)
     this.busy -= 1
     this.#learn(outcome)
     return outcome
@@ -50,7 +55,19 @@ export class Instance implements Candidate {
 
   /** Requests that are still under way end as lost, and may be sent to another. */
   retire(): void {
-    this.#pool.destroy(new Error('instance is gone')).catch(() => {})
+    const err = new Error('instance is gone')
+    this.#pipelines?.destroy(err)
+    this.#pool.destroy(err).catch(() => {})
+  }
+
+  async #ask(request: Forwarded, timeoutMs: number): Promise<Outcome> {
+    if (request.method === 'GET' && request.body === null) {
+      const piped = await this.#pipelines?.send(headOf(request, this.#host), timeoutMs)
+      if (piped !== undefined && piped.kind !== 'otherwise') return piped
+    }
+    const exchange = new Exchange({ method: request.method, timeoutMs })
+    this.#pool.dispatch(request, exchange)
+    return await exchange.outcome
   }
 
   #learn(outcome: Outcome): void {
@@ -62,4 +79,15 @@ export class Instance implements Candidate {
     const err = outcome.kind === 'failed' ? outcome.err : undefined
     this.#log.warn({ origin: this.origin, from: before, to: after, err }, 'circuit changed')
   }
+}
+
+/** Of what node's own parser let in: no part of it holds a line's end. */
+function headOf({ method, path, headers }: Forwarded, host: string): string {
+  let head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n`
+  for (const name in headers) {
+    const value = headers[name] ?? ''
+    if (typeof value === 'string') head += `${name}: ${value}\r\n`
+    else for (const one of value) head += `${name}: ${one}\r\n`
+  }
+  return `${head}\r\n`
 }

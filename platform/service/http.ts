@@ -8,6 +8,7 @@ import Type from 'typebox'
 import type { Gate } from '../controls/gate.ts'
 import { leadToDocs } from '../http/front.ts'
 import { refusals } from '../http/openapi.ts'
+import { answerTogether } from '../http/together.ts'
 import { type Http, openHttp } from '../http.ts'
 import type { Logger } from '../log.ts'
 import { countCalls, isCounted } from './calls.ts'
@@ -38,6 +39,7 @@ export async function openServiceHttp(options: ServiceHttpOptions): Promise<Http
     bodyLimit: BODY_MAX_BYTES,
     ...(gate && { gate })
   })
+  answerTogether(app)
   acceptEmptyBodies(app)
   countCalls(app, metrics)
   addClear(app, options)
