@@ -94,8 +94,8 @@ async function chaos(): Promise<boolean> {
   say(`${plan.length} faults of ${target.title}, seed ${seed}, ${options.rate} requests/s`)
   const { rate: perS } = options
   const ran = await runChaos({ target, plan, perS, seed, durationMs, say, stopped })
-  const title = `Chaos: ${target.title}, ${perS} requests/s, a fault each ${everyS} s, seed ${seed}`
-  const settings = { seed, perS, everyS, minutes: options.minutes, target: target.title }
+  const title = `Chaos: ${perS} requests/s, a fault each ${everyS} s, seed ${seed}`
+  const settings = { target: target.title, seed, perS, everyS, minutes: options.minutes }
   const { text, paths } = writeReport({ name: options.name, title, settings, plan, ran })
   console.log(`\n${text}`)
   for (const path of paths) say(path)

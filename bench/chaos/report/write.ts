@@ -13,7 +13,7 @@ const PACKAGES = ['amqplib', 'fastify', 'node-zookeeper-client', 'pg', 'undici']
 export interface ReportOptions {
   readonly name: string
   readonly title: string
-  readonly settings: Readonly<Record<string, unknown>>
+  readonly settings: Readonly<Record<string, string | number>>
   readonly plan: readonly PlannedFault[]
   readonly ran: Ran
 }
@@ -23,7 +23,7 @@ export function writeReport({ name, title, settings, plan, ran }: ReportOptions)
   mkdirSync(RESULTS, { recursive: true })
   const path = join(RESULTS, `chaos-${name}`)
   const report = { ...provenanceOf(PACKAGES), title, settings, ...ran, plan }
-  const text = textReport(title, ran)
+  const text = textReport(`${title}, of ${settings['target']}`, ran)
   const files = {
     [`${path}.json`]: `${JSON.stringify(report, null, 1)}\n`,
     [`${path}.txt`]: text,
