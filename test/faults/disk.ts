@@ -2,7 +2,7 @@
  * A small disk of a worker's own that can be full, or hang: a file system in a file. A
  * process that writes to a hung one cannot even be killed, as with real disks.
  */
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import {
   mkdirSync,
   mkdtempSync,
@@ -13,6 +13,7 @@ import {
   symlinkSync
 } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 
 const SIZE_MIB = 320
 const BALLAST = 'ballast'
@@ -55,19 +56,20 @@ export class Disk implements Disposable {
     rmSync(`${folder}.moved`, { recursive: true })
   }
 
-  fill(): void {
+  /** While it goes on, whoever asks for it does other things: a load must not notice. */
+  async fill(): Promise<void> {
     const { bavail, bsize } = statfsSync(this.#mount)
     // A large file needs some blocks to remember where its blocks are; the rest goes into small ones.
-    run('fallocate', '-l', String((bavail - KEPT_BLOCKS) * bsize), this.#ballast(0))
+    await runApart('fallocate', '-l', String((bavail - KEPT_BLOCKS) * bsize), this.#ballast(0))
     let blocks = KEPT_BLOCKS
     for (let n = 1; blocks >= 1; n++) {
       try {
-        run('fallocate', '-l', String(blocks * bsize), this.#ballast(n))
+        await runApart('fallocate', '-l', String(blocks * bsize), this.#ballast(n))
       } catch {
         blocks = Math.floor(blocks / 2)
       }
     }
-    run('sync', '-f', this.#mount)
+    await runApart('sync', '-f', this.#mount)
   }
 
   free(): void {
@@ -93,6 +95,10 @@ export class Disk implements Disposable {
     run('umount', '--lazy', this.#mount)
     rmSync(this.#image, { force: true })
   }
+}
+
+async function runApart(program: string, ...args: string[]): Promise<void> {
+  await promisify(execFile)(program, args)
 }
 
 function run(program: string, ...args: string[]): void {

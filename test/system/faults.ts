@@ -158,7 +158,7 @@ export abstract class Faults implements Scene {
   /** No byte more on its disk. */
   async fillDisk(victim: WorkerVictim): Promise<Fault> {
     const disk = await this.#diskOf(victim)
-    disk.fill()
+    await disk.fill()
     return this.#lasts({ what: `disk full: ${victim}`, pids: [] }, () => disk.free())
   }
 

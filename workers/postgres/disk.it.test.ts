@@ -36,7 +36,7 @@ const rows = (from: number, to: number) =>
 t.test('a full disk undoes all, and the database goes on when there is room', { skip }, async t => {
   const { disk, store } = await workerOnDisk(t)
   const before = store.last
-  disk.fill()
+  await disk.fill()
   await t.rejects(store.execute([rows(1, 8_000)], 1), DiskFullError)
   t.strictSame(store.last, before)
   const sorted = await readOf(
