@@ -24,7 +24,7 @@ t.test('half a minute of chaos breaks no guarantee, and every fault is told', as
   const target = await ownSystem({ faults, orchestrators: 2, workers: 3 })
   t.teardown(() => target[Symbol.asyncDispose]())
   const ran = await runChaos({
-    ...{ target, plan: PLAN, perS: 100, seed: 1, durationMs: 28_000 },
+    ...{ target, plan: PLAN, perS: 60, seed: 1, durationMs: 28_000 },
     ...{ say: line => t.comment(line), stopped: ended.signal }
   })
   const text = textReport('chaos', ran)
@@ -34,7 +34,7 @@ t.test('half a minute of chaos breaks no guarantee, and every fault is told', as
     ran.faults.map(({ fault, notDone }) => [fault, notDone]),
     faults.map(fault => [fault, null])
   )
-  t.ok(ran.requests > 2_500, `${ran.requests} requests: the rate was kept`)
+  t.ok(ran.requests > 1_500, `${ran.requests} requests: the rate was kept`)
   t.ok(
     ran.elections.some(({ term }) => term > 1),
     'the election was seen'
