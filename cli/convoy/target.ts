@@ -27,7 +27,7 @@ export const folderOf = ({ folder }: Pick<Where, 'folder'>): string =>
 export function targetOf(choice: Where): Target {
   const given = loadCommandConfig().CONVOY_TOKEN ?? tokenIn(choice.tokenFile)
   if (choice.url !== undefined) return { urls: [choice.url], token: given, run: null }
-  const run = runIn(choice)
+  const run = choice.folder === undefined ? runIn(choice) : runningIn(choice)
   if (run === null) return { urls: [USUAL_URL], token: given, run }
   return { urls: run.orchestrators, token: given ?? tokenIn(run.tokenFile ?? undefined), run }
 }

@@ -23,6 +23,16 @@ export const bench = programsCommand({
       describe: 'replicas that follow a load, and how soon a new one serves'
     },
     {
+      name: 'upkeep',
+      file: 'bench/upkeep/upkeep.ts',
+      describe: 'memory at rest; clones, catch-up and pruning under writes'
+    },
+    {
+      name: 'compare',
+      file: 'bench/compare.ts',
+      describe: 'where a second report is worse than the first'
+    },
+    {
       name: 'load',
       file: 'bench/load.ts',
       describe: 'users and rides through the gateway of the system that runs here'

@@ -2,6 +2,7 @@
  * `convoy logs`: what the processes of the running system say, in one list.
  */
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Found, LogLine } from '../../../orchestrator/dashboard/log-search.ts'
 import { type Arguments, command, printJson } from '../command.ts'
 import { Tails } from '../logs/files.ts'
@@ -85,7 +86,7 @@ async function fromFiles(
   { wanted, show }: { readonly wanted: Wanted; readonly show: (line: LogLine) => void }
 ): Promise<void> {
   const root = folderOf(args)
-  if (!existsSync(root)) {
+  if (!existsSync(join(root, 'logs'))) {
     throw new CommandError(`there are no logs in ${root}`, {
       exitCode: EXIT.unreachable,
       next: 'start a system with `convoy up`, or name its folder with --folder'
