@@ -17,7 +17,7 @@ const TOKEN = 'of the dashboard test'
 const SOON = { withinMs: 10_000 }
 const SCALED = { withinMs: 60_000 }
 /** Refusals that a test provokes: the browser writes each of them to its console. */
-const PROVOKED = /status of (400|401|404)/
+const PROVOKED = /status of (400|401|404|409)/
 
 if (!hasBrowser()) {
   t.plan(0, 'no Chromium: `npm test` brings it')
@@ -37,7 +37,29 @@ const headers = { authorization: `Bearer ${TOKEN}` }
 const post = (path: string, body: object) => call(`POST ${url}/api/v1/${path}`, { body, headers })
 
 const workers = (of: Page = page) => of.locator('#picture .box.worker[data-id]')
+/** Writes and reads, one after the other. */
+async function load(from: number, to: number): Promise<void> {
+  for (let n = from; n < to; n++) {
+    const sql = 'insert into seen values ($1, $2)'
+    await post('db/write', { statements: [{ sql, params: [n, `<b>row</b> ${n}`] }] })
+    await post('db/read', { sql: 'select count(*) from seen' })
+    await post('db/read', { sql: 'select * from seen where id = $1', params: [n] })
+  }
+}
+
+/** Resolves when the picture shows so many workers in sync. */
+const wellWorkers = (count: number) =>
+  until(`${count} workers in sync`, SCALED, async () =>
+    (await page.locator('#picture .box.worker.well').count()) === count ? true : undefined
+  )
 const masterTitle = () => page.locator('#picture .box.master .title')
+
+/** Controls that can be seen, each by a text of its own. */
+const KEY = `const key = e => [e.tagName, e.id, e.textContent.slice(0, 40)].join(' ')`
+const VISIBLE = `(() => { ${KEY}
+  return [...document.querySelectorAll('a[href], button, input, select, textarea, summary')]
+    .filter(e => e.checkVisibility() && !e.closest('dialog')).map(key) })()`
+const FOCUSED = `(() => { ${KEY}; return key(document.activeElement) })()`
 
 await t.test('without a token it shows nothing, and asks for one', async t => {
   await page.locator('#token-dialog').waitFor()
@@ -53,9 +75,7 @@ await t.test('with a wrong token it says so, and asks again', async t => {
 
 await t.test('with the token it shows three workers, one of them the master', async t => {
   await giveToken(page, TOKEN)
-  await until('three workers in sync', SOON, async () =>
-    (await page.locator('#picture .box.worker.well').count()) === 3 ? true : undefined
-  )
+  await wellWorkers(3)
   t.equal(await page.locator('#picture .box.master').count(), 1)
   t.equal(await page.locator('#link').textContent(), 'live')
   for (const name of ['users-api', 'rides-api', 'orchestrator', 'writeQ', 'readQ', 'strongQ']) {
@@ -79,12 +99,7 @@ await t.test('charts fill while there is a load', async t => {
   await post('db/write', {
     statements: [{ sql: 'create table seen (id bigint primary key, body text)' }]
   })
-  for (let n = 0; n < 200; n++) {
-    const sql = 'insert into seen values ($1, $2)'
-    await post('db/write', { statements: [{ sql, params: [n, `<b>row</b> ${n}`] }] })
-    await post('db/read', { sql: 'select count(*) from seen' })
-    await post('db/read', { sql: 'select * from seen where id = $1', params: [n] })
-  }
+  await load(0, 60)
   const values = page.locator('#charts figure').nth(0).locator('dd')
   await until('reads and writes in the chart', SOON, async () => {
     const [reads = '', writes = ''] = await values.allTextContents()
@@ -130,18 +145,14 @@ await t.test('a killed master changes the picture within a second', async t => {
     return title !== null && title !== before ? true : undefined
   })
   t.match(await page.locator('#timeline').textContent(), `Worker ${pid} is gone; it was master`)
-  await until('three workers again', SCALED, async () =>
-    (await page.locator('#picture .box.worker.well').count()) === 3 ? true : undefined
-  )
+  await wellWorkers(3)
 })
 
 await t.test('it scales', async t => {
   await page.getByLabel('Replicas', { exact: true }).fill('3')
   await page.getByRole('button', { name: 'Keep so many' }).click()
   await page.getByText('Replicas wanted', { exact: true }).waitFor()
-  await until('four workers in sync', SCALED, async () =>
-    (await page.locator('#picture .box.worker.well').count()) === 4 ? true : undefined
-  )
+  await wellWorkers(4)
   t.match(await page.locator('#facts').textContent(), '3 of 3 wanted')
 })
 
@@ -173,9 +184,27 @@ await t.test('it kills only when told twice', async t => {
   await kill.click()
   await page.getByRole('button', { name: 'Kill the replica' }).click()
   await page.getByText(/Killed worker \d+/).waitFor()
-  await until('four workers in sync', SCALED, async () =>
-    (await page.locator('#picture .box.worker.well').count()) === 4 ? true : undefined
-  )
+  await wellWorkers(4)
+})
+
+await t.test('it freezes a replica, and starts it again', async t => {
+  const title = (await page.locator('#picture .box.replica .title').first().textContent()) ?? ''
+  const pid = title.replace('replica ', '')
+  await page.getByLabel('Instance').selectOption({ label: `worker ${pid}` })
+  await page.getByRole('button', { name: 'Freeze' }).click()
+  await page.locator('#picture').getByText('frozen', { exact: true }).waitFor()
+  t.equal(await page.locator('#done').textContent(), 'Done')
+  await page.getByRole('button', { name: 'Start again' }).click()
+  await wellWorkers(4)
+  t.equal(await page.locator('#picture').getByText('frozen', { exact: true }).count(), 0)
+})
+
+await t.test('it does not freeze the only one of its kind', async t => {
+  const lb = page.locator('#instance option', { hasText: 'lb ' })
+  await page.getByLabel('Instance').selectOption((await lb.getAttribute('value')) ?? '')
+  await page.getByRole('button', { name: 'Freeze' }).click()
+  await page.getByText(/Refused: .*CONVOY_LAST_INSTANCE/).waitFor()
+  t.equal(await page.locator('#picture').getByText('frozen', { exact: true }).count(), 0)
 })
 
 await t.test('SQL: rows as text, timing, plans, and what is refused', async t => {
@@ -253,13 +282,6 @@ await t.test('the keyboard reaches every control', async t => {
   }
 })
 
-/** Controls that can be seen, each by a text of its own. */
-const KEY = `const key = e => [e.tagName, e.id, e.textContent.slice(0, 40)].join(' ')`
-const VISIBLE = `(() => { ${KEY}
-  return [...document.querySelectorAll('a[href], button, input, select, textarea, summary')]
-    .filter(e => e.checkVisibility() && !e.closest('dialog')).map(key) })()`
-const FOCUSED = `(() => { ${KEY}; return key(document.activeElement) })()`
-
 await t.test('whatever can be used has a name', async t => {
   for (const name of ['Cluster', 'SQL', 'Requests']) {
     await page.getByRole('link', { name }).click()
@@ -297,6 +319,8 @@ if (process.env['CONVOY_SCREENSHOTS'] !== undefined) {
   await t.test('the pictures of the docs', async t => {
     await page.getByRole('link', { name: 'Cluster' }).click()
     await workers().first().waitFor()
+    await page.getByLabel('Show').selectOption('120')
+    await load(100, 600)
     for (const scheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme: scheme })
       const path = join(CHECKOUT, 'docs', 'images', `dashboard-${scheme}.png`)

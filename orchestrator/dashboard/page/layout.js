@@ -116,6 +116,8 @@ const NOBODY = {
 }
 const WANTED = { title: 'One more replica', lines: ['is wanted'], state: 'gone', role: 'none' }
 
+const SERVING = new Set(['master', 'replica'])
+
 function workerBox(worker) {
   const { id, pid, role, inSync, index, lag, readsPerS, cpuPercent, trouble, diverged } = worker
   return {
@@ -127,7 +129,7 @@ function workerBox(worker) {
       trouble ?? `${figure(readsPerS)} reads/s, ${figure(cpuPercent)} % CPU`
     ],
     marks: [diverged ? 'diverged' : inSync ? '✓ in sync' : 'not in sync'],
-    state: diverged || trouble !== null ? 'failed' : inSync ? 'well' : 'coming'
+    state: diverged || trouble !== null ? 'failed' : inSync && SERVING.has(role) ? 'well' : 'coming'
   }
 }
 

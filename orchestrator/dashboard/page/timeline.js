@@ -16,16 +16,15 @@ export class Timeline {
   }
 
   begin(happenings) {
-    this.#happenings = [...happenings]
-    for (const one of happenings) this.#learn(one)
+    this.#happenings = happenings.map(one => this.#inWords(one))
     this.#draw()
   }
 
   add(happening) {
-    this.#happenings.push(happening)
-    this.#learn(happening)
+    const one = this.#inWords(happening)
+    this.#happenings.push(one)
     if (this.#happenings.length > KEPT_MAX) this.#happenings.shift()
-    if (isFault(happening)) say(byId('news'), told(happening, this.#nameOf))
+    if (isFault(one)) say(byId('news'), one.text)
     this.#draw()
   }
 
@@ -33,11 +32,12 @@ export class Timeline {
     for (const { id, pid } of workers) this.#pids.set(id, pid)
   }
 
-  #learn({ workerId, pid }) {
+  /** At once: the pids are those of the time. */
+  #inWords(happening) {
+    const { workerId, pid } = happening
     if (workerId !== undefined && pid !== undefined) this.#pids.set(workerId, pid)
+    return { ...happening, text: told(happening, id => this.#pids.get(id) ?? id) }
   }
-
-  #nameOf = workerId => this.#pids.get(workerId) ?? workerId
 
   #draw() {
     const faultsOnly = byId('faults-only').checked
@@ -47,7 +47,7 @@ export class Timeline {
         'li',
         { class: one.type },
         make('time', { datetime: one.at }, clock(one.at)),
-        make('span', {}, told(one, this.#nameOf))
+        make('span', {}, one.text)
       )
     )
     byId('timeline').replaceChildren(
