@@ -30,6 +30,7 @@ import {
 } from './master.ts'
 import { type Refusal, tooLarge } from './refusals.ts'
 import { keyOf, REQUEST_KEY } from './request-key.ts'
+import { positionsText } from './sequences.ts'
 import { lostTo } from './sql-error.ts'
 import { runStraight } from './straight.ts'
 import { packedTexts } from './text.ts'
@@ -71,8 +72,9 @@ export class Attempt {
 
   /** The batch's entries, committed, and how many rows were captured for them. */
   async run(): Promise<{ entries: Entry[]; captured: number }> {
-    const { session } = this.#master
-    session.statements.prepare(this.#commands.flatMap(c => c.statements.map(({ sql }) => sql)))
+    const { session, catalog } = this.#master
+    const texts = this.#commands.flatMap(c => c.statements.map(({ sql }) => sql))
+    session.statements.prepare([...texts, positionsText(catalog.sequences) ?? ''])
     const captured = this.#careful ? await this.#runCarefully() : await this.#runStraight()
     session.checkCancelled()
     const entries = this.#compose(captured)

@@ -31,10 +31,12 @@ begin
 end $$;
 
 -- Only in the transaction that opened the batch: what a command smuggled in may have ended it.
--- Never by a scan: a plan made while the table was empty would stay one.
+-- Never by a scan: a plan made while the table was empty would stay one. And with one plan for
+-- ever: the number of rows to come is guessed too high, so that each call would be planned anew.
 create or replace function convoy.changes_since(secret text, first int8)
   returns table (index int8, op "char", tbl text, rows json)
-  language plpgsql security definer set search_path = pg_catalog set enable_seqscan = off as $$
+  language plpgsql security definer set search_path = pg_catalog set enable_seqscan = off
+  set plan_cache_mode = force_generic_plan as $$
 begin
   if not convoy.trusted(secret) then raise insufficient_privilege; end if;
   if not exists (select from convoy.memory where first_index = first) then
