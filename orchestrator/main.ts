@@ -20,7 +20,7 @@ import { observeCache } from './cache/metrics.ts'
 import { ClusterView } from './cluster-view.ts'
 import { laneLimits, loadOrchestratorConfig } from './config.ts'
 import { ControlRoom } from './controls/control-room.ts'
-import { takeControls } from './controls/take.ts'
+import { joinEngines, takeControls } from './controls/take.ts'
 import { Queues } from './dashboard/queues.ts'
 import { foundCluster } from './found.ts'
 import { handOver } from './handover.ts'
@@ -58,9 +58,6 @@ const zookeeper = opened.use(
     log
   })
 )
-const runtime = opened.use(await openRuntime(config, log))
-if (config.CONVOY_INIT) await foundCluster({ zookeeper, runtime, log })
-
 const gate = new Gate()
 const controls = opened.use(
   await listenToControls({
@@ -71,6 +68,10 @@ const controls = opened.use(
     gate
   })
 )
+const runtime = opened.use(await openRuntime(config, log))
+joinEngines(controls, { runtime, log })
+if (config.CONVOY_INIT) await foundCluster({ zookeeper, runtime, log })
+
 const view = opened.use(new ClusterView(zookeeper, log))
 const broadcast = new Broadcast({ id: orchestratorId, view, log })
 const stuck = opened.use(new StuckWatch(view, log))
@@ -153,5 +154,5 @@ await app.listen({ host: config.CONVOY_HTTP_HOST, port: config.CONVOY_HTTP_PORT 
 const http = originOf(app, config.CONVOY_HTTP_HOST)
 const registered = opened.use(registerOrchestrator(zookeeper, { id: orchestratorId, http }))
 controls.announce()
-takeControls(controls, { lanes: laneLimits(config), dispatch, runtime, registered, log })
+takeControls(controls, { lanes: laneLimits(config), dispatch, registered })
 log.info({ orchestratorId, http }, 'orchestrator listens')

@@ -12,22 +12,29 @@ export interface Controlled {
   /** Of the environment. */
   readonly lanes: LaneLimits
   readonly dispatch: Pick<Dispatch, 'resizeLanes'>
-  readonly runtime: Pick<Runtime, 'engines'>
   readonly registered: Pick<Registered, 'freeze'>
-  readonly log: Logger
 }
 
 export function takeControls(
   controls: ControlListener,
-  { lanes, dispatch, runtime, registered, log }: Controlled
+  { lanes, dispatch, registered }: Controlled
 ): void {
-  controls.on(({ lanes: { batch, inFlight }, hosts }, frozen) => {
+  controls.on(({ lanes: { batch, inFlight } }, frozen) => {
     dispatch.resizeLanes({
       ...lanes,
       batchMax: batch ?? lanes.batchMax,
       inFlightMax: inFlight ?? lanes.inFlightMax
     })
     registered.freeze(frozen)
+  })
+}
+
+/** Before anybody asks the runtime what runs: on an engine that it did not know, it would miss workers. */
+export function joinEngines(
+  controls: ControlListener,
+  { runtime, log }: { readonly runtime: Pick<Runtime, 'engines'>; readonly log: Logger }
+): void {
+  controls.on(({ hosts }) => {
     for (const { name, url } of hosts) {
       try {
         runtime.engines?.join(url)

@@ -311,6 +311,28 @@ await t.test('an engine is reached over TCP with certificates, and not without',
   t.throws(() => openRuntime(t, { hosts }), /CONVOY_DOCKER_CERTS/)
 })
 
+await t.test('an engine that joins gets the next workers, and tells of their deaths', async t => {
+  const { runtime, deaths } = openRuntime(t)
+  const second = await startEngine()
+  t.teardown(() => second.remove())
+  const probe = async () => runtime.engines?.probe(second.host)
+  await t.rejects(probe(), { message: /No such image/ })
+  loadStandIn(second)
+  await probe()
+  await startOne(runtime)
+  runtime.engines?.join(second.host)
+  runtime.engines?.join(second.host) // Again does nothing.
+  const { workerId, pid } = await startOne(runtime)
+  t.match(runtime.engines?.list(), [
+    { url: engine.host, reached: true, workers: 1 },
+    { url: second.host, reached: true, workers: 1 }
+  ])
+  t.equal(runtime.engines?.list().length, 2)
+  process.kill(pid, 'SIGKILL')
+  await until('the death', WITHIN, () => deaths.find(death => death.workerId === workerId))
+  t.throws(() => runtime.engines?.join('http://wrong'), TypeError)
+})
+
 await t.test('what has not the label is as it was', async t => {
   t.equal((await other.inspect()).State.Status, 'created')
 })
