@@ -221,6 +221,20 @@ t.test('what the broker refuses is told as overload', async t => {
   t.ok(refused.length >= 500, `${refused.length} refused`)
 })
 
+t.test('of reads that nobody takes few go out, some wait, the rest is refused', async t => {
+  const lanes = { ...LANES, batchMax: 1, inFlightMax: 1_000, waitingMax: 50 }
+  const dispatch = await dispatchFor(t, { lanes, hedgeMs: 60_000 })
+  const ask = (ttlMs: number) => dispatch.read('readQ', { sql: 'select 1', params: [] }, ttlMs)
+  const sent = Array.from({ length: 50 }, () => ask(2_000))
+  await until(() => dispatch.depths['readQ'] === 0, 'the first ones to be sent')
+  const more = Array.from({ length: 100 }, () => ask(1_000))
+  const outcomes = await Promise.allSettled([...sent, ...more])
+  const codes = outcomes.map(one => (one.status === 'rejected' ? one.reason.code : 'answered'))
+  t.equal(codes.filter(code => code === 'CONVOY_TIMEOUT').length, 64, 'went out')
+  // Those that waited, and those that found no room.
+  t.equal(codes.filter(code => code === 'CONVOY_OVERLOADED').length, 86)
+})
+
 t.test('deadlines: a write is unknown, a read timed out', async t => {
   const dispatch = await dispatchFor(t)
   await t.rejects(dispatch.write(write('d'), 100), {

@@ -4,8 +4,8 @@
  * master, they are sent again until a reply or their deadline comes.
  */
 import { setInterval } from 'node:timers'
-import type { ConfirmChannel } from 'amqplib'
-import { type Amqp, type AmqpLink, openAmqp } from '../../platform/amqp.ts'
+import type { Channel, ConfirmChannel } from 'amqplib'
+import { type Amqp, type AmqpLink, openAmqp, whileOpen } from '../../platform/amqp.ts'
 import { OverloadedError } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/log.ts'
 import {
@@ -28,6 +28,11 @@ import {
   type WriteAsk
 } from './pending-writes.ts'
 
+/**
+ * Batches of reads under way of which nothing was heard: far from what a queue takes, and as
+ * many as two replicas have in work.
+ */
+const READS_UNHEARD_MAX = 64
 /** Finds what is late and what place is free again. */
 const SWEEP_MS = 20
 
@@ -66,6 +71,8 @@ export function openDispatch(options: DispatchOptions): Dispatch {
 /** One lane with what it needs to make messages. */
 interface Sender<T extends Sendable> {
   readonly queue: string
+  /** Whether RabbitMQ is to confirm each batch; of others the replies tell (docs/decisions). */
+  readonly confirmed: boolean
   readonly lane: Lane<T>
   sending(item: T, nowMs: number): void
   encode(items: readonly T[], nowMs: number): string
@@ -82,6 +89,7 @@ class AmqpDispatch implements Dispatch {
   readonly #readLanes: Readonly<Record<ReadLane, Sender<PendingRead>>>
   readonly #sweep: NodeJS.Timeout
   #channel: ConfirmChannel | undefined
+  #unconfirming: Channel | undefined
   #replyTo = ''
   #term = 0
   #readCount = 0
@@ -164,7 +172,8 @@ class AmqpDispatch implements Dispatch {
   }
 
   resizeLanes(limits: LaneLimits): void {
-    for (const { lane } of this.#senders) lane.resize(limits)
+    this.#writeLane.lane.resize(limits)
+    for (const { lane } of Object.values(this.#readLanes)) lane.resize(readLimits(limits))
     this.#flushSoon()
   }
 
@@ -182,6 +191,7 @@ class AmqpDispatch implements Dispatch {
   #writeSender(): Sender<PendingWrite> {
     return {
       queue: WRITE_QUEUE,
+      confirmed: true,
       lane: new Lane(this.#options.lanes),
       sending: (write, nowMs) => this.#writes.sent(write, this.#term, nowMs),
       encode: (items, nowMs) =>
@@ -194,7 +204,8 @@ class AmqpDispatch implements Dispatch {
   #readSender(name: ReadLane): Sender<PendingRead> {
     return {
       queue: name === 'readQ' ? READ_QUEUE : STRONG_QUEUE,
-      lane: new Lane(this.#options.lanes),
+      confirmed: false,
+      lane: new Lane(readLimits(this.#options.lanes)),
       sending: (read, nowMs) => this.#reads.sent(read, name, nowMs),
       encode: (items, nowMs) =>
         `{"replyTo":"${this.#replyTo}","reads":[${items.map(read => readText(read, nowMs))}]}`,
@@ -221,6 +232,7 @@ class AmqpDispatch implements Dispatch {
     await link.consuming.consume(replyTo, consume, { noAck: true })
     this.#options.onLink?.(link)
     this.#channel = channel
+    this.#unconfirming = link.publishing
     this.#replyTo = replyTo
     // Replies to the last link's queue are lost: all that is unanswered goes out again.
     this.#writeLane.lane.again([...this.#writes.all])
@@ -262,9 +274,13 @@ class AmqpDispatch implements Dispatch {
       const expiration = String(Math.max(1, Math.ceil(Math.max(...ttls))))
       const content = Buffer.from(sender.encode(batch.items, nowMs))
       this.#options.onBatch?.(sender.queue, batch.items.length)
-      channel.publish('', sender.queue, content, { expiration }, (err: unknown) => {
-        if (channel === this.#channel) this.#onConfirm(sender, batch, err !== null)
-      })
+      if (sender.confirmed) {
+        channel.publish('', sender.queue, content, { expiration }, (err: unknown) => {
+          if (channel === this.#channel) this.#onConfirm(sender, batch, err !== null)
+        })
+      } else {
+        whileOpen(() => this.#unconfirming?.sendToQueue(sender.queue, content, { expiration }))
+      }
     }
   }
 
@@ -307,3 +323,8 @@ class AmqpDispatch implements Dispatch {
     this.#flush(nowMs)
   }
 }
+
+const readLimits = (limits: LaneLimits): LaneLimits => ({
+  ...limits,
+  unconfirmedMax: READS_UNHEARD_MAX
+})

@@ -92,6 +92,27 @@ t.test('nothing more is sent while the broker confirms nothing', async t => {
   t.strictSame(names(lane.next(1_000)), ['b'])
 })
 
+t.test('what became of one request tells that the broker took its batch', async t => {
+  const [a, b] = items('a', 'b')
+  const lane = laneWith([a!, b!], { unconfirmedMax: 1 })
+  lane.next(0)
+  lane.offer(item('c'))
+  t.equal(lane.next(1_000), undefined)
+  lane.settle(a!)
+  t.strictSame(names(lane.next(1_000)), ['c'])
+})
+
+t.test('a batch that was sent again counts once', async t => {
+  const [a] = items('a')
+  const lane = laneWith([a!], { unconfirmedMax: 2 })
+  lane.next(0)
+  lane.again([a!])
+  lane.next(1_000)
+  t.equal(lane.unconfirmed, 1)
+  lane.settle(a!)
+  t.equal(lane.unconfirmed, 0)
+})
+
 t.test('what is sent again goes ahead of what waits, once, and in its order', async t => {
   const [a, b, c] = items('a', 'b', 'c')
   const lane = laneWith([a!, b!])

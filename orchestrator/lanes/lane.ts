@@ -5,8 +5,9 @@
  * - Bounded: `offer` refuses beyond the limits; nothing else lets requests in.
  * - Moving: a batch holds its place until all of it is answered or `holdMs` has
  *   passed, so that one slow request does not stop those behind it.
- * - Heard: at most `unconfirmedMax` batches are on their way that the broker has not
- *   confirmed, for what is published to a blocked broker piles up in memory.
+ * - Heard: at most `unconfirmedMax` batches are on their way of which nothing was heard (the
+ *   broker's confirmation, or what became of a request in it), for what is published to a
+ *   blocked broker piles up in memory.
  */
 
 export interface LaneLimits {
@@ -28,7 +29,8 @@ export interface Batch<T> {
   readonly sentAtMs: number
 }
 
-interface Place {
+interface Place<T> {
+  readonly batch: Batch<T>
   unanswered: number
   readonly sentAtMs: number
 }
@@ -38,8 +40,8 @@ export class Lane<T extends Sendable> {
   /** In the order of sending. */
   #waiting = new Set<T>()
   #waitingBytes = 0
-  readonly #places = new Map<T, Place>()
-  #held: Place[] = []
+  readonly #places = new Map<T, Place<T>>()
+  #held: Place<T>[] = []
   #unconfirmed = new Set<Batch<T>>()
 
   constructor(limits: LaneLimits) {
@@ -93,14 +95,14 @@ export class Lane<T extends Sendable> {
       if (items.length === batchMax || (items.length > 0 && bytes > batchMaxBytes)) break
       items.push(item)
     }
-    const place = { unanswered: items.length, sentAtMs: nowMs }
+    const batch = { items, sentAtMs: nowMs }
+    const place = { batch, unanswered: items.length, sentAtMs: nowMs }
     for (const item of items) {
       this.#unwait(item)
       this.#leave(item)
       this.#places.set(item, place)
     }
     this.#held.push(place)
-    const batch = { items, sentAtMs: nowMs }
     this.#unconfirmed.add(batch)
     return batch
   }
@@ -138,5 +140,6 @@ export class Lane<T extends Sendable> {
     if (place === undefined) return
     this.#places.delete(item)
     place.unanswered -= 1
+    this.#unconfirmed.delete(place.batch)
   }
 }
