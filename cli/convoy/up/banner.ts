@@ -19,6 +19,7 @@ Convoy is ready (${seconds} s): one master, ${count}.
   ride pooling   ${lb}/api/v1          docs ${usersApi}/docs, ${ridesApi}/docs
   lb             ${lb}/                docs ${lb}/docs
   orchestrator   ${orchestrator}/api/v1          docs ${orchestrator}/docs${more}
+  dashboard      ${orchestrator}/
   logs           ${run.logsDir}
 
 A first request:
