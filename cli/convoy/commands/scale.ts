@@ -46,9 +46,9 @@ export const scale = command<Own>({
   ],
   epilogue: 'A fixed number chooses the policy `fixed`; `convoy policy window` goes back.',
   run: async args => {
+    const body = args.replicas === undefined ? undefined : wantedOf(args.replicas)
     const orchestrators = orchestratorsOf(args)
-    if (args.replicas !== undefined) {
-      const body = wantedOf(args.replicas)
+    if (body !== undefined) {
       await orchestrators.call({ method: 'PUT', path: '/api/v1/cluster/replicas', body })
       if (args.wait) await untilThere(orchestrators, { body, args })
     }

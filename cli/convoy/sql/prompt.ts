@@ -39,7 +39,12 @@ export async function prompt(options: PromptOptions): Promise<void> {
   })
   lines.on('history', history => keepHistory(historyFile, history))
   let text = ''
+  let closed = false
+  lines.on('close', () => {
+    closed = true
+  })
   const again = () => {
+    if (closed) return // What was typed before Ctrl-D is still run.
     lines.setPrompt(text === '' ? FIRST : FURTHER)
     lines.prompt()
   }
