@@ -8,9 +8,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Channel, ConsumeMessage } from 'amqplib'
+import { ConstraintError, type Database } from 'convoy/client'
 import { type Amqp, type AmqpLink, openAmqp } from '../platform/amqp.ts'
-import type { Database } from '../platform/client/database.ts'
-import { ConstraintError } from '../platform/client/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import {
   declareEvents,

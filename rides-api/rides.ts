@@ -7,8 +7,7 @@
  * - Every ride and membership keeps the index of its check, so that a deletion that
  *   arrives late does not touch what a new user of the same name has made since.
  */
-import type { Context, Database, Row } from '../platform/client/database.ts'
-import { readPages } from '../platform/client/pages.ts'
+import { type Context, type Database, type Row, readPages } from 'convoy/client'
 import { type Settling, settle } from '../platform/service/idempotency.ts'
 import { usernameDigest } from '../platform/service/usernames.ts'
 import * as sql from './sql.ts'

@@ -5,7 +5,7 @@
  * `resultsKeepMs`, so it is looked up and kept well before that has passed.
  */
 import { randomUUID } from 'node:crypto'
-import type { Database } from '../platform/client/database.ts'
+import type { Database } from 'convoy/client'
 import type { UserDeleted } from '../platform/service/events.ts'
 
 /** Rows of one sweep. */

@@ -2,10 +2,10 @@
  * The users of the ride pooling, as API.md has them. Every answer carries the header
  * `Convoy-Index`: the log index it is based on.
  */
+
+import { type Database, UnknownOutcomeError } from 'convoy/client'
 import type { FastifyReply } from 'fastify'
 import Type from 'typebox'
-import type { Database } from '../platform/client/database.ts'
-import { UnknownOutcomeError } from '../platform/client/errors.ts'
 import { InvalidRequestError } from '../platform/errors.ts'
 import { IdempotencyKey, IndexHeader, refusals } from '../platform/http/openapi.ts'
 import type { Http } from '../platform/http.ts'

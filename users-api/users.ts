@@ -3,8 +3,7 @@
  * the number of rows it changed is its verdict: so a verdict is stored with the
  * write, and the same request id gets the same one again.
  */
-import type { Context, Database, ReadAnswer, Row } from '../platform/client/database.ts'
-import { readPages } from '../platform/client/pages.ts'
+import { type Context, type Database, type ReadAnswer, type Row, readPages } from 'convoy/client'
 import { usernameDigest } from '../platform/service/usernames.ts'
 
 type Write = Context & { readonly requestId: string }

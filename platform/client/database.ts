@@ -5,18 +5,24 @@
  *   death and restart of an orchestrator is a slow answer to its caller.
  * - `session` reads see what this client wrote, and what its earlier answers showed.
  */
+import { randomUUID } from 'node:crypto'
 import type { Param } from '../wire/requests.ts'
 import { type Call, Caller, type Context, GivenUpError } from './caller.ts'
 import {
   type DatabaseErrorBody,
   DatabaseUnavailableError,
+  ExpectationError,
   errorOf,
+  RequestIdReusedError,
   UnknownOutcomeError
 } from './errors.ts'
 import type { Answered } from './exchange.ts'
 import type { Targets } from './targets.ts'
 
 export type { Context }
+
+/** Of one transaction, when others change what it has read. */
+const ATTEMPTS_MAX = 10
 
 /** Columns by name. 64-bit integers and numerics are strings. */
 export type Row = Readonly<Record<string, unknown>>
@@ -48,6 +54,16 @@ export interface WriteAnswer {
   readonly results: readonly { readonly rowCount: number; readonly rows: readonly Row[] }[]
 }
 
+export interface WriteOptions extends Context {
+  readonly requestId?: string
+}
+
+/**
+ * @param read as of the database, `strong` unless told
+ * @returns what to write, with `expectRows` where it rests on what was read; nothing, to write nothing
+ */
+export type Transaction = (read: Database['read']) => Promise<readonly WriteStatement[]>
+
 export interface Database extends AsyncDisposable {
   /** The highest log index that any answer has shown; 0 before the first one. */
   readonly lastIndex: number
@@ -60,16 +76,24 @@ export interface Database extends AsyncDisposable {
 
   /**
    * Runs the statements as one transaction, once, however often it is sent.
-   * @param requestId unique per write; the same id with the same statements gets the first answer again
+   * @param options.requestId unique per write, made up unless told; the same id with the same
+   *   statements gets the first answer again
    * @throws ConstraintError, ExpectationError, DatabaseError: final for this id, nothing was written
    * @throws RequestIdReusedError the id was used for other statements
    * @throws DatabaseUnavailableError nothing was written and the deadline passed
    * @throws UnknownOutcomeError the deadline passed while the write may have happened
    */
-  write(
-    statements: readonly WriteStatement[],
-    options: Context & { readonly requestId: string }
-  ): Promise<WriteAnswer>
+  write(statements: readonly WriteStatement[], options?: WriteOptions): Promise<WriteAnswer>
+
+  /**
+   * Reads, decides, and writes; once more from the start when an `expectRows` shows that what
+   * was read is no longer so. Up to 10 times.
+   * @param options.requestId of the whole; with it, the same transaction again is done once
+   * @returns undefined when `decide` found nothing to write
+   * @throws ExpectationError others were faster each time
+   * @throws as `write`
+   */
+  transaction(decide: Transaction, options?: WriteOptions): Promise<WriteAnswer | undefined>
 
   /** What the write `requestId` answered; undefined when the log does not know it (so far). */
   outcome(requestId: string, context?: Context): Promise<WriteAnswer | undefined>
@@ -114,7 +138,7 @@ class HttpDatabase implements Database {
 
   async write(
     statements: readonly WriteStatement[],
-    { requestId, ...context }: Context & { readonly requestId: string }
+    { requestId = randomUUID(), ...context }: WriteOptions = {}
   ): Promise<WriteAnswer> {
     const command = statements.map(({ params = [], ...statement }) => ({ ...statement, params }))
     const body = JSON.stringify({ statements: command })
@@ -123,6 +147,32 @@ class HttpDatabase implements Database {
     const call: Call = { method: 'POST', path, headers, body, streamed: true }
     const answer = await this.#call(call, context, requestId)
     return this.#seen<WriteAnswer>(answer)
+  }
+
+  async transaction(
+    decide: Transaction,
+    { requestId, ...context }: WriteOptions = {}
+  ): Promise<WriteAnswer | undefined> {
+    const whole = requestId ?? randomUUID()
+    const read: Database['read'] = (query, own) =>
+      this.read({ consistency: 'strong', ...query }, { ...context, ...own })
+    for (let attempt = 1; ; attempt++) {
+      const id = `${whole}.${attempt}`
+      // What an earlier call with the same id came to, for it may have decided otherwise.
+      const earlier = async () =>
+        requestId === undefined ? undefined : await this.outcome(id, context)
+      try {
+        const statements = await decide(read)
+        if (statements.length === 0) return await earlier()
+        return await this.write(statements, { ...context, requestId: id }).catch(async err => {
+          const done = err instanceof RequestIdReusedError ? await earlier() : undefined
+          if (done === undefined) throw err
+          return done
+        })
+      } catch (err) {
+        if (!(err instanceof ExpectationError) || attempt === ATTEMPTS_MAX) throw err
+      }
+    }
   }
 
   async outcome(requestId: string, context: Context = {}): Promise<WriteAnswer | undefined> {
