@@ -22,16 +22,29 @@ function inodeOf(fromPort: number, toPort: number): string | undefined {
   const [from, to] = [fromPort, toPort].map(hex => `0100007F:${hexOf(hex)}`)
   for (const line of readFileSync('/proc/net/tcp', 'utf8').split('\n')) {
     const fields = line.trim().split(/\s+/)
-    if (fields[1] === from && fields[2] === to) return fields[9]
+    // One that its holder has closed already has none any more.
+    if (fields[1] === from && fields[2] === to) return fields[9] === '0' ? undefined : fields[9]
   }
   return undefined
 }
 
 const hexOf = (port: number): string => port.toString(16).toUpperCase().padStart(4, '0')
 
+/**
+ * Who held one holds the next, mostly. To look through all processes of a busy machine
+ * takes so long that, when all connect again at once, they give up before it is their turn.
+ */
+const holders = new Set<number>()
+
 function holderOf(inode: string): number | undefined {
+  for (const pid of holders) {
+    if (holds(pid, inode)) return pid
+    if (!isNode(pid)) holders.delete(pid) // It ended.
+  }
   const pids = readdirSync('/proc').map(Number).filter(Number.isInteger)
-  return pids.find(pid => isNode(pid) && holds(pid, inode))
+  const found = pids.find(pid => !holders.has(pid) && isNode(pid) && holds(pid, inode))
+  if (found !== undefined) holders.add(found)
+  return found
 }
 
 const isNode = (pid: number): boolean => linkOf(`/proc/${pid}/exe`)?.endsWith('/node') === true
