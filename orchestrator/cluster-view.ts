@@ -59,6 +59,9 @@ export function masterOf({ state, workers }: Cluster): string | null {
   return node?.role === 'master' && node.term === state.term ? state.master : null
 }
 
+/** How far a worker is; one that has just started has told no figures yet. */
+export const appliedBy = ({ figures, last }: WorkerNode): number => figures.applied || last.index
+
 const NEEDED = [STATE, WORKERS, WISHES, CONFIG, SCALING]
 
 export type ClusterListener = (after: Cluster, before: Cluster) => void

@@ -4,8 +4,7 @@
  */
 import type { Registry } from 'prom-client'
 import { controlsOf } from '../../platform/controls/shapes.ts'
-import type { WorkerNode } from '../../platform/wire/znodes.ts'
-import type { Cluster } from '../cluster-view.ts'
+import { appliedBy, type Cluster } from '../cluster-view.ts'
 import { answeredOf, type HistogramLine } from './latencies.ts'
 import type { QueueDepth } from './queues.ts'
 import { type Counts, type Levels, Samples } from './samples.ts'
@@ -83,9 +82,6 @@ function levelsOf({ state, workers }: Cluster): Pick<Levels, 'inSync' | 'lag'> {
     lag: applied.length === 0 ? 0 : Math.max(...applied) - Math.min(...applied)
   }
 }
-
-/** One that has just started has told no figures yet. */
-const appliedBy = ({ figures, last }: WorkerNode) => figures.applied || last.index
 
 /** Every process that runs, and whether an operator has frozen it. */
 function instancesOf({ instances, config }: Cluster) {

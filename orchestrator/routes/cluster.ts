@@ -3,7 +3,7 @@
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { refusals } from '../../platform/http/openapi.ts'
-import type { Cluster, ClusterView } from '../cluster-view.ts'
+import { appliedBy, type Cluster, type ClusterView } from '../cluster-view.ts'
 import type { Scaling } from '../scaling/scaling.ts'
 import type { ScalingSettings } from '../scaling/settings.ts'
 import type { Stuck } from '../stuck.ts'
@@ -54,7 +54,7 @@ export function describe(cluster: Cluster, { minCopies, stuck, ...scaling }: Con
   const { state, workers, supervisor, orchestrators, config } = cluster
   const isFrozen = (id: string) => Object.hasOwn(config?.controls?.frozen ?? {}, id)
   const named = new Set(state?.inSync)
-  const applied = (state?.inSync ?? []).flatMap(id => workers.get(id)?.figures.applied ?? [])
+  const applied = (state?.inSync ?? []).flatMap(id => workers.get(id) ?? []).map(appliedBy)
   const end = Math.max(0, ...applied)
   return {
     clusterId: state?.clusterId ?? null,
@@ -70,8 +70,8 @@ export function describe(cluster: Cluster, { minCopies, stuck, ...scaling }: Con
       ...{ id, pid: node.pid, host: node.host, role: node.role, term: node.term },
       inSync: named.has(id),
       frozen: isFrozen(id),
-      index: node.figures.applied,
-      lag: Math.max(0, end - node.figures.applied),
+      index: appliedBy(node),
+      lag: Math.max(0, end - appliedBy(node)),
       readsPerS: node.figures.readsPerS,
       cpuPercent: node.figures.cpuPercent,
       memoryMiB: node.figures.memoryMiB,
