@@ -62,8 +62,9 @@ export class Network implements AsyncDisposable {
       zookeeper: Number(direct.CONVOY_ZOOKEEPER.split(':')[1])
     }
     const main = new URL('./network-process.ts', import.meta.url)
-    // Without the options and loaders that a test runs under.
-    const proxying = fork(main, [JSON.stringify(behind)], { execArgv: [], env: {} })
+    // Without the options and loaders that a test runs under; and Ctrl-C is for the test, which ends it.
+    const apart = { execArgv: [], env: {}, detached: true }
+    const proxying = fork(main, [JSON.stringify(behind)], apart)
     const [ports] = (await once(proxying, 'message')) as [Record<Service, number>]
     return new Network(proxying, direct, ports)
   }
@@ -105,6 +106,7 @@ export class Network implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#process.connected) return
     const ended = once(this.#process, 'exit')
     this.#process.disconnect()
     await ended
