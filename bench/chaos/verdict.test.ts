@@ -38,6 +38,13 @@ t.test('a lost write turns it red', async t => {
   t.match(verdict.problems.G1, ['lost: 1 of x, index 1'])
 })
 
+t.test('what could not be read in the end is not called lost, and turns it red', async t => {
+  const verdict = judged(WRITES, [])
+  t.equal(verdict.lost, 0)
+  t.strictSame(red(verdict), ['G1'])
+  t.strictSame(verdict.problems.G1, ['2 could not be looked for at the end'])
+})
+
 t.test('a write that is there twice turns it red', async t => {
   const verdict = judged(WRITES, end(1, 2, 2))
   t.equal(verdict.doubled, 1)

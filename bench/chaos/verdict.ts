@@ -79,14 +79,20 @@ export function judge(evidence: Evidence): Verdict {
   const commands = commandsOf(history)
   const shown = shownIn(last)
   const inserted = commands.filter(isInsert)
-  const lost = inserted.filter(one => one.outcome === 'ok' && timesIn(shown, one) === 0)
+  const done = inserted.filter(({ outcome }) => outcome === 'ok')
+  const unread = done.filter(one => !shown.has(objectOf(one)))
+  const lost = done.filter(one => shown.has(objectOf(one)) && timesIn(shown, one) === 0)
   const doubled = inserted.filter(one => timesIn(shown, one) > 1)
   const undead = inserted.filter(one => one.outcome === 'failed' && timesIn(shown, one) > 0)
   const stale = staleReads(history, promises)
   const laws = [...problemsIn(history, promises)]
   const of = (guarantee: Guarantee) => laws.filter(law => guaranteeOf(law) === guarantee).map(told)
   const problems = {
-    G1: lost.map(one => `lost: ${nameOf(one)}`),
+    G1: [
+      ...lost.map(one => `lost: ${nameOf(one)}`),
+      // Not lost for certain; but nobody can say that they are there.
+      ...(unread.length === 0 ? [] : [`${unread.length} could not be looked for at the end`])
+    ],
     G2: [
       ...doubled.map(one => `there ${timesIn(shown, one)} times: ${nameOf(one)}`),
       ...undead.map(one => `failed, and there: ${nameOf(one)}`),
