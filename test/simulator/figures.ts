@@ -13,12 +13,15 @@ export interface Figures {
   readonly elections: number
   readonly acknowledged: number
   readonly faults: number
+  /** Reads that an orchestrator answered with what it had kept. */
+  readonly toldAgain: number
   /** `from -> to on event`, and how often. */
   readonly transitions: ReadonlyMap<string, number>
 }
 
 export class FiguresOf {
   faults = 0
+  toldAgain = 0
   readonly #transitions = new Map<string, number>()
   readonly #world: World
 
@@ -42,6 +45,7 @@ export class FiguresOf {
       elections: zookeeper.now.node.state.term,
       acknowledged: judge.acknowledged,
       faults: this.faults,
+      toldAgain: this.toldAgain,
       transitions: this.#transitions
     }
   }

@@ -5,7 +5,9 @@
  */
 import type { Entry } from '../../workers/entry.ts'
 import type { Disk, Executed } from './database.ts'
+import type { AskedRead } from './orchestrator.ts'
 import type { ReadResult } from './reads.ts'
+import { emptyRow } from './rows.ts'
 import type { Worker } from './worker.ts'
 import type { World } from './world.ts'
 
@@ -133,6 +135,27 @@ export class Judge {
     const owed = Math.max(this.#acknowledgedBefore(sinceMs), read.minIndex)
     if (index < owed) {
       this.fail('stale read', `${id} shows ${index}, not ${owed} (${read.consistency})`)
+    }
+  }
+
+  /** An orchestrator tells what it has kept, at an index that it says it is good for. */
+  toldAgain(
+    orchestratorId: string,
+    told: { read: AskedRead; index: number; result: string }
+  ): void {
+    const { read, index, result } = told
+    const { plan, timeline, note, figures } = this.#world
+    figures.toldAgain += 1
+    note?.(`${orchestratorId} tells again ${read.key} at ${index} (${read.consistency})`)
+    if (index > this.truth.length) this.fail('not committed', `${orchestratorId} tells ${index}`)
+    const owedMs = timeline.nowMs - plan.settings.maxReadAgeMs
+    const owed = Math.max(this.#acknowledgedBefore(owedMs), read.minIndex)
+    const isKey = ({ changes }: Entry) => changes.startsWith(`${read.key}=`)
+    const entry = this.truth.slice(0, index).findLast(isKey)
+    const row = entry === undefined ? emptyRow(read.key) : entry.changes.slice(read.key.length + 1)
+    if (index < owed || result !== row) {
+      const what = `${result} at ${index}, not ${row} at ${owed} or later`
+      this.fail('stale read', `${orchestratorId} tells ${read.key} = ${what}`)
     }
   }
 

@@ -22,6 +22,8 @@ const edit = (file: string, from: string, to: string): Edit => ({ file, from, to
 const protocol = (file: string, from: string, to: string): Edit =>
   edit(`workers/protocol/${file}`, from, to)
 
+const heard = (from: string, to: string): Edit => edit('orchestrator/cache/heard.ts', from, to)
+
 export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'acknowledge what nobody has confirmed',
@@ -245,5 +247,24 @@ export const MUTATIONS: readonly Mutation[] = [
         'sends < 0 ? new UnknownOutcomeError(requestId)'
       )
     ]
+  },
+  {
+    name: 'tell a kept answer though what it read has changed',
+    edits: [
+      heard(
+        "return ground.tables.some(table => table.changedAt > index) ? 'changed' : null",
+        'return null'
+      )
+    ]
+  },
+  {
+    name: 'tell a kept answer without a proof',
+    edits: [
+      heard("if (fresh === null || ask.nowMs - fresh.askedMs > ask.maxAgeMs) return 'unproved'", '')
+    ]
+  },
+  {
+    name: 'tell a session what it has seen more of',
+    edits: [heard("return at >= ask.minIndex ? at : 'behind'", 'return at')]
   }
 ]

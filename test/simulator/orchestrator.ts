@@ -18,14 +18,18 @@ import {
   type WriteAsk
 } from '../../orchestrator/lanes/pending-writes.ts'
 import { OverloadedError, type ServiceError } from '../../platform/errors.ts'
+import type { Message } from '../../workers/protocol/messages.ts'
 import type { Machine } from './cable.ts'
+import { KeptReads } from './kept-reads.ts'
 import { Process } from './process.ts'
 import { type Connection, RabbitClient } from './rabbitmq-client.ts'
-import type { ReadCommand, Reply } from './requests.ts'
+import { LOG_END, type ReadCommand, type Reply } from './requests.ts'
 import type { World } from './world.ts'
 import { ZooKeeperClient } from './zookeeper-client.ts'
 
 const SWEEP_MS = 60
+const PROOFS_PER_AGE = 5
+const ASKED_AGAIN_MS = 10
 const LANES: LaneLimits = {
   inFlightMax: 3,
   unconfirmedMax: 4,
@@ -50,6 +54,7 @@ export class Orchestrator extends Process {
     strongQ: new Lane<PendingRead>(LANES)
   }
   readonly #asked = new Map<string, AskedRead>()
+  readonly #kept: KeptReads | null
   readonly #zookeeper: ZooKeeperClient
   #connection: Connection | null = null
   #replyTo = ''
@@ -61,6 +66,7 @@ export class Orchestrator extends Process {
     this.id = of.id
     this.#writes = new PendingWrites(world.plan.hedgeMs)
     this.#reads = new PendingReads(world.plan.hedgeMs)
+    this.#kept = world.plan.keepsReads ? new KeptReads(world, this.id) : null
     this.#zookeeper = new ZooKeeperClient(world, {
       process: this,
       machine: of.machine,
@@ -77,6 +83,9 @@ export class Orchestrator extends Process {
     }
     new RabbitClient(world, { process: this, machine: of.machine, listener })
     this.after(SWEEP_MS * world.dice.next(), () => this.#sweep())
+    if (this.#kept === null) return
+    this.#prove(this.#kept)
+    this.#askAgain(this.#kept)
   }
 
   write(ask: Omit<WriteAsk, 'deadlineMs' | 'mayRepeat'>, ttlMs: number, caller: Caller): void {
@@ -97,6 +106,37 @@ export class Orchestrator extends Process {
   }
 
   read(asked: AskedRead, ttlMs: number, caller: Caller): void {
+    const kept = asked.consistency === 'strong' ? null : this.#kept
+    const { body, place } = kept?.look(asked) ?? { body: null, place: null }
+    if (body !== null) {
+      caller.answer({ status: 200, body })
+      return
+    }
+    const answer = (answer: Answer) => {
+      if (place !== null && answer.status === 200) kept?.keep(place, answer.body)
+      caller.answer(answer)
+    }
+    this.#askFor(asked, ttlMs, { ...caller, answer })
+  }
+
+  /** Asks the master for proofs of what is heard, for ever. */
+  #prove(kept: KeptReads): void {
+    const everyMs = this.world.plan.settings.maxReadAgeMs / PROOFS_PER_AGE
+    const askedMs = this.world.timeline.nowMs
+    const answer = ({ status, body }: Answer) => {
+      if (status === 200) kept.prove(askedMs, body)
+    }
+    const asked = { key: LOG_END, consistency: 'strong', minIndex: 0, askedMs } as const
+    this.#askFor(asked, PROOFS_PER_AGE * everyMs, { answer, refuse: () => {} })
+    this.after(everyMs, () => this.#prove(kept))
+  }
+
+  #askAgain(kept: KeptReads): void {
+    kept.askAgain()
+    this.after(ASKED_AGAIN_MS, () => this.#askAgain(kept))
+  }
+
+  #askFor(asked: AskedRead, ttlMs: number, caller: Caller): void {
     const lane = asked.consistency === 'strong' ? 'strongQ' : 'readQ'
     const readId = String(this.#readCount++)
     const deadlineMs = this.world.timeline.nowMs + ttlMs
@@ -136,6 +176,7 @@ export class Orchestrator extends Process {
       connection.inboxes.push(replyTo)
       const receive = (letter: unknown) => this.#onReplies(letter as readonly Reply[])
       this.world.rabbitmq.open(replyTo, { connection, receive, lastAtMs: 0 }, false)
+      this.#listen(connection)
       this.#connection = connection
       this.#replyTo = replyTo
       // Replies to the last link's queue are lost: all that is unanswered goes out again.
@@ -145,6 +186,15 @@ export class Orchestrator extends Process {
       }
       this.#flush()
     })
+  }
+
+  #listen(connection: Connection): void {
+    const kept = this.#kept
+    if (kept === null) return
+    const queue = `cache.${this.id}.${connection.n}`
+    connection.inboxes.push(queue)
+    const receive = (letter: unknown) => kept.hear(letter as Message)
+    this.world.rabbitmq.open(queue, { connection, receive, lastAtMs: 0 }, true)
   }
 
   #disconnect(): void {

@@ -29,6 +29,8 @@ export interface Plan {
   readonly faultsMs: number
   /** Mean time between two faults. */
   readonly calmMs: number
+  /** Whether orchestrators keep answers. */
+  readonly keepsReads: boolean
 }
 
 /** Within this virtual time after the last fault, all is well again. */
@@ -62,6 +64,7 @@ export function planFrom(dice: Dice): Plan {
     prunes: dice.chance(0.5),
     commitMs: dice.pick([1.5, 3, 3, 12]) ?? 3,
     faultsMs: dice.between(400, 1_300),
-    calmMs: dice.pick([25, 50, 90, 150]) ?? 50
+    calmMs: dice.pick([25, 50, 90, 150]) ?? 50,
+    keepsReads: dice.chance(0.5)
   }
 }

@@ -5,7 +5,7 @@
 import { barrierFor, isBeyond, mayLeave } from '../../workers/protocol/answers.ts'
 import { mayServe } from '../../workers/protocol/view.ts'
 import type { Connection } from './rabbitmq-client.ts'
-import { bodyOf, type ReadCommand, type ReadMessage } from './requests.ts'
+import { bodyOf, LOG_END, type ReadCommand, type ReadMessage } from './requests.ts'
 import { readRow } from './rows.ts'
 import type { Consumer, Delivery } from './shared-queue.ts'
 import { Switch } from './switch.ts'
@@ -178,7 +178,7 @@ class ReadSession {
       const { index } = disk.last
       const shown = reads.map((read): ReadResult => {
         const isUnknown = this.#strong && read.minIndex > end
-        const result = readRow(disk.rows, read.key)
+        const result = read.key === LOG_END ? this.#whoLeads : readRow(disk.rows, read.key)
         const { takenMs } = job
         return isUnknown
           ? { read, takenMs, index: 0, status: 400, result: '' }
@@ -192,6 +192,10 @@ class ReadSession {
         this.step()
       })
     })
+  }
+
+  get #whoLeads(): string {
+    return `${this.#worker.view.term} ${this.#worker.id}`
   }
 
   #send({ job, shown }: Held): void {

@@ -21,6 +21,9 @@ export interface ReadCommand {
   readonly askedMs: number
 }
 
+/** A key that is no row: asks where the log ends, and is told `<term> <worker id>`. */
+export const LOG_END = 'log end'
+
 export interface WriteMessage {
   readonly kind: 'writes'
   readonly replyTo: string

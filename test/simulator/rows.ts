@@ -63,6 +63,10 @@ function transferred(before: string, move: { from: number; to: number; amount: n
   return balances.join()
 }
 
+/** The row that an entry changed, if any. */
+export const keyChanged = (changes: string): string[] =>
+  changes === '' ? [] : [changes.slice(0, changes.indexOf('='))]
+
 /** A replica's part. */
 export function apply(rows: Rows, changes: string): void {
   if (changes === '') return
