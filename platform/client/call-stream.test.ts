@@ -105,23 +105,27 @@ t.test('nobody got what was refused a connection', async t => {
   })
 })
 
-t.test('a server that does not know such calls is not asked again', async t => {
-  const server = createServer((_request, response) => response.writeHead(404).end('{}'))
-  const { stream, send } = await open(t, server)
-  const call = { path: '/read', headers: {}, body: '{}' }
-  t.equal(stream.takes(call), true)
-  t.match(await send('{}'), { kind: 'failed', sent: false })
-  t.equal(stream.takes(call), false)
+t.test('a server that does not know such calls, or refuses them, is not asked again', async t => {
+  for (const status of [404, 401, 403]) {
+    const server = createServer((_request, response) => response.writeHead(status).end('{}'))
+    const { stream, send } = await open(t, server)
+    const call = { path: '/read', headers: {}, body: '{}' }
+    t.equal(stream.takes(call), true)
+    t.match(await send('{}'), { kind: 'failed', sent: false })
+    t.equal(stream.takes(call), false)
+  }
 })
 
-t.test('a connection that is refused is the answer to each call', async t => {
+t.test('a connection that is refused for a moment is the answer to each call', async t => {
   const server = createServer(({ headers }, response) => {
-    response.writeHead(401).end(JSON.stringify({ code: headers.authorization }))
+    response.writeHead(503, { 'retry-after': '2' })
+    response.end(JSON.stringify({ code: headers.authorization }))
   })
-  const { send } = await open(t, server)
+  const { stream, send } = await open(t, server)
   for (const one of await Promise.all([send('1'), send('2')])) {
-    t.match(one, { kind: 'answer', status: 401, text: '{"code":"Bearer x"}' })
+    t.match(one, { kind: 'answer', status: 503, retryAfterS: 2, text: '{"code":"Bearer x"}' })
   }
+  t.ok(stream.takes({ path: '/read', headers: {}, body: '{}' }))
 })
 
 t.test('large calls go another way', async t => {

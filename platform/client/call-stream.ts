@@ -5,7 +5,8 @@
  * - Whatever ends the connection fails what it has not answered, as a connection of its
  *   own would have; the caller sends that again, elsewhere or here.
  * - A connection on which nothing came for the whole time of a call is given up.
- * - A server that does not know such calls is asked in the ordinary way from then on.
+ * - A server that does not know such calls, or refuses them, is asked in the ordinary way
+ *   from then on, and answers each call there.
  */
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
@@ -36,8 +37,8 @@ interface Unanswered {
   readonly heard: number
 }
 
-/** What a server says that does not know such calls; it took none. */
-const UNKNOWN_THERE = new Set([200, 404, 405, 415])
+/** Such calls are not known there, or not allowed to this token. None was taken. */
+const isNotFor = (status: number) => status === 200 || (status >= 400 && status < 500)
 
 export class CallStream {
   readonly #origin: string
@@ -138,10 +139,10 @@ class Connection {
     })
   }
 
-  /** No call was taken: the refusal is the answer to each, unless the path is unknown there. */
+  /** No call was taken. What is said of the moment (503) is the answer to each. */
   #refused(response: IncomingMessage): void {
     const { statusCode: status = 500, headers } = response
-    if (UNKNOWN_THERE.has(status)) {
+    if (isNotFor(status)) {
       this.#unknown()
       this.end(new Error('the server takes no calls over one connection'), false)
       return
