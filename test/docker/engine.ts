@@ -29,9 +29,13 @@ export class TestEngine {
     this.docker = new Docker({ socketPath: join(dir, 'docker.sock'), timeout: CALL_MS })
   }
 
+  get socket(): string {
+    return join(this.dir, 'docker.sock')
+  }
+
   /** As for DOCKER_HOST and CONVOY_DOCKER_HOSTS. */
   get host(): string {
-    return `unix://${join(this.dir, 'docker.sock')}`
+    return `unix://${this.socket}`
   }
 
   /** The machine's name for the folder that its volumes are in. */

@@ -1,6 +1,7 @@
 /**
- * One cluster on two engines, its workers in the networks of their machines (here both are
- * this one). An engine that is lost takes its workers with it.
+ * One cluster on two engines, of which the second joins while it runs, its workers in the
+ * networks of their machines (here both are this one). An engine that is lost takes its
+ * workers with it.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -32,13 +33,37 @@ copyImage(one, two)
 t.teardown(() => removeWorkers(one)) // When nobody starts them again: teardowns run backwards.
 const url = await startOrchestrator(t)
 
-await t.test('workers go where the fewest are, and copy across engines', async t => {
-  await healed(3)
-  t.strictSame((await Promise.all([workersOn(one), workersOn(two)])).sort(), [1, 2])
-  t.equal((await call(`PUT ${url}/api/v1/cluster/replicas`, { body: { count: 3 } })).status, 200)
-  await healed(4)
-  t.strictSame(await Promise.all([workersOn(one), workersOn(two)]), [2, 2])
-})
+await t.test(
+  'an engine joins a busy cluster: the next workers go where the fewest are',
+  async t => {
+    await healed(2)
+    const writers = await Writers.start(t, { url }, { clients: 4, perS: 20 })
+    const join = (body: object) => call(`POST ${url}/api/v1/cluster/hosts`, { body })
+    const joined = await join({ name: 'two', socket: two.socket })
+    t.equal(joined.status, 200)
+    t.strictSame((joined.body as { missing: object[] }).missing, [])
+    const { body: hosts } = await call(`GET ${url}/api/v1/cluster/hosts`)
+    t.match(hosts, [
+      { url: one.host, reached: true },
+      { name: 'two', url: two.host }
+    ])
+
+    t.equal((await call(`PUT ${url}/api/v1/cluster/replicas`, { body: { count: 3 } })).status, 200)
+    await healed(4)
+    t.strictSame(
+      await Promise.all([workersOn(one), workersOn(two)]),
+      [2, 2],
+      'copied across engines'
+    )
+    t.strictSame((await writers.stop()).errors, [])
+
+    const refused = { status: 409, body: { code: 'CONVOY_HOST_REFUSED' } }
+    t.match(await join({ name: 'two', socket: '/nowhere.sock' }), refused)
+    t.match(await join({ name: 'three', url: two.host }), refused)
+    t.match(await join({ name: 'three', url: 'http://three' }), { status: 400 })
+    t.match(await join({ name: 'three', url: two.host, socket: two.socket }), { status: 400 })
+  }
+)
 
 await t.test(
   'an engine that is lost: its workers are started elsewhere, nothing is lost',
@@ -75,8 +100,8 @@ async function startOrchestrator(t: Test): Promise<string> {
   const { CONVOY_CLUSTER, CONVOY_AMQP_URL, CONVOY_ZOOKEEPER, CONVOY_ZOOKEEPER_AUTH } = services
   const settings = {
     ...{ CONVOY_CLUSTER, CONVOY_AMQP_URL, CONVOY_ZOOKEEPER, CONVOY_ZOOKEEPER_AUTH },
-    ...{ CONVOY_INIT: 'true', CONVOY_REPLICAS: '2', CONVOY_RUNTIME: 'docker' },
-    CONVOY_DOCKER_HOSTS: [one.host, two.host].join(','),
+    ...{ CONVOY_INIT: 'true', CONVOY_REPLICAS: '1', CONVOY_RUNTIME: 'docker' },
+    CONVOY_DOCKER_HOSTS: one.host,
     CONVOY_DOCKER_NETWORK: 'host',
     CONVOY_DOCKER_IMAGE: IMAGE,
     CONVOY_DOCKER_LOST_MS: String(LOST_MS),
