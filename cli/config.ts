@@ -5,19 +5,29 @@
 import Type from 'typebox'
 import { COMMON, loadConfig } from '../platform/config.ts'
 
-const STARTER = {
+export const STARTER = {
   CONVOY_CLUSTER: COMMON.CONVOY_CLUSTER,
   CONVOY_LOG_LEVEL: COMMON.CONVOY_LOG_LEVEL,
-  /** Workers that must have a write, as in the orchestrator's settings. */
-  CONVOY_MIN_COPIES: Type.Integer({ minimum: 1, maximum: 9, default: 2 }),
-  /** Asked for by the orchestrator's database and admin calls, when given. */
-  CONVOY_TOKEN: Type.Optional(Type.String({ minLength: 1 })),
-  /** The system user that PostgreSQL runs as, when the starter is root. */
-  CONVOY_POSTGRES_USER: Type.String({ default: 'postgres' })
+  CONVOY_MIN_COPIES: Type.Integer({
+    minimum: 1,
+    maximum: 9,
+    default: 2,
+    description: "Workers that must have a write, as in the orchestrator's settings"
+  }),
+  CONVOY_TOKEN: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: "Asked for by the orchestrator's database and admin calls, when given"
+    })
+  ),
+  CONVOY_POSTGRES_USER: Type.String({
+    default: 'postgres',
+    description: 'The system user that PostgreSQL runs as, when the starter is root'
+  })
 }
 
 /** Where a running cluster is found. */
-const CLUSTER = {
+export const CLUSTER = {
   CONVOY_CLUSTER: COMMON.CONVOY_CLUSTER,
   CONVOY_ZOOKEEPER: COMMON.CONVOY_ZOOKEEPER,
   CONVOY_ZOOKEEPER_AUTH: COMMON.CONVOY_ZOOKEEPER_AUTH

@@ -4,10 +4,11 @@
 import Type from 'typebox'
 import { COMMON, loadConfig } from '../platform/config.ts'
 
-const COMPOSE = {
+export const COMPOSE = {
   CONVOY_CLUSTER: COMMON.CONVOY_CLUSTER,
-  /** As the docker command reads it. */
-  DOCKER_HOST: Type.Optional(Type.String({ minLength: 1 }))
+  DOCKER_HOST: Type.Optional(
+    Type.String({ minLength: 1, description: 'As the docker command reads it' })
+  )
 }
 
 export const loadComposeConfig = () => loadConfig(COMPOSE)

@@ -5,11 +5,21 @@ import { COMMON, HTTP } from '../platform/config.ts'
 export const LB = {
   ...COMMON,
   ...HTTP,
-  /** For one answer of one instance: longer than a database that fails over needs. */
-  CONVOY_LB_ATTEMPT_MS: Type.Integer({ minimum: 100, default: 10_000 }),
-  /** For all attempts together. */
-  CONVOY_LB_DEADLINE_MS: Type.Integer({ minimum: 100, default: 25_000 }),
-  CONVOY_LB_UNDER_WAY_MAX: Type.Integer({ minimum: 1, default: 2_000 })
+  CONVOY_LB_ATTEMPT_MS: Type.Integer({
+    minimum: 100,
+    default: 10_000,
+    description: 'For one answer of one instance: longer than a database that fails over needs'
+  }),
+  CONVOY_LB_DEADLINE_MS: Type.Integer({
+    minimum: 100,
+    default: 25_000,
+    description: 'For all attempts of one request together'
+  }),
+  CONVOY_LB_UNDER_WAY_MAX: Type.Integer({
+    minimum: 1,
+    default: 2_000,
+    description: 'Requests under way; beyond that they are refused'
+  })
 }
 const schema = Type.Object(LB)
 export type LbConfig = Readonly<Static<typeof schema>>

@@ -10,37 +10,107 @@ import { SCALING_ENVIRONMENT } from './scaling/start.ts'
 
 const MIB = 1024 * 1024
 
-const ORCHESTRATOR = {
+export const ORCHESTRATOR = {
   ...COMMON,
   ...HTTP,
   ...RUNTIME,
-  /** Asked for as a bearer token, when given, by database and admin calls. */
-  CONVOY_TOKEN: Type.Optional(Type.String({ minLength: 1 })),
+  CONVOY_TOKEN: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: 'Asked for as a bearer token, when given, by database and admin calls'
+    })
+  ),
   ...SCALING_ENVIRONMENT,
-  CONVOY_MIN_COPIES: Type.Integer({ minimum: 1, maximum: 9, default: 2 }),
-  /** Where `npm start` keeps the logs of its processes: the dashboard looks a request up in them. */
-  CONVOY_LOGS_DIR: Type.Optional(Type.String({ minLength: 1 })),
-  /** Makes `/state` of a cluster that has none: for a new one only. */
-  CONVOY_INIT: Type.Boolean({ default: false }),
-  /** Whether the workers are stopped with the last orchestrator. */
-  CONVOY_STOP_WORKERS: Type.Boolean({ default: false }),
-  CONVOY_WRITE_DEADLINE_MS: Type.Integer({ minimum: 100, maximum: 60_000, default: 10_000 }),
-  CONVOY_READ_DEADLINE_MS: Type.Integer({ minimum: 100, maximum: 60_000, default: 10_000 }),
-  /** What has no answer for so long is sent once more, unless all take long at present. */
-  CONVOY_HEDGE_MS: Type.Integer({ minimum: 10, maximum: 60_000, default: 300 }),
-  /** Batches of a lane that are on their way at once. */
-  CONVOY_LANE_IN_FLIGHT: Type.Integer({ minimum: 1, maximum: 64, default: 6 }),
-  /** How long at most a batch keeps the next one waiting. */
-  CONVOY_LANE_HOLD_MS: Type.Integer({ minimum: 1, maximum: 10_000, default: 20 }),
-  CONVOY_LANE_BATCH: Type.Integer({ minimum: 1, maximum: 10_000, default: 64 }),
-  CONVOY_LANE_BATCH_BYTES: Type.Integer({ minimum: 1_024, default: MIB }),
-  CONVOY_LANE_WAITING: Type.Integer({ minimum: 1, maximum: 100_000, default: 4_096 }),
-  CONVOY_LANE_WAITING_BYTES: Type.Integer({ minimum: 1_024, default: 64 * MIB }),
-  /** For answers of repeated reads; 0: none are kept. */
-  CONVOY_CACHE_BYTES: Type.Integer({ minimum: 0, default: 32 * MIB }),
-  /** As the workers have them: together the age that a `replica` read may have. */
-  CONVOY_HEARTBEAT_MS: Type.Integer({ minimum: 10, maximum: 5_000, default: 100 }),
-  CONVOY_REPLICA_TIMEOUT_MS: Type.Integer({ minimum: 100, maximum: 60_000, default: 1_000 })
+  CONVOY_MIN_COPIES: Type.Integer({
+    minimum: 1,
+    maximum: 9,
+    default: 2,
+    description: "Copies, the master's included, that a write needs before it is acknowledged"
+  }),
+  CONVOY_LOGS_DIR: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description:
+        'Where `npm start` keeps the logs of its processes: the dashboard looks a request up in them'
+    })
+  ),
+  CONVOY_INIT: Type.Boolean({
+    default: false,
+    description: 'Makes `/state` of a cluster that has none: for a new one only'
+  }),
+  CONVOY_STOP_WORKERS: Type.Boolean({
+    default: false,
+    description: 'Whether the workers are stopped with the last orchestrator'
+  }),
+  CONVOY_WRITE_DEADLINE_MS: Type.Integer({
+    minimum: 100,
+    maximum: 60_000,
+    default: 10_000,
+    description: 'A write without an answer by then gets 504'
+  }),
+  CONVOY_READ_DEADLINE_MS: Type.Integer({
+    minimum: 100,
+    maximum: 60_000,
+    default: 10_000,
+    description: 'A read without an answer by then gets 504'
+  }),
+  CONVOY_HEDGE_MS: Type.Integer({
+    minimum: 10,
+    maximum: 60_000,
+    default: 300,
+    description: 'What has no answer for so long is sent once more, unless all take long at present'
+  }),
+  CONVOY_LANE_IN_FLIGHT: Type.Integer({
+    minimum: 1,
+    maximum: 64,
+    default: 6,
+    description: 'Batches of a lane that are on their way at once'
+  }),
+  CONVOY_LANE_HOLD_MS: Type.Integer({
+    minimum: 1,
+    maximum: 10_000,
+    default: 20,
+    description: 'How long at most a batch keeps the next one waiting'
+  }),
+  CONVOY_LANE_BATCH: Type.Integer({
+    minimum: 1,
+    maximum: 10_000,
+    default: 64,
+    description: 'Requests in one batch'
+  }),
+  CONVOY_LANE_BATCH_BYTES: Type.Integer({
+    minimum: 1_024,
+    default: MIB,
+    description: 'Bytes of one batch, unless a single request is larger'
+  }),
+  CONVOY_LANE_WAITING: Type.Integer({
+    minimum: 1,
+    maximum: 100_000,
+    default: 4_096,
+    description: 'Requests that may wait in a lane; beyond that they are refused'
+  }),
+  CONVOY_LANE_WAITING_BYTES: Type.Integer({
+    minimum: 1_024,
+    default: 64 * MIB,
+    description: 'Bytes that may wait in a lane'
+  }),
+  CONVOY_CACHE_BYTES: Type.Integer({
+    minimum: 0,
+    default: 32 * MIB,
+    description: 'For answers of repeated reads; 0: none are kept'
+  }),
+  CONVOY_HEARTBEAT_MS: Type.Integer({
+    minimum: 10,
+    maximum: 5_000,
+    default: 100,
+    description: 'As the workers have it: a part of the age that a `replica` read may have'
+  }),
+  CONVOY_REPLICA_TIMEOUT_MS: Type.Integer({
+    minimum: 100,
+    maximum: 60_000,
+    default: 1_000,
+    description: 'As the workers have it: the other part of that age'
+  })
 }
 
 /** The orchestrator's own, which a worker has no business to see. */

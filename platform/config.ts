@@ -9,22 +9,65 @@ import Value from 'typebox/value'
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
+/** Where the spans of requests go, for every Convoy process. */
+export const TRACING = {
+  CONVOY_OTLP_URL: Type.Optional(
+    Type.String({
+      pattern: '^https?://',
+      description:
+        'A collector of traces that takes OTLP over HTTP, without `/v1/traces`; without one no spans are made'
+    })
+  ),
+  CONVOY_TRACE_RATIO: Type.Number({
+    minimum: 0,
+    maximum: 1,
+    default: 1,
+    description:
+      'Part of the requests that are traced; a caller that sends `traceparent` decides itself'
+  })
+}
+
 /** Settings that every Convoy process takes. */
 export const COMMON = {
-  CONVOY_CLUSTER: Type.String({ pattern: '^[a-z0-9-]{1,40}$', default: 'main' }),
-  CONVOY_AMQP_URL: Type.String({ pattern: '^amqps?://' }),
-  /** `host:port[,host:port...]`; the cluster's chroot is added by platform/zookeeper.ts. */
-  CONVOY_ZOOKEEPER: Type.String({ minLength: 3 }),
-  /** `user:password` for ZooKeeper's digest scheme. */
-  CONVOY_ZOOKEEPER_AUTH: Type.String({ pattern: '^[^:]+:.+$' }),
-  CONVOY_SESSION_TIMEOUT_MS: Type.Integer({ minimum: 400, maximum: 60_000, default: 2_000 }),
-  CONVOY_LOG_LEVEL: Type.Enum([...LOG_LEVELS], { default: 'info' })
+  CONVOY_CLUSTER: Type.String({
+    pattern: '^[a-z0-9-]{1,40}$',
+    default: 'main',
+    description: 'Name of the cluster: its RabbitMQ vhost and its place in ZooKeeper'
+  }),
+  CONVOY_AMQP_URL: Type.String({
+    pattern: '^amqps?://',
+    description: 'RabbitMQ, with user, password and vhost'
+  }),
+  CONVOY_ZOOKEEPER: Type.String({
+    minLength: 3,
+    description: 'ZooKeeper servers, as host:port, comma separated'
+  }),
+  CONVOY_ZOOKEEPER_AUTH: Type.String({
+    pattern: '^[^:]+:.+$',
+    description: "user:password for ZooKeeper's digest scheme"
+  }),
+  CONVOY_SESSION_TIMEOUT_MS: Type.Integer({
+    minimum: 400,
+    maximum: 60_000,
+    default: 2_000,
+    description: 'Silence after which ZooKeeper takes a process for dead'
+  }),
+  CONVOY_LOG_LEVEL: Type.Enum([...LOG_LEVELS], {
+    default: 'info',
+    description: 'Lines of this level and above are logged'
+  }),
+  ...TRACING
 }
 
 /** Settings of the processes that answer HTTP. Port 0 takes a free one. */
 export const HTTP = {
-  CONVOY_HTTP_HOST: Type.String({ default: '127.0.0.1' }),
-  CONVOY_HTTP_PORT: Type.Integer({ minimum: 0, maximum: 65_535, default: 0 })
+  CONVOY_HTTP_HOST: Type.String({ default: '127.0.0.1', description: 'Address to listen at' }),
+  CONVOY_HTTP_PORT: Type.Integer({
+    minimum: 0,
+    maximum: 65_535,
+    default: 0,
+    description: 'Port to listen at; 0 takes a free one'
+  })
 }
 
 export class ConfigError extends Error {

@@ -5,14 +5,19 @@ import Type, { type Static } from 'typebox'
 import { loadConfig } from '../platform/config.ts'
 import { SERVICE } from '../platform/service/config.ts'
 
-const SETTINGS = {
+export const RIDES = {
   ...SERVICE,
-  /** Address of lb: the only way to users-api. */
-  CONVOY_LB_URL: Type.String({ pattern: '^https?://' }),
-  /** IANA name of the zone that timestamps are written in. */
-  CONVOY_TIME_ZONE: Type.String({ pattern: '^[A-Za-z0-9_+/-]{1,64}$', default: 'UTC' })
+  CONVOY_LB_URL: Type.String({
+    pattern: '^https?://',
+    description: 'Address of lb: the only way to users-api'
+  }),
+  CONVOY_TIME_ZONE: Type.String({
+    pattern: '^[A-Za-z0-9_+/-]{1,64}$',
+    default: 'UTC',
+    description: 'IANA name of the zone that timestamps are written in'
+  })
 }
 
-export type RidesConfig = Readonly<Static<ReturnType<typeof Type.Object<typeof SETTINGS>>>>
+export type RidesConfig = Readonly<Static<ReturnType<typeof Type.Object<typeof RIDES>>>>
 
-export const readConfig = (): RidesConfig => loadConfig(SETTINGS)
+export const readConfig = (): RidesConfig => loadConfig(RIDES)

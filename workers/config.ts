@@ -5,37 +5,112 @@ import Type from 'typebox'
 import { COMMON, ConfigError, loadConfig } from '../platform/config.ts'
 import type { Limits } from './postgres/limits.ts'
 
-const WORKER = {
+export const WORKER = {
   ...COMMON,
-  /** The worker's own folder: identity, pid file, socket, PostgreSQL data. */
-  CONVOY_WORKER_DIR: Type.String({ minLength: 1 }),
-  /** Address at which others reach this worker's PostgreSQL, for cloning only. */
-  CONVOY_WORKER_HOST: Type.String({ default: '127.0.0.1' }),
-  /** Who may copy this worker's database, as PostgreSQL's pg_hba.conf has it: its own networks. */
+  CONVOY_WORKER_DIR: Type.String({
+    minLength: 1,
+    description: "The worker's own folder: identity, pid file, socket, PostgreSQL data"
+  }),
+  CONVOY_WORKER_HOST: Type.String({
+    default: '127.0.0.1',
+    description:
+      'Address at which others reach this worker: its PostgreSQL, for cloning only, and its metrics'
+  }),
+  CONVOY_METRICS_PORT: Type.Integer({
+    minimum: 0,
+    maximum: 65_535,
+    default: 0,
+    description:
+      "Port of `/metrics` at that address; 0 takes a free one, which the worker's znode shows"
+  }),
   CONVOY_CLONE_FROM: Type.String({
     pattern: '^(samenet|samehost|[0-9a-f.:]+/[0-9]+)$',
-    default: 'samenet'
+    default: 'samenet',
+    description:
+      "Who may copy this worker's database, as PostgreSQL's pg_hba.conf has it: its own networks"
   }),
-  /** In a container: which of its starts this is. Given by the orchestrator that starts it. */
-  CONVOY_LIFE: Type.Optional(Type.String({ minLength: 1 })),
-  CONVOY_POSTGRES_BIN: Type.String({ minLength: 1 }),
-  /** The system user that PostgreSQL runs as when the worker is root; PostgreSQL refuses root. */
-  CONVOY_POSTGRES_USER: Type.String({ default: 'postgres' }),
-  CONVOY_CLONE_PASSWORD: Type.String({ minLength: 8 }),
-  CONVOY_STORE_SECRET: Type.String({ minLength: 8 }),
-  /** Copies, the master's included, that an entry needs before it is acknowledged. */
-  CONVOY_MIN_COPIES: Type.Integer({ minimum: 1, maximum: 9, default: 2 }),
-  CONVOY_HEARTBEAT_MS: Type.Integer({ minimum: 10, maximum: 5_000, default: 100 }),
-  CONVOY_REPLICA_TIMEOUT_MS: Type.Integer({ minimum: 100, maximum: 60_000, default: 1_000 }),
-  CONVOY_ELECTION_STEP_MS: Type.Integer({ minimum: 10, maximum: 5_000, default: 100 }),
-  CONVOY_MASTER_STALL_MS: Type.Integer({ minimum: 200, maximum: 60_000, default: 2_000 }),
-  /** How long a `session` read waits for its index before the master is asked. */
-  CONVOY_SESSION_WAIT_MS: Type.Integer({ minimum: 0, maximum: 10_000, default: 300 }),
-  CONVOY_STATEMENT_TIMEOUT_MS: Type.Integer({ minimum: 10, maximum: 60_000, default: 5_000 }),
-  CONVOY_MAX_ENTRY_BYTES: Type.Integer({ minimum: 1_024, default: 8 * 1024 * 1024 }),
-  CONVOY_RESULTS_KEEP_MS: Type.Integer({ minimum: 1_000, default: 600_000 }),
-  /** PostgreSQL connections that serve reads. */
-  CONVOY_READERS: Type.Integer({ minimum: 1, maximum: 64, default: 3 })
+  CONVOY_LIFE: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description:
+        'In a container: which of its starts this is. Given by the orchestrator that starts it'
+    })
+  ),
+  CONVOY_POSTGRES_BIN: Type.String({
+    minLength: 1,
+    description: 'Folder of `postgres`, `initdb` and `pg_basebackup`'
+  }),
+  CONVOY_POSTGRES_USER: Type.String({
+    default: 'postgres',
+    description:
+      'The system user that PostgreSQL runs as when the worker is root; PostgreSQL refuses root'
+  }),
+  CONVOY_CLONE_PASSWORD: Type.String({
+    minLength: 8,
+    description: "Password with which workers copy each other's databases"
+  }),
+  CONVOY_STORE_SECRET: Type.String({
+    minLength: 8,
+    description: "Opens Convoy's own tables, which the application's statements must not"
+  }),
+  CONVOY_MIN_COPIES: Type.Integer({
+    minimum: 1,
+    maximum: 9,
+    default: 2,
+    description: "Copies, the master's included, that an entry needs before it is acknowledged"
+  }),
+  CONVOY_HEARTBEAT_MS: Type.Integer({
+    minimum: 10,
+    maximum: 5_000,
+    default: 100,
+    description: 'How often a master says that it is there, at least'
+  }),
+  CONVOY_REPLICA_TIMEOUT_MS: Type.Integer({
+    minimum: 100,
+    maximum: 60_000,
+    default: 1_000,
+    description: 'A replica that owes a confirmation for so long leaves the in-sync set'
+  }),
+  CONVOY_ELECTION_STEP_MS: Type.Integer({
+    minimum: 10,
+    maximum: 5_000,
+    default: 100,
+    description: 'How long an election waits for those that have not said how far they are'
+  }),
+  CONVOY_MASTER_STALL_MS: Type.Integer({
+    minimum: 200,
+    maximum: 60_000,
+    default: 2_000,
+    description: 'A database that does not answer for so long counts as gone'
+  }),
+  CONVOY_SESSION_WAIT_MS: Type.Integer({
+    minimum: 0,
+    maximum: 10_000,
+    default: 300,
+    description: 'How long a `session` read waits for its index before the master is asked'
+  }),
+  CONVOY_STATEMENT_TIMEOUT_MS: Type.Integer({
+    minimum: 10,
+    maximum: 60_000,
+    default: 5_000,
+    description: 'What a statement may take'
+  }),
+  CONVOY_MAX_ENTRY_BYTES: Type.Integer({
+    minimum: 1_024,
+    default: 8 * 1024 * 1024,
+    description: 'What one write may change and return; larger ones get 413'
+  }),
+  CONVOY_RESULTS_KEEP_MS: Type.Integer({
+    minimum: 1_000,
+    default: 600_000,
+    description: 'How long a request id is remembered, at least'
+  }),
+  CONVOY_READERS: Type.Integer({
+    minimum: 1,
+    maximum: 64,
+    default: 3,
+    description: 'PostgreSQL connections that serve reads'
+  })
 }
 
 export function loadWorkerConfig() {

@@ -6,21 +6,49 @@ import type { DockerSettings } from './docker/containers.ts'
 
 export const RUNTIME = {
   CONVOY_RUNTIME: Type.Union([Type.Literal('process'), Type.Literal('docker')], {
-    default: 'process'
+    default: 'process',
+    description: 'Whether workers are processes of this machine, or containers'
   }),
-  /** Processes: each worker has a folder in it. */
-  CONVOY_WORKERS_DIR: Type.Optional(Type.String({ minLength: 1 })),
-  /** Engines, comma separated: `unix:///path/of/docker.sock` or `tcp://host:2376` with TLS. */
-  CONVOY_DOCKER_HOSTS: Type.String({ default: 'unix:///var/run/docker.sock' }),
-  /** Folder of ca.pem, cert.pem and key.pem, for engines that are reached over TCP. */
-  CONVOY_DOCKER_CERTS: Type.Optional(Type.String({ minLength: 1 })),
-  CONVOY_DOCKER_IMAGE: Type.String({ minLength: 1, default: 'convoy-worker' }),
-  /** One that exists on each engine, or `host`. */
-  CONVOY_DOCKER_NETWORK: Type.String({ minLength: 1, default: 'convoy' }),
-  CONVOY_DOCKER_MEMORY_MIB: Type.Integer({ minimum: 64, default: 1_024 }),
-  CONVOY_DOCKER_CPUS: Type.Number({ minimum: 0.1, maximum: 512, default: 2 }),
-  /** How long an engine may be away before its workers count as dead. */
-  CONVOY_DOCKER_LOST_MS: Type.Integer({ minimum: 0, default: 15_000 })
+  CONVOY_WORKERS_DIR: Type.Optional(
+    Type.String({ minLength: 1, description: 'Processes: each worker has a folder in it' })
+  ),
+  CONVOY_DOCKER_HOSTS: Type.String({
+    default: 'unix:///var/run/docker.sock',
+    description:
+      'Engines, comma separated: `unix:///path/of/docker.sock`, or `tcp://host:2376` with TLS'
+  }),
+  CONVOY_DOCKER_CERTS: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: 'Folder of ca.pem, cert.pem and key.pem, for engines that are reached over TCP'
+    })
+  ),
+  CONVOY_DOCKER_IMAGE: Type.String({
+    minLength: 1,
+    default: 'convoy-worker',
+    description: "Image of the workers' containers"
+  }),
+  CONVOY_DOCKER_NETWORK: Type.String({
+    minLength: 1,
+    default: 'convoy',
+    description: 'One that exists on each engine, or `host`'
+  }),
+  CONVOY_DOCKER_MEMORY_MIB: Type.Integer({
+    minimum: 64,
+    default: 1_024,
+    description: "Memory that a worker's container may use"
+  }),
+  CONVOY_DOCKER_CPUS: Type.Number({
+    minimum: 0.1,
+    maximum: 512,
+    default: 2,
+    description: "Processors that a worker's container may use"
+  }),
+  CONVOY_DOCKER_LOST_MS: Type.Integer({
+    minimum: 0,
+    default: 15_000,
+    description: 'How long an engine may be away before its workers count as dead'
+  })
 }
 
 /** Of no interest to a worker. */

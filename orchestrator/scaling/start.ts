@@ -10,15 +10,47 @@ const { policy, min, max, windowS, readsPerReplica, readsPerS, coolDownS } =
   ScalingSettings.properties
 
 export const SCALING_ENVIRONMENT = {
-  /** A fixed number of replicas, in place of a policy. */
-  CONVOY_REPLICAS: Type.Optional(Type.Integer({ minimum: 0, maximum: REPLICAS_LIMIT })),
-  CONVOY_REPLICAS_MIN: Type.Integer({ ...min, default: 2 }),
-  CONVOY_REPLICAS_MAX: Type.Integer({ ...max, default: 5 }),
-  CONVOY_SCALE_POLICY: Type.Enum([...policy.enum], { default: 'window' }),
-  CONVOY_SCALE_WINDOW_S: Type.Integer({ ...windowS, default: 120 }),
-  CONVOY_READS_PER_REPLICA: Type.Integer({ ...readsPerReplica, default: 20 }),
-  CONVOY_SCALE_READS_PER_S: Type.Integer({ ...readsPerS, default: 1_000 }),
-  CONVOY_SCALE_COOL_DOWN_S: Type.Integer({ ...coolDownS, default: 60 })
+  CONVOY_REPLICAS: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: REPLICAS_LIMIT,
+      description: 'A fixed number of replicas, in place of a policy'
+    })
+  ),
+  CONVOY_REPLICAS_MIN: Type.Integer({
+    ...min,
+    default: 2,
+    description: 'Replicas that a policy keeps at least'
+  }),
+  CONVOY_REPLICAS_MAX: Type.Integer({
+    ...max,
+    default: 5,
+    description: 'Replicas that a policy asks for at most'
+  }),
+  CONVOY_SCALE_POLICY: Type.Enum([...policy.enum], {
+    default: 'window',
+    description: 'What the number of replicas follows, unless it is fixed'
+  }),
+  CONVOY_SCALE_WINDOW_S: Type.Integer({
+    ...windowS,
+    default: 120,
+    description: '`window`: its length, in seconds'
+  }),
+  CONVOY_READS_PER_REPLICA: Type.Integer({
+    ...readsPerReplica,
+    default: 20,
+    description: '`window`: reads in one window that one replica is for'
+  }),
+  CONVOY_SCALE_READS_PER_S: Type.Integer({
+    ...readsPerS,
+    default: 1_000,
+    description: '`rate`: reads per second that one replica is for'
+  }),
+  CONVOY_SCALE_COOL_DOWN_S: Type.Integer({
+    ...coolDownS,
+    default: 60,
+    description: '`rate` and `cpu`: seconds without a change before one replica goes'
+  })
 }
 const Environment = Type.Object(SCALING_ENVIRONMENT)
 
