@@ -38,21 +38,30 @@ const FILL_LOG = `
   from (select index, term from convoy.log order by index desc limit 1) l,
     generate_series(1::int8, $ENTRIES::int8) as n`
 
-/** Nothing may be written meanwhile. The workers are killed after it: they remember where their logs ended. */
+/**
+ * The whole cluster stands still meanwhile, or it would write to the log as well; then
+ * the workers are killed, for they remember where their logs ended.
+ * @param supervisor pid of the orchestrator, which would replace workers that are silent
+ */
 export async function fillLog(
   client: Client,
-  { workersDir, entries, replicas }: { workersDir: string; entries: number; replicas: number }
+  { workersDir, entries, supervisor }: { workersDir: string; entries: number; supervisor: number }
 ): Promise<void> {
   const filled = FILL_LOG.replace('$ENTRIES', `${entries}`)
-  const texts = [AGED, filled, 'vacuum convoy.log', 'checkpoint']
-  await onEveryWorker(workersDir, texts)
-  const pids = await client.pids()
-  for (const pid of pids) process.kill(pid, 'SIGKILL')
+  const workers = await client.pids()
+  for (const pid of [supervisor, ...workers]) process.kill(pid, 'SIGSTOP')
+  try {
+    await onEveryWorker(workersDir, [AGED, filled, 'vacuum convoy.log', 'checkpoint'])
+  } finally {
+    for (const pid of workers) process.kill(pid, 'SIGKILL')
+    process.kill(supervisor, 'SIGCONT')
+  }
   await until('new processes for all workers', WITHIN, async () => {
     const now = await client.pids()
-    return now.length === pids.length && !now.some(pid => pids.includes(pid)) ? true : undefined
+    const all = now.length === workers.length && !now.some(pid => workers.includes(pid))
+    return all || undefined
   })
-  await settled(client, replicas)
+  await settled(client, workers.length - 1)
 }
 
 /** Until so many replicas are in-sync; a new one is cloned. */

@@ -86,7 +86,8 @@ async function costsOf({ run }: TestConvoy): Promise<Cost[]> {
     await cost('catch-up after 10 s of silence', () => settled(client, REPLICAS))
   })
   say(`filling the log with ${options.entries} entries below Convoy`)
-  await fillLog(client, { workersDir, entries: options.entries, replicas: REPLICAS })
+  const supervisor = run.pids['orchestrator'] ?? 0
+  await fillLog(client, { workersDir, entries: options.entries, supervisor })
   const second = await underWrites(run, cost =>
     cost(`pruning of ${options.entries} entries`, () => pruned(workersDir))
   )
