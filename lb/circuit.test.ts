@@ -1,5 +1,5 @@
 import t from 'tap'
-import { admits, afterFailure, afterSend, type Circuit, CLOSED } from './circuit.ts'
+import { admits, afterFailure, afterNothing, afterSend, type Circuit, CLOSED } from './circuit.ts'
 
 const failed = (times: number, nowMs = 1_000, from: Circuit = CLOSED) => {
   let circuit = from
@@ -31,4 +31,11 @@ t.test('a probe that fails doubles the time, up to four seconds', async t => {
 t.test('failures of requests that were sent before do not prolong it', async t => {
   const open = failed(3, 1_000)
   t.strictSame(failed(20, 1_200, open), open)
+})
+
+t.test('a probe that came to nothing is made again at once', async t => {
+  const probing = afterSend(failed(3))
+  t.equal(admits(probing, 2_000), false)
+  t.equal(admits(afterNothing(probing, 2_000), 2_000), true)
+  t.strictSame(afterNothing(CLOSED, 2_000), CLOSED)
 })

@@ -24,6 +24,13 @@ export function afterSend(circuit: Circuit): Circuit {
   return circuit.kind === 'open' ? { kind: 'probing', times: circuit.times } : circuit
 }
 
+/** The request ended without saying anything about the instance: the next one finds out. */
+export function afterNothing(circuit: Circuit, nowMs: number): Circuit {
+  return circuit.kind === 'probing'
+    ? { kind: 'open', untilMs: nowMs, times: circuit.times }
+    : circuit
+}
+
 export function afterFailure(circuit: Circuit, nowMs: number): Circuit {
   if (circuit.kind === 'open') return circuit // sent before it was opened
   if (circuit.kind === 'closed' && circuit.failures + 1 < FAILURES_MAX) {

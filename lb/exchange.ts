@@ -27,7 +27,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #timer: NodeJS.Timeout
   readonly #isHead: boolean
   #controller: Dispatcher.DispatchController | undefined
-  #timedOut = false
+  /** Why, once nobody waits for the outcome: it is not sent then, if it still waits for a connection. */
+  #aborted: Error | undefined
   #status = 0
   #headers: IncomingHttpHeaders = {}
   readonly #held: Buffer[] = []
@@ -43,7 +44,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    if (this.#timedOut) controller.abort(new Error('timed out before it was sent'))
+    if (this.#aborted !== undefined) controller.abort(this.#aborted)
   }
 
   onResponseStart(
@@ -80,6 +81,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     else this.#fail(this.#controller === undefined ? 'unreached' : 'lost', err)
   }
 
+  /** The client has left: nobody wants the outcome any more. */
+  abandon(): void {
+    clearTimeout(this.#timer)
+    this.#abort('abandoned', new Error('the client has left'))
+  }
+
   #handOn(): void {
     clearTimeout(this.#timer) // from here on the client's patience counts
     const controller = this.#controller
@@ -95,9 +102,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #timeOut(): void {
-    this.#timedOut = true
-    const err = new Error('no answer in time')
-    this.#fail(this.#controller === undefined ? 'unreached' : 'timeout', err)
+    const failure = this.#controller === undefined ? 'unreached' : 'timeout'
+    this.#abort(failure, new Error('no answer in time'))
+  }
+
+  #abort(failure: Failure, err: Error): void {
+    this.#aborted = err
+    this.#fail(failure, err)
     this.#controller?.abort(err)
   }
 

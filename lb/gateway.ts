@@ -15,6 +15,7 @@ import type { Answer } from './exchange.ts'
 import { answeredHeaders, forwardedHeaders, IDEMPOTENCY_KEY } from './headers.ts'
 import type { Forwarded, Instance } from './instance.ts'
 import type { Instances } from './instances.ts'
+import { Patience } from './patience.ts'
 import { afterAttempt, type Failure, reachedIt } from './retry.ts'
 import { ROUTES, type ServiceName } from './routes.ts'
 
@@ -52,7 +53,8 @@ export const gateway: FastifyPluginAsync<GatewayOptions> = async (app, options) 
       if (underWay >= options.underWayMax) throw new OverloadedError('lb is overloaded')
       underWay += 1
       try {
-        const journey = { instances, request: forwardedOf(request), reply, onFailure }
+        const patience = new Patience(reply.raw)
+        const journey = { instances, request: forwardedOf(request), reply, patience, onFailure }
         const answer = await answerOf(journey, options)
         await send(reply, answer, request.id)
       } finally {
@@ -85,19 +87,21 @@ interface Journey {
   readonly instances: Instances
   readonly request: Forwarded
   readonly reply: FastifyReply
+  readonly patience: Patience
   readonly onFailure: (failure: Failure) => void
 }
 
 async function answerOf(journey: Journey, limits: GatewayOptions): Promise<Answer> {
-  const { instances, request, reply, onFailure } = journey
+  const { instances, request, reply, patience, onFailure } = journey
   const { method, headers } = request
   const deadlineMs = performance.now() + limits.deadlineMs
   let failed: Instance | undefined
   let reached = 0
   for (let failures = 1; ; failures++) {
-    const instance = instances.choose(failed) ?? (await instances.wait(failed, deadlineMs))
+    const instance =
+      instances.choose(failed) ?? (await instances.wait(failed, { deadlineMs, patience }))
     const timeoutMs = Math.min(limits.attemptMs, deadlineMs - performance.now())
-    const outcome = await instance.send(request, timeoutMs)
+    const outcome = await instance.send(request, { timeoutMs, patience })
     if (outcome.kind === 'answer' && !isNotReady(outcome)) return outcome
 
     const failure = outcome.kind === 'answer' ? 'notReady' : outcome.failure
@@ -108,7 +112,7 @@ async function answerOf(journey: Journey, limits: GatewayOptions): Promise<Answe
     const hasOther = instances.hasOther(instance)
     const next = afterAttempt({ failure, method, hasKey, failures, reached, leftMs, hasOther })
     reply.log.debug({ origin: instance.origin, failure, failures, next }, 'attempt failed')
-    if (next.kind === 'giveUp' || reply.raw.destroyed) {
+    if (next.kind === 'giveUp' || patience.left) {
       if (outcome.kind === 'answer') return outcome
       throw errorOf(failure, instances.service, outcome.err)
     }

@@ -4,8 +4,9 @@
 import { Pool } from 'undici'
 import type { Logger } from '../platform/log.ts'
 import type { Candidate } from './choice.ts'
-import { afterFailure, afterSend, type Circuit, CLOSED } from './circuit.ts'
+import { afterFailure, afterNothing, afterSend, type Circuit, CLOSED } from './circuit.ts'
 import { Exchange, type Outcome } from './exchange.ts'
+import type { Patience } from './patience.ts'
 import { Pipelines } from './pipeline.ts'
 
 const CONNECTIONS_MAX = 128
@@ -44,10 +45,13 @@ export class Instance implements Candidate {
     })
   }
 
-  async send(request: Forwarded, timeoutMs: number): Promise<Outcome> {
+  async send(
+    request: Forwarded,
+    { timeoutMs, patience }: { readonly timeoutMs: number; readonly patience: Patience }
+  ): Promise<Outcome> {
     this.busy += 1
     this.circuit = afterSend(this.circuit)
-    const outcome = await this.#ask(request, timeoutMs)
+    const outcome = await this.#ask(request, timeoutMs, patience)
     this.busy -= 1
     this.#learn(outcome)
     return outcome
@@ -60,20 +64,22 @@ export class Instance implements Candidate {
     this.#pool.destroy(err).catch(() => {})
   }
 
-  async #ask(request: Forwarded, timeoutMs: number): Promise<Outcome> {
+  async #ask(request: Forwarded, timeoutMs: number, patience: Patience): Promise<Outcome> {
     if (request.method === 'GET' && request.body === null) {
       const piped = await this.#pipelines?.send(headOf(request, this.#host), timeoutMs)
       if (piped !== undefined && piped.kind !== 'otherwise') return piped
     }
     const exchange = new Exchange({ method: request.method, timeoutMs })
     this.#pool.dispatch(request, exchange)
-    return await exchange.outcome
+    return await patience.during(exchange.outcome, () => exchange.abandon())
   }
 
   #learn(outcome: Outcome): void {
     const before = this.circuit.kind
     if (outcome.kind === 'answer') this.circuit = CLOSED
-    else this.circuit = afterFailure(this.circuit, performance.now())
+    else if (outcome.failure === 'abandoned') {
+      this.circuit = afterNothing(this.circuit, performance.now())
+    } else this.circuit = afterFailure(this.circuit, performance.now())
     const after = this.circuit.kind
     if (before === after || after === 'probing') return
     const err = outcome.kind === 'failed' ? outcome.err : undefined

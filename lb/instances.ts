@@ -14,6 +14,7 @@ import type { Node, ZooKeeper } from '../platform/zookeeper.ts'
 import { choose } from './choice.ts'
 import { NoInstanceError } from './errors.ts'
 import { Instance } from './instance.ts'
+import type { Patience } from './patience.ts'
 
 const WAITING_MAX = 1_000
 /** How often those who wait look again whether a circuit admits a request. */
@@ -58,18 +59,21 @@ export class Instances implements Disposable {
   }
 
   /**
-   * As `choose`, but waits for one.
+   * As `choose`, but waits for one, unless the client leaves.
    * @throws NoInstanceError when there is none until `deadlineMs` (of performance.now)
    * @throws OverloadedError when too many wait already
    */
-  async wait(avoid: Instance | undefined, deadlineMs: number): Promise<Instance> {
+  async wait(
+    avoid: Instance | undefined,
+    { deadlineMs, patience }: { readonly deadlineMs: number; readonly patience: Patience }
+  ): Promise<Instance> {
     if (this.#waiting >= WAITING_MAX) throw new OverloadedError(`${this.service} is overloaded`)
     this.#waiting += 1
     try {
       for (;;) {
         const instance = this.choose(avoid)
         if (instance !== undefined) return instance
-        if (performance.now() >= deadlineMs) {
+        if (performance.now() >= deadlineMs || patience.left) {
           throw new NoInstanceError(`no instance of ${this.service} is there`)
         }
         await this.#nextLook()

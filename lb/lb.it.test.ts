@@ -272,3 +272,26 @@ t.test('an instance that leaves gets nothing new, and ends what it has', async t
   t.equal((await pending).text, 'slow but whole')
   t.equal(leaving.seen.length, 1)
 })
+
+t.test(
+  'what a client has left is done no longer, and says nothing against the instance',
+  async t => {
+    const { call, instance } = await gateway(t)
+    let ended = 0
+    const busy = await instance((request, response) => {
+      if (request.method === 'GET') return answer('here')(request, response)
+      response.once('close', () => {
+        ended += 1
+      })
+    })
+    const LEAVING = 5
+    const left = Array.from({ length: LEAVING }, () =>
+      call('/api/v1/users', { method: 'PUT', signal: AbortSignal.timeout(300) })
+    )
+    const outcomes = await Promise.allSettled(left)
+    t.ok(outcomes.every(({ status }) => status === 'rejected'))
+    await until('the instance to be rid of them', () => ended === LEAVING)
+    t.equal(busy.seen.filter(({ method }) => method === 'PUT').length, LEAVING)
+    t.equal((await call('/api/v1/users')).text, 'here')
+  }
+)

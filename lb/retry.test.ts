@@ -51,3 +51,7 @@ t.test('nothing is tried after the deadline', async t => {
   t.strictSame(verdict({ leftMs: 0 }), giveUp)
   t.strictSame(verdict({ leftMs: 20, hasOther: false }), giveUp)
 })
+
+t.test('what the client has left is not sent again', async t => {
+  t.strictSame(afterAttempt({ ...situation, failure: 'abandoned' }), { kind: 'giveUp' })
+})

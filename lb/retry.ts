@@ -18,6 +18,8 @@ export type Failure =
   | 'lost'
   /** No answer in time. */
   | 'timeout'
+  /** The client left; this says nothing about the instance. */
+  | 'abandoned'
 
 export interface Situation {
   readonly failure: Failure
@@ -44,6 +46,7 @@ export const reachedIt = (failure: Failure): boolean => failure === 'lost' || fa
 export function afterAttempt(situation: Situation, random = Math.random): Verdict {
   const { failure, method, hasKey, failures, reached, leftMs, hasOther } = situation
   const harmless = hasKey || method === 'GET' || method === 'HEAD'
+  if (failure === 'abandoned') return { kind: 'giveUp' }
   if (reachedIt(failure) && !harmless) return { kind: 'giveUp' }
   if (reached >= REACHED_MAX) return { kind: 'giveUp' }
   const delayMs = hasOther ? 0 : backoffMs(SAME_INSTANCE, failures - 1, random)
