@@ -4,6 +4,7 @@
  */
 import Type from 'typebox'
 import { COMMON, loadConfig } from '../platform/config.ts'
+import { TOKENS } from '../platform/security/config.ts'
 
 export const STARTER = {
   CONVOY_CLUSTER: COMMON.CONVOY_CLUSTER,
@@ -14,12 +15,7 @@ export const STARTER = {
     default: 2,
     description: "Workers that must have a write, as in the orchestrator's settings"
   }),
-  CONVOY_TOKEN: Type.Optional(
-    Type.String({
-      minLength: 1,
-      description: "Asked for by the orchestrator's database and admin calls, when given"
-    })
-  ),
+  ...TOKENS,
   CONVOY_POSTGRES_USER: Type.String({
     default: 'postgres',
     description: 'The system user that PostgreSQL runs as, when the starter is root'

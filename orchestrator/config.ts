@@ -4,6 +4,7 @@
  */
 import Type from 'typebox'
 import { COMMON, ConfigError, HTTP, loadConfig } from '../platform/config.ts'
+import { TOKENS } from '../platform/security/config.ts'
 import type { LaneLimits } from './lanes/lane.ts'
 import { OF_RUNTIMES, RUNTIME } from './runtimes/settings.ts'
 import { SCALING_ENVIRONMENT } from './scaling/start.ts'
@@ -14,12 +15,7 @@ export const ORCHESTRATOR = {
   ...COMMON,
   ...HTTP,
   ...RUNTIME,
-  CONVOY_TOKEN: Type.Optional(
-    Type.String({
-      minLength: 1,
-      description: 'Asked for as a bearer token, when given, by database and admin calls'
-    })
-  ),
+  ...TOKENS,
   ...SCALING_ENVIRONMENT,
   CONVOY_MIN_COPIES: Type.Integer({
     minimum: 1,
@@ -115,7 +111,7 @@ export const ORCHESTRATOR = {
 
 /** The orchestrator's own, which a worker has no business to see. */
 const OWN =
-  /^CONVOY_(TOKEN|HTTP_.*|REPLICAS.*|SCALE_.*|READS_PER_.*|INIT|STOP_WORKERS|LOGS_DIR|LANE_.*|CACHE_.*)$/
+  /^CONVOY_(TOKEN.*|HTTP_.*|REPLICAS.*|SCALE_.*|READS_PER_.*|INIT|STOP_WORKERS|LOGS_DIR|LANE_.*|CACHE_.*)$/
 
 export function loadOrchestratorConfig(env?: NodeJS.ProcessEnv) {
   const config = loadConfig(ORCHESTRATOR, env)

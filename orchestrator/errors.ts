@@ -73,15 +73,6 @@ export class TimeoutError extends ServiceError {
   readonly statusCode = 504
 }
 
-export class UnauthorizedError extends ServiceError {
-  readonly code = 'CONVOY_UNAUTHORIZED'
-  readonly statusCode = 401
-
-  constructor() {
-    super('a bearer token is needed')
-  }
-}
-
 export class NoSuchWorkerError extends ServiceError {
   readonly code = 'CONVOY_NO_SUCH_WORKER'
   readonly statusCode = 409

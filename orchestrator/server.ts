@@ -5,6 +5,7 @@ import type { Registry } from 'prom-client'
 import type { Gate } from '../platform/controls/gate.ts'
 import { type Http, openHttp } from '../platform/http.ts'
 import type { Logger } from '../platform/log.ts'
+import { tokensOf } from '../platform/security/tokens.ts'
 import type { Admission } from './admission/admission.ts'
 import { gated } from './admission/gated.ts'
 import { type Cluster, type ClusterView, masterOf } from './cluster-view.ts'
@@ -13,7 +14,6 @@ import type { ControlRoom } from './controls/control-room.ts'
 import type { Sights } from './dashboard/look.ts'
 import type { HandedOver } from './handover.ts'
 import type { Dispatch } from './lanes/dispatch.ts'
-import { bearer } from './routes/bearer.ts'
 import { clusterNow, clusterRoute } from './routes/cluster.ts'
 import { controlsRoutes, controlsView } from './routes/controls.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
@@ -74,7 +74,7 @@ export async function openServer(options: ServerOptions): Promise<Http> {
     metrics,
     gate,
     bodyLimit: BODY_MAX_BYTES,
-    bearer: true,
+    tokens: tokensOf(config),
     missing: () => [
       ...(dispatch.up ? [] : ['RabbitMQ']),
       ...(connected() ? [] : ['ZooKeeper']),
@@ -91,27 +91,24 @@ export async function openServer(options: ServerOptions): Promise<Http> {
   await app.register(hostsView, { room, engines })
   await app.register(clusterRoute, shown)
   await app.register(eventsRoute, { timeline })
-  await app.register(async guarded => {
-    if (config.CONVOY_TOKEN !== undefined) guarded.addHook('onRequest', bearer(config.CONVOY_TOKEN))
-    const deadlineMs = config.CONVOY_WRITE_DEADLINE_MS
-    const writes = { admission, dispatch, deadlineMs }
-    const reads = {
-      ...{ admission, dispatch: options.reads },
-      ...{ deadlineMs: config.CONVOY_READ_DEADLINE_MS, onRead }
-    }
-    await guarded.register(writeRoutes, writes)
-    await guarded.register(readRoute, reads)
-    await guarded.register(callsRoute, { reads, writes, metrics })
-    await guarded.register(verifyRoute, { dispatch, view, deadlineMs })
-    await guarded.register(crashRoutes, { view, runtime })
-    await guarded.register(handoverRoute, { handOver: options.handOver })
-    await guarded.register(scalingRoutes, { scaling, settings, minCopies })
-    await guarded.register(controlsRoutes, { room })
-    await guarded.register(hostsRoute, { room, engines })
-    await guarded.register(dashboardRoutes, {
-      ...{ config, admission, view, timeline, metrics, dispatch, scaling, sights: options.sights },
-      cluster: () => clusterNow(shown)
-    })
+  const deadlineMs = config.CONVOY_WRITE_DEADLINE_MS
+  const writes = { admission, dispatch, deadlineMs }
+  const reads = {
+    ...{ admission, dispatch: options.reads },
+    ...{ deadlineMs: config.CONVOY_READ_DEADLINE_MS, onRead }
+  }
+  await app.register(writeRoutes, writes)
+  await app.register(readRoute, reads)
+  await app.register(callsRoute, { reads, writes, metrics })
+  await app.register(verifyRoute, { dispatch, view, deadlineMs })
+  await app.register(crashRoutes, { view, runtime })
+  await app.register(handoverRoute, { handOver: options.handOver })
+  await app.register(scalingRoutes, { scaling, settings, minCopies })
+  await app.register(controlsRoutes, { room })
+  await app.register(hostsRoute, { room, engines })
+  await app.register(dashboardRoutes, {
+    ...{ config, admission, view, timeline, metrics, dispatch, scaling, sights: options.sights },
+    cluster: () => clusterNow(shown)
   })
   return app
 }

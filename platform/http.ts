@@ -9,7 +9,6 @@ import Fastify, { LogController } from 'fastify'
 import { collectDefaultMetrics, type Registry } from 'prom-client'
 import { type Gate, guard } from './controls/gate.ts'
 import { MethodNotAllowedError, NotFoundError } from './errors.ts'
-import { bearerScheme } from './http/openapi.ts'
 import { KnownPaths } from './http/paths.ts'
 import { replyWithError, validationError } from './http/replies.ts'
 import { REQUEST_ID, requestIdOf } from './http/request-id.ts'
@@ -17,6 +16,8 @@ import { logRequests } from './http/request-log.ts'
 import { observeTimes } from './http/times.ts'
 import { answerUnreadable } from './http/unreadable.ts'
 import { follow, type Logger } from './log.ts'
+import { bearerScheme, guardRoutes } from './security/access.ts'
+import type { Tokens } from './security/tokens.ts'
 
 export { ErrorReply } from './http/replies.ts'
 
@@ -26,8 +27,8 @@ export interface HttpOptions {
   readonly log: Logger
   readonly metrics: Registry
   readonly bodyLimit: number
-  /** Whether routes name the bearer token in their schema; the page at /docs asks for it then. */
-  readonly bearer?: boolean
+  /** Of a server whose routes are not for everybody: each says who may call it. */
+  readonly tokens?: Tokens
   /** What is missing before the service can do its work; ready when empty. */
   readonly missing: () => readonly string[]
   /** Refuses operations that an operator has switched off. */
@@ -59,6 +60,7 @@ export async function openHttp(options: HttpOptions) {
   app.removeContentTypeParser('text/plain') // 415, as any other that is not JSON
   refuseUnknown(app)
   follow(options.log, app.log as Logger)
+  if (options.tokens !== undefined) guardRoutes(app, { tokens: options.tokens, log: options.log })
   if (options.gate !== undefined) guard(app, options.gate)
   collectDefaultMetrics({ register: options.metrics })
   observeTimes(app, options.metrics)
@@ -67,7 +69,7 @@ export async function openHttp(options: HttpOptions) {
     openapi: {
       openapi: '3.1.0',
       info: { title: options.title, version: '1' },
-      components: options.bearer ? { securitySchemes: bearerScheme } : {}
+      components: options.tokens ? { securitySchemes: bearerScheme } : {}
     }
   })
   await app.register(swaggerUi, { routePrefix: '/docs' })

@@ -81,8 +81,7 @@ export async function startConvoy(options: TestConvoyOptions = {}): Promise<Test
     replicas: options.replicas ?? 2,
     orchestrators: options.orchestrators ?? 1,
     fresh: false,
-    token: options.token,
-    settings: options.settings ?? {},
+    settings: { ...options.settings, ...(options.token && { CONVOY_TOKEN: options.token }) },
     postgresUser: 'postgres',
     readyMs: READY_MS,
     say: options.say ?? (() => {})

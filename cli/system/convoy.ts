@@ -27,6 +27,7 @@ import {
 import { keptSecrets, type Secrets } from './secrets.ts'
 import { type ServiceAddresses, startServices } from './services.ts'
 import { noteStarter } from './starter.ts'
+import { type Shared, shareTokens } from './tokens.ts'
 
 export interface ConvoyOptions {
   readonly folder: Folder
@@ -39,8 +40,7 @@ export interface ConvoyOptions {
   readonly orchestrators: number
   /** Throws away all data first. */
   readonly fresh: boolean
-  readonly token: string | undefined
-  /** Further settings for every process; those that are decided here win. */
+  /** Further settings, tokens among them; those that are decided here win. */
   readonly settings: Readonly<Record<string, string>>
   readonly postgresUser: string
   readonly readyMs: number
@@ -55,7 +55,7 @@ export interface Run {
   readonly addresses: Addresses
   /** All of them, the first one first. */
   readonly orchestrators: readonly string[]
-  /** Bearer token for the orchestrator's guarded calls. */
+  /** Holds a token that may everything. */
   readonly tokenFile: string | null
   /** Settings (CONVOY_AMQP_URL, CONVOY_ZOOKEEPER_AUTH, ...) of a process that joins in; mode 600. */
   readonly settingsFile: string
@@ -69,6 +69,8 @@ export interface Run {
 export interface Convoy {
   readonly run: Run
   readonly services: ServiceAddresses
+  /** May everything; undefined where none is asked for. */
+  readonly token: string | undefined
   /** As an accident would; the process is started again. */
   kill(name: string, signal: NodeJS.Signals): void
   ready(): Promise<void>
@@ -125,6 +127,7 @@ export async function startConvoy(options: ConvoyOptions, stopped?: AbortSignal)
   return {
     run: runOf(folder, parts),
     services: parts.services,
+    token: parts.token,
     ready,
     kill(name, signal) {
       for (const watched of parts.processes) if (watched.spec.name === name) watched.kill(signal)
@@ -136,12 +139,14 @@ export async function startConvoy(options: ConvoyOptions, stopped?: AbortSignal)
 interface Parts {
   readonly services: ServiceAddresses
   readonly instances: readonly Instance[]
+  readonly token: string | undefined
   readonly tokenFile: string | null
   readonly processes: readonly WatchedProcess[]
 }
 
 async function startAll(options: ConvoyOptions, opened: AsyncDisposableStack): Promise<Parts> {
-  const { folder, cluster, software, token, say } = options
+  const { folder, cluster, software, say } = options
+  const tokens = shareTokens(options.settings)
   const ports = opened.use(new Ports())
   const remembers = hasData(folder.workers) || existsSync(join(folder.zooKeeper, 'data'))
   if (remembers && !existsSync(folder.secretsFile)) {
@@ -161,7 +166,7 @@ async function startAll(options: ConvoyOptions, opened: AsyncDisposableStack): P
   opened.defer(() => stopAll(services.processes))
   const given = (await options.through?.(services.addresses)) ?? services.addresses
   const instances = await takePorts(ports, options)
-  const known = { options, secrets, lb: addressesOf(instances).lb, services: given }
+  const known = { options, secrets, tokens, lb: addressesOf(instances).lb, services: given }
   const programs = new Map(
     instances.map(instance => {
       const spec = programSpec(instance, settingsOf(instance, known))
@@ -178,10 +183,10 @@ async function startAll(options: ConvoyOptions, opened: AsyncDisposableStack): P
   opened.defer(() => stop(one => one.program !== 'lb' && !isFirstOrchestrator(one)))
   opened.defer(() => stop(({ program }) => program === 'lb'))
   writeSecretly(join(folder.root, 'settings.json'), JSON.stringify(given, null, 2))
-  const tokenFile = token === undefined ? null : join(folder.root, 'token')
-  if (tokenFile !== null) writeSecretly(tokenFile, token ?? '')
+  const tokenFile = tokens.operator === undefined ? null : join(folder.root, 'token')
+  if (tokenFile !== null) writeSecretly(tokenFile, tokens.operator ?? '')
   const processes = [...services.processes, ...programs.values()]
-  return { services: given, instances, tokenFile, processes }
+  return { services: given, instances, token: tokens.operator, tokenFile, processes }
 }
 
 /** Two starters in one folder would share data. The kernel ends a claim with its holder. */
@@ -222,27 +227,26 @@ function settingsOf(
   known: {
     options: ConvoyOptions
     secrets: Secrets
+    tokens: Shared
     lb: string
     services: ServiceAddresses
   }
 ): Record<string, string> {
   const { program } = instance
-  const { options, secrets, lb, services } = known
-  const { CONVOY_TOKEN: _shared, ...given } = options.settings
-  const common = { ...given, ...services }
+  const { options, secrets, tokens, lb, services } = known
+  const common = { ...tokens.rest, ...services }
   if (program === 'lb') return common
-  const token = options.token === undefined ? {} : { CONVOY_TOKEN: options.token }
   if (program !== 'orchestrator') {
     return {
       ...common,
-      ...token,
+      ...tokens.service,
       CONVOY_ALLOW_CLEAR: 'true',
       CONVOY_LB_URL: lb
     }
   }
   return {
     ...common,
-    ...token,
+    ...tokens.orchestrator,
     CONVOY_WORKERS_DIR: options.folder.workers,
     CONVOY_LOGS_DIR: options.folder.logs,
     ...(options.replicas === undefined ? {} : { CONVOY_REPLICAS: String(options.replicas) }),
@@ -260,9 +264,13 @@ const hasData = (workersDir: string): boolean =>
   readdirSync(workersDir).some(name => existsSync(join(workersDir, name, 'worker.json')))
 
 /** Resolves when all are ready, telling of each. What waits for an operator may take its time. */
-async function shown({ processes, instances }: Parts, options: ConvoyOptions): Promise<void> {
+async function shown(
+  { processes, instances, token }: Parts,
+  options: ConvoyOptions
+): Promise<void> {
   const startedAt = performance.now()
-  using operator = watchForOperator({ url: addressesOf(instances).orchestrator, say: options.say })
+  const url = addressesOf(instances).orchestrator
+  using operator = watchForOperator({ url, token, say: options.say })
   await Promise.all(
     processes.map(async watched => {
       await watched.untilReady(options.readyMs, () => operator.needed)

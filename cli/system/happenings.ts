@@ -5,12 +5,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Happening } from '../../orchestrator/timeline.ts'
 import { serverSentEvents } from './server-sent-events.ts'
+import { bearerOf } from './tokens.ts'
 
 const AGAIN_MS = 500
 
 export interface HappeningsOptions {
   /** Of orchestrators. */
   readonly urls: readonly string[]
+  readonly token?: string | undefined
   readonly ended: AbortSignal
   /** Before the events of a stream that was opened: what changes from then on, they tell. */
   readonly opened?: (url: string) => Promise<void>
@@ -19,10 +21,11 @@ export interface HappeningsOptions {
 /** Ends when `ended`. */
 export async function* happenings(options: HappeningsOptions): AsyncGenerator<Happening> {
   const { urls, ended, opened } = options
+  const headers = bearerOf(options.token)
   for (let turn = 0; !ended.aborted; turn++) {
     const url = urls[turn % urls.length] ?? ''
     try {
-      const reply = await fetch(`${url}/api/v1/cluster/events`, { signal: ended })
+      const reply = await fetch(`${url}/api/v1/cluster/events`, { headers, signal: ended })
       await opened?.(url)
       const events = reply.status === 200 && reply.body ? serverSentEvents(reply.body) : []
       for await (const { data } of events) yield JSON.parse(data) as Happening

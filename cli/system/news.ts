@@ -4,22 +4,24 @@
  */
 import type { ClusterEvent } from '../../orchestrator/cluster-events.ts'
 import { happenings } from './happenings.ts'
+import { bearerOf } from './tokens.ts'
 
 export interface NewsOptions {
   /** Of orchestrators. */
   readonly urls: readonly string[]
+  readonly token?: string | undefined
   readonly say: (line: string) => void
   readonly stopped: AbortSignal
 }
 
 /** Resolves when `stopped`. */
-export async function followNews({ urls, say, stopped }: NewsOptions): Promise<void> {
+export async function followNews({ urls, token, say, stopped }: NewsOptions): Promise<void> {
   const pids = new Map<string, number>()
   const opened = async (url: string) => {
-    for (const { id, pid } of await workersOf(url, stopped)) pids.set(id, pid)
+    for (const { id, pid } of await workersOf({ url, token }, stopped)) pids.set(id, pid)
   }
   // The watcher tells when an orchestrator ended; there is no more to say about it here.
-  for await (const event of happenings({ urls, ended: stopped, opened })) {
+  for await (const event of happenings({ urls, token, ended: stopped, opened })) {
     if ('workerId' in event && 'pid' in event) pids.set(event.workerId, event.pid)
     const line = newsOf(event, pids)
     if (line !== undefined) say(line)
@@ -58,7 +60,10 @@ export function newsOf(event: ClusterEvent, pids: ReadonlyMap<string, number>): 
   }
 }
 
-async function workersOf(url: string, signal: AbortSignal) {
-  const reply = await fetch(`${url}/api/v1/cluster`, { signal })
+async function workersOf(
+  { url, token }: { url: string; token: string | undefined },
+  signal: AbortSignal
+) {
+  const reply = await fetch(`${url}/api/v1/cluster`, { headers: bearerOf(token), signal })
   return ((await reply.json()) as { workers: { id: string; pid: number }[] }).workers
 }

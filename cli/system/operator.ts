@@ -3,6 +3,7 @@
  * once, with what to do, and so that the start does not give up meanwhile.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { bearerOf } from './tokens.ts'
 
 const LOOK_MS = 1_000
 /** Workers that are being started are there by then. */
@@ -16,15 +17,17 @@ export interface OperatorWatch extends Disposable {
 export function watchForOperator(options: {
   /** Of the orchestrator. */
   readonly url: string
+  readonly token?: string | undefined
   readonly say: (line: string) => void
 }): OperatorWatch {
   const { url, say } = options
+  const headers = bearerOf(options.token)
   const ended = new AbortController()
   let needed = false
   let sinceMs: number | null = null
   const look = async () => {
     while (!ended.signal.aborted) {
-      const message = await stuckAt(url, ended.signal)
+      const message = await stuckAt({ url, headers }, ended.signal)
       sinceMs = message === null ? null : (sinceMs ?? performance.now())
       const stays = sinceMs !== null && performance.now() - sinceMs > PASSES_WITHIN_MS
       if (message !== null && stays && !needed) say(message)
@@ -41,10 +44,13 @@ export function watchForOperator(options: {
   }
 }
 
-async function stuckAt(url: string, ended: AbortSignal): Promise<string | null> {
+async function stuckAt(
+  { url, headers }: { url: string; headers: Record<string, string> },
+  ended: AbortSignal
+): Promise<string | null> {
   try {
     const signal = AbortSignal.any([ended, AbortSignal.timeout(LOOK_MS)])
-    const reply = await fetch(`${url}/api/v1/cluster`, { signal })
+    const reply = await fetch(`${url}/api/v1/cluster`, { headers, signal })
     return ((await reply.json()) as { stuck: { message: string } | null }).stuck?.message ?? null
   } catch {
     return null // It does not listen yet.

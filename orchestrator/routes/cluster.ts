@@ -3,6 +3,7 @@
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { refusals } from '../../platform/http/openapi.ts'
+import { VIEW } from '../../platform/security/access.ts'
 import { appliedBy, type Cluster, type ClusterView } from '../cluster-view.ts'
 import type { Scaling } from '../scaling/scaling.ts'
 import type { ScalingSettings } from '../scaling/settings.ts'
@@ -24,8 +25,9 @@ export const clusterRoute: FastifyPluginAsyncTypebox<ClusterRouteOptions> = asyn
 ) => {
   const schema = {
     tags: ['cluster'],
+    security: VIEW,
     summary: 'The cluster now',
-    response: { 200: ClusterAnswer, ...refusals(500) }
+    response: { 200: ClusterAnswer, ...refusals(401, 403, 500) }
   }
   // All that there is, were it more than the schema says.
   const serializerCompiler = () => (body: unknown) => JSON.stringify(body)

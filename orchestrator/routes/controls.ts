@@ -11,7 +11,8 @@ import {
   Service,
   WorkerControls
 } from '../../platform/controls/shapes.ts'
-import { needsBearer, refusals } from '../../platform/http/openapi.ts'
+import { refusals } from '../../platform/http/openapi.ts'
+import { needs, VIEW } from '../../platform/security/access.ts'
 import type { ClusterView } from '../cluster-view.ts'
 import { withLogLevel, withNumbers } from '../controls/changes.ts'
 import type { ControlRoom } from '../controls/control-room.ts'
@@ -64,8 +65,8 @@ export const ChangedAnswer = Type.Object(
   { description: 'Stored; who has taken it, and who has not said so within 2 s' }
 )
 
-const about = { tags: ['controls'], security: needsBearer }
-const response = { 200: ChangedAnswer, ...refusals(400, 401, 404, 409, 415, 500, 503, 504) }
+const about = { tags: ['controls'], security: needs('admin') }
+const response = { 200: ChangedAnswer, ...refusals(400, 401, 403, 404, 409, 415, 500, 503, 504) }
 
 export const controlsRoutes: FastifyPluginAsyncTypebox<ControlsRouteOptions> = async (
   app,
@@ -137,10 +138,11 @@ const OperationsAnswer = Type.Array(
 export const controlsView: FastifyPluginAsyncTypebox<
   ControlsRouteOptions & { readonly view: Pick<ClusterView, 'now'> }
 > = async (app, { room, view }) => {
-  const tags = ['controls']
+  const seen = { tags: ['controls'], security: VIEW }
+  const refused = refusals(401, 403)
   app.get(
     '/api/v1/controls',
-    { schema: { tags, summary: 'All controls', response: { 200: ControlsAnswer } } },
+    { schema: { ...seen, summary: 'All controls', response: { 200: ControlsAnswer, ...refused } } },
     () => {
       const { controls } = room
       const instances = [...view.now.instances].map(([id, { service, pid, version }]) => {
@@ -152,7 +154,13 @@ export const controlsView: FastifyPluginAsyncTypebox<
   )
   app.get(
     '/api/v1/controls/operations',
-    { schema: { tags, summary: 'What can be disabled', response: { 200: OperationsAnswer } } },
+    {
+      schema: {
+        ...seen,
+        summary: 'What can be disabled',
+        response: { 200: OperationsAnswer, ...refused }
+      }
+    },
     () => room.operations
   )
 }

@@ -5,9 +5,9 @@ import { CallStream } from '../../platform/client/call-stream.ts'
 import { OverloadedError } from '../../platform/errors.ts'
 import { openHttp } from '../../platform/http.ts'
 import { openLog } from '../../platform/log.ts'
+import { Tokens } from '../../platform/security/tokens.ts'
 import { openAdmission } from '../admission/admission.ts'
 import { openParser } from '../admission/parser.ts'
-import { bearer } from './bearer.ts'
 import { callsRoute } from './db-calls.ts'
 
 const admission = openAdmission(await openParser())
@@ -25,9 +25,9 @@ async function server(t: Test, dispatched: Dispatched, token = 'right') {
     log: openLog({ service: 'test', level: 'silent' }),
     metrics,
     bodyLimit: 1024,
+    tokens: new Tokens([{ token: 'right', role: 'write', name: 'test' }], { forViews: false }),
     missing: () => []
   })
-  app.addHook('onRequest', bearer('right'))
   const dispatch = { read: dispatched, write: dispatched }
   const writes = { admission, dispatch, deadlineMs: 1_000 }
   await app.register(callsRoute, { writes, reads: { ...writes, onRead: () => {} }, metrics })

@@ -6,7 +6,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Histogram, type Registry } from 'prom-client'
 import Type from 'typebox'
-import { needsBearer, refusals } from '../../platform/http/openapi.ts'
+import { refusals } from '../../platform/http/openapi.ts'
+import { needs } from '../../platform/security/access.ts'
 import { CALLS_PATH, CALLS_TYPE } from '../../platform/wire/calls.ts'
 import { Conversation, type Kind } from './conversation.ts'
 import { Read, type ReadRouteOptions, reader } from './db-read.ts'
@@ -46,10 +47,10 @@ export const callsRoute: FastifyPluginAsyncTypebox<CallsRouteOptions> = async (a
   app.addContentTypeParser(CALLS_TYPE, (_request, body, done) => done(null, body))
   const schema = {
     tags: ['database'],
-    security: needsBearer,
+    security: needs('write'),
     summary: 'Many reads and writes over one connection',
     description: 'For services: one line of JSON for each call, answers as they are ready',
-    response: { 200: Type.String({ description: 'The answers' }), ...refusals(401, 415) }
+    response: { 200: Type.String({ description: 'The answers' }), ...refusals(401, 403, 415) }
   }
   app.post(CALLS_PATH, { schema }, (request, reply) => {
     const one = new Conversation(request, reply.hijack().raw, kinds)

@@ -5,7 +5,8 @@
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { needsBearer, refusals } from '../../platform/http/openapi.ts'
+import { refusals } from '../../platform/http/openapi.ts'
+import { needs } from '../../platform/security/access.ts'
 import type { Admission } from '../admission/admission.ts'
 import type { Dispatch } from '../lanes/dispatch.ts'
 import type { Answer } from '../lanes/pending-writes.ts'
@@ -40,10 +41,10 @@ export const explainRoute: FastifyPluginAsyncTypebox<ExplainRouteOptions> = asyn
 ) => {
   const schema = {
     tags: ['database'],
-    security: needsBearer,
+    security: needs('read'),
     summary: 'The plan of a reading statement',
     body: Explain,
-    response: { 200: ReadAnswer, ...refusals(400, 401, 413, 415, 500, 503, 504) }
+    response: { 200: ReadAnswer, ...refusals(400, 401, 403, 413, 415, 500, 503, 504) }
   }
   app.post('/api/v1/db/explain', { schema }, async ({ body }, reply) => {
     const { sql, params = [], analyze = false } = body

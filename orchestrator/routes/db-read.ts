@@ -4,7 +4,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type, { type Static } from 'typebox'
 import { InvalidRequestError } from '../../platform/errors.ts'
-import { needsBearer, refusals } from '../../platform/http/openapi.ts'
+import { refusals } from '../../platform/http/openapi.ts'
+import { needs } from '../../platform/security/access.ts'
 import type { Admission } from '../admission/admission.ts'
 import type { Dispatch } from '../lanes/dispatch.ts'
 import type { Answer } from '../lanes/pending-writes.ts'
@@ -57,10 +58,10 @@ export const readRoute: FastifyPluginAsyncTypebox<ReadRouteOptions> = async (app
       schema: {
         operationId: 'db.read',
         tags: ['database'],
-        security: needsBearer,
+        security: needs('read'),
         summary: 'One reading statement',
         body: Read,
-        response: { 200: ReadAnswer, ...refusals(400, 401, 413, 415, 500, 503, 504) }
+        response: { 200: ReadAnswer, ...refusals(400, 401, 403, 413, 415, 500, 503, 504) }
       }
     },
     async (request, reply) => passOn(reply, await read(request.body))

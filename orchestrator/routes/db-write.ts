@@ -4,7 +4,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type, { type Static } from 'typebox'
-import { IdempotencyKey, needsBearer, refusals } from '../../platform/http/openapi.ts'
+import { IdempotencyKey, refusals } from '../../platform/http/openapi.ts'
+import { needs } from '../../platform/security/access.ts'
 import type { Param } from '../../platform/wire/requests.ts'
 import { type Admission, STATEMENTS_MAX, sealWrite } from '../admission/admission.ts'
 import type { Dispatch } from '../lanes/dispatch.ts'
@@ -58,9 +59,9 @@ export const Write = Type.Object(
 /** One statement, which the workers know by its kind. */
 const CLEAR = sealWrite([{ sql: '', params: [], kind: 'clear' }])
 
-const about = { tags: ['database'], security: needsBearer }
-const writing = refusals(400, 401, 409, 413, 415, 422, 500, 503, 504)
-const reading = refusals(400, 401, 404, 413, 500, 503, 504)
+const about = { tags: ['database'], security: needs('write') }
+const writing = refusals(400, 401, 403, 409, 413, 415, 422, 500, 503, 504)
+const reading = refusals(400, 401, 403, 404, 413, 500, 503, 504)
 
 /** What a checked body comes to, over whatever way it came. */
 export function writer({ admission, dispatch, deadlineMs }: WriteRouteOptions) {
@@ -111,6 +112,7 @@ export const writeRoutes: FastifyPluginAsyncTypebox<WriteRouteOptions> = async (
     {
       schema: {
         ...about,
+        security: needs('admin'),
         operationId: 'db.clear',
         summary: 'Empties every table',
         headers: IdempotencyKey,

@@ -4,6 +4,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { refusals } from '../../platform/http/openapi.ts'
+import { VIEW } from '../../platform/security/access.ts'
 import type { Timeline } from '../timeline.ts'
 import { EventStream } from './event-stream.ts'
 
@@ -20,8 +21,9 @@ export const eventsRoute: FastifyPluginAsyncTypebox<{
   const Events = Type.String({ description: 'text/event-stream, one event for each change' })
   const schema = {
     tags: ['cluster'],
+    security: VIEW,
     summary: 'What happens, as server-sent events',
-    response: { 200: Events, ...refusals(503) }
+    response: { 200: Events, ...refusals(401, 403, 503) }
   }
   app.get('/api/v1/cluster/events', { schema }, (_request, reply) => stream.open(reply))
 }

@@ -3,7 +3,8 @@
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { needsBearer, refusals } from '../../platform/http/openapi.ts'
+import { refusals } from '../../platform/http/openapi.ts'
+import { needs } from '../../platform/security/access.ts'
 import type { HandedOver } from '../handover.ts'
 
 const NewMaster = Type.Object(
@@ -16,9 +17,9 @@ export const handoverRoute: FastifyPluginAsyncTypebox<{
 }> = async (app, { handOver }) => {
   const schema = {
     tags: ['cluster'],
-    security: needsBearer,
+    security: needs('admin'),
     summary: 'A replica takes over from the master, as planned',
-    response: { 200: NewMaster, ...refusals(401, 409, 500, 504) }
+    response: { 200: NewMaster, ...refusals(401, 403, 409, 500, 504) }
   }
   app.post('/api/v1/cluster/handover', { schema }, () => handOver())
 }

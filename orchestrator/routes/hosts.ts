@@ -4,7 +4,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { InvalidRequestError } from '../../platform/errors.ts'
-import { needsBearer, refusals } from '../../platform/http/openapi.ts'
+import { refusals } from '../../platform/http/openapi.ts'
+import { needs, VIEW } from '../../platform/security/access.ts'
 import { withHost } from '../controls/changes.ts'
 import type { ControlRoom } from '../controls/control-room.ts'
 import { HostRefusedError } from '../errors.ts'
@@ -43,9 +44,9 @@ export const hostsRoute: FastifyPluginAsyncTypebox<HostsRouteOptions> = async (
   { room, engines }
 ) => {
   const summary = 'Joins a further Docker engine'
-  const refused = refusals(400, 401, 409, 415, 500, 503)
+  const refused = refusals(400, 401, 403, 409, 415, 500, 503)
   const response = { 200: ChangedAnswer, ...refused }
-  const schema = { tags, security: needsBearer, summary, body: HostBody, response }
+  const schema = { tags, security: needs('admin'), summary, body: HostBody, response }
   app.post('/api/v1/cluster/hosts', { schema }, async ({ body: { name, url, socket } }) => {
     if (engines === undefined) throw new HostRefusedError('workers are processes here')
     const host = { name, url: urlOf({ url, socket }) }
@@ -69,7 +70,10 @@ export const hostsView: FastifyPluginAsyncTypebox<HostsRouteOptions> = async (
   { room, engines }
 ) => {
   const summary = 'The Docker engines of this orchestrator'
-  const schema = { tags, summary, response: { 200: Hosts, ...refusals(500) } }
+  const schema = {
+    ...{ tags, security: VIEW, summary },
+    response: { 200: Hosts, ...refusals(401, 403, 500) }
+  }
   app.get('/api/v1/cluster/hosts', { schema }, () => {
     const names = new Map(room.controls.hosts.map(({ name, url }) => [url, name]))
     return (engines?.list() ?? []).map(one => ({ name: names.get(one.url) ?? one.url, ...one }))

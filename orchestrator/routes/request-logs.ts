@@ -5,7 +5,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { OverloadedError } from '../../platform/errors.ts'
-import { needsBearer, refusals } from '../../platform/http/openapi.ts'
+import { refusals } from '../../platform/http/openapi.ts'
+import { needs } from '../../platform/security/access.ts'
 import { findLines, type LogFolders } from '../dashboard/log-search.ts'
 import { checkedRequestId } from './request-id.ts'
 
@@ -37,10 +38,10 @@ export const requestLogsRoute: FastifyPluginAsyncTypebox<{
   let searches = 0
   const schema = {
     tags: ['cluster'],
-    security: needsBearer,
+    security: needs('admin'),
     summary: 'What the processes of this machine logged about a request',
     params: Type.Object({ requestId: Type.String() }),
-    response: { 200: RequestLogs, ...refusals(400, 401, 503) }
+    response: { 200: RequestLogs, ...refusals(400, 401, 403, 503) }
   }
   app.get('/api/v1/requests/:requestId/logs', { schema }, async ({ params }) => {
     const requestId = checkedRequestId(params.requestId)

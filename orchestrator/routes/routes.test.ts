@@ -380,8 +380,8 @@ t.test('the description names what every call answers, and asks for the token', 
   const { paths, components } = (await app.inject('/docs/json')).json()
   t.strictSame(Object.keys(components.securitySchemes), ['bearer'])
   const write = paths['/api/v1/db/write'].post
-  t.match(write, { security: [{ bearer: [] }], parameters: [{ name: 'idempotency-key' }] })
-  const statuses = ['200', '400', '401', '409', '413', '415', '422', '500', '503', '504']
+  t.match(write, { security: [{ bearer: ['write'] }], parameters: [{ name: 'idempotency-key' }] })
+  const statuses = ['200', '400', '401', '403', '409', '413', '415', '422', '500', '503', '504']
   t.strictSame(Object.keys(write.responses), statuses)
   const silent = Object.keys(paths).filter(
     path => path.startsWith('/api/') && JSON.stringify(paths[path]).includes('Default Response')

@@ -3,7 +3,8 @@
  * now on, on every orchestrator, and outlives all of them.
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { needsBearer, refusals } from '../../platform/http/openapi.ts'
+import { refusals } from '../../platform/http/openapi.ts'
+import { needs } from '../../platform/security/access.ts'
 import type { Scaling } from '../scaling/scaling.ts'
 import {
   PolicyBody,
@@ -27,8 +28,8 @@ export const scalingRoutes: FastifyPluginAsyncTypebox<ScalingRouteOptions> = asy
 ) => {
   const common = {
     tags: ['cluster'],
-    security: needsBearer,
-    response: { 200: SettingsAnswer, ...refusals(400, 401, 415, 500, 503) }
+    security: needs('admin'),
+    response: { 200: SettingsAnswer, ...refusals(400, 401, 403, 415, 500, 503) }
   }
   app.put(
     '/api/v1/cluster/replicas',

@@ -7,7 +7,8 @@
 import { setInterval } from 'node:timers'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { needsBearer, refusals } from '../../platform/http/openapi.ts'
+import { refusals } from '../../platform/http/openapi.ts'
+import { needs } from '../../platform/security/access.ts'
 import { type ClusterView, masterOf } from '../cluster-view.ts'
 import type { Sample, Samples } from '../dashboard/samples.ts'
 import type { Timeline } from '../timeline.ts'
@@ -52,11 +53,11 @@ export const streamRoute: FastifyPluginAsyncTypebox<StreamOptions> = async (app,
 
   const schema = {
     tags: ['cluster'],
-    security: needsBearer,
+    security: needs('read'),
     summary: 'What the dashboard draws, as server-sent events',
     response: {
       200: Type.String({ description: 'text/event-stream: history, cluster, sample, happening' }),
-      ...refusals(401, 503)
+      ...refusals(401, 403, 503)
     }
   }
   app.get('/api/v1/cluster/stream', { schema }, (_request, reply) => {

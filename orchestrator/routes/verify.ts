@@ -4,7 +4,8 @@
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { IdempotencyKey, needsBearer, refusals } from '../../platform/http/openapi.ts'
+import { IdempotencyKey, refusals } from '../../platform/http/openapi.ts'
+import { needs } from '../../platform/security/access.ts'
 import type { WorkerNode } from '../../platform/wire/znodes.ts'
 import { sealWrite } from '../admission/admission.ts'
 import type { Cluster, ClusterView } from '../cluster-view.ts'
@@ -49,10 +50,10 @@ export const verifyRoute: FastifyPluginAsyncTypebox<VerifyOptions> = async (app,
   const { dispatch, view, deadlineMs } = options
   const schema = {
     tags: ['cluster'],
-    security: needsBearer,
+    security: needs('admin'),
     summary: 'Compares all tables on all workers',
     headers: IdempotencyKey,
-    response: { 200: Verified, ...refusals(400, 401, 422, 500, 503, 504) }
+    response: { 200: Verified, ...refusals(400, 401, 403, 422, 500, 503, 504) }
   }
   app.post('/api/v1/cluster/verify', { schema }, async (request, reply) => {
     using heard = new Heard(view)

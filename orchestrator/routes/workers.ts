@@ -3,7 +3,8 @@
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { needsBearer, refusals } from '../../platform/http/openapi.ts'
+import { refusals } from '../../platform/http/openapi.ts'
+import { needs, VIEW } from '../../platform/security/access.ts'
 import type { Cluster, ClusterView } from '../cluster-view.ts'
 import { NoSuchWorkerError } from '../errors.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
@@ -21,11 +22,12 @@ export const workerListRoute: FastifyPluginAsyncTypebox<WorkerListOptions> = asy
   { view }
 ) => {
   const response = {
-    200: Type.Array(Type.Integer(), { description: 'Sorted', examples: [[1000, 2112, 4330]] })
+    200: Type.Array(Type.Integer(), { description: 'Sorted', examples: [[1000, 2112, 4330]] }),
+    ...refusals(401, 403)
   }
   app.get(
     '/api/v1/worker/list',
-    { schema: { tags: ['cluster'], summary: 'Pids of all workers', response } },
+    { schema: { tags: ['cluster'], security: VIEW, summary: 'Pids of all workers', response } },
     () => [...view.now.workers.values()].map(({ pid }) => pid).sort((a, b) => a - b)
   )
 }
@@ -39,9 +41,9 @@ export const crashRoutes: FastifyPluginAsyncTypebox<CrashOptions> = async (app, 
     const Killed = Type.Array(Type.String(), { description: 'Its pid', examples: [['2112']] })
     const schema = {
       tags: ['cluster'],
-      security: needsBearer,
+      security: needs('admin'),
       summary: `kill -9 of a ${role}`,
-      response: { 200: Killed, ...refusals(401, 409, 500) }
+      response: { 200: Killed, ...refusals(401, 403, 409, 500) }
     }
     app.post(`/api/v1/crash/${path}`, { schema }, async () => {
       const workerId = choose(view.now)

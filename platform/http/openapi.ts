@@ -8,7 +8,7 @@ import { ErrorReply } from './replies.ts'
 const REFUSALS = {
   400: 'The request is wrong, or the database refuses it: see `code`',
   401: 'The bearer token is missing or wrong',
-  403: 'Switched off here',
+  403: 'The token may not do this, or it is switched off here: see `code`',
   404: 'There is no such thing',
   409: 'It cannot be done in the present state: see `code`',
   413: 'Too large: see `code`',
@@ -48,13 +48,3 @@ export const IdempotencyKey = Type.Object({
 export const IndexHeader = {
   'Convoy-Index': { type: 'integer', description: 'The log index that the answer is based on' }
 }
-
-/** For the `components` of a server that has routes with a token; a route names it in `security`. */
-export const bearerScheme = {
-  bearer: {
-    type: 'http',
-    scheme: 'bearer',
-    description: 'Needed where CONVOY_TOKEN is configured'
-  }
-} as const
-export const needsBearer = [{ bearer: [] }]

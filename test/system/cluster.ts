@@ -135,7 +135,6 @@ export class Cluster extends Faults implements AsyncDisposable {
       replicas: this.workers - 1,
       orchestrators,
       fresh: false,
-      token: undefined,
       settings,
       postgresUser: 'postgres',
       readyMs: READY_MS,

@@ -67,7 +67,7 @@ export const events = command<Own>({
     for (const event of before) note(pids, event)
     for (const event of lastOf(before.filter(isWanted), args.last)) if (left > 0) show(event)
     if (left <= 0) return EXIT.done
-    for await (const event of happenings({ urls: target.urls, ended: ended.signal })) {
+    for await (const event of happenings({ ...target, ended: ended.signal })) {
       note(pids, event)
       if (isWanted(event)) show(event)
       if (left <= 0) break

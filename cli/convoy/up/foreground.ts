@@ -31,7 +31,7 @@ export async function inForeground(
     const seconds = ((performance.now() - startedAtMs) / 1_000).toFixed(1)
     if (args.json) printJson(convoy.run)
     else console.log(bannerOf(convoy, { replicas: args.replicas, seconds }))
-    await followNews({ urls: convoy.run.orchestrators, say, stopped })
+    await followNews({ urls: convoy.run.orchestrators, token: convoy.token, say, stopped })
     await convoy.stop()
   } catch (err) {
     if (!stopped.aborted) throw err
@@ -62,7 +62,6 @@ async function start(
       replicas: args.replicas,
       orchestrators: args.orchestrators,
       fresh: args.fresh,
-      token: config.CONVOY_TOKEN,
       settings: convoySettings(),
       postgresUser: config.CONVOY_POSTGRES_USER,
       readyMs: READY_MS,
