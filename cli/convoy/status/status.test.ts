@@ -32,7 +32,8 @@ const LOOK = {
   instances: [
     { id: 'o1', service: 'orchestrator', pid: 5, frozen: false },
     { id: 'l1', service: 'lb', pid: 6, frozen: true },
-    { id: 'w7', service: 'worker', pid: 7, frozen: false }
+    { id: 'w7', service: 'worker', pid: 7, frozen: false },
+    { id: 'w8', service: 'worker', pid: 8, frozen: true }
   ],
   broker: { up: true },
   lanes: { depths: {}, unanswered: { writes: 3, reads: 4 } }
@@ -82,7 +83,7 @@ t.test('one screen has all that an operator asks first', async t => {
     'writes     26  5.0 ms   21 ms     11           3',
     'reads     340  2.1 ms  9.9 ms      6           4',
     'next decision: in 48 s',
-    'processes  orchestrator 5 (supervises)   lb 6 (frozen)',
+    'processes  orchestrator 5 (supervises)   lb 6 (frozen)   worker 8 (frozen)',
     'term 4: worker 7, after 104 ms without a master'
   ]) {
     t.ok(text.includes(part), part, { text })
@@ -100,4 +101,5 @@ t.test('what stops the cluster stands at the top', async t => {
 
 t.test('a frame is written over the one before it, and never scrolls', async t => {
   t.equal(frameOf('a\nb\nc', 2), '\x1b[Ha\x1b[K\nb\x1b[K\x1b[J')
+  t.match(frameOf('a\nb\nc', 0), 'c', 'a terminal that does not know its size')
 })

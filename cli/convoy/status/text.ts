@@ -96,8 +96,9 @@ function loadText({ sample, lanes, broker }: Sight): string {
 
 function instancesText({ cluster, instances }: Sight): string {
   const supervisor = cluster.orchestrators.find(({ id }) => id === cluster.supervisor)?.pid
-  const others = instances.filter(({ service }) => service !== 'worker')
-  const services = Map.groupBy(others, ({ service }) => service)
+  // The table above has all workers, but not which of them are frozen.
+  const told = instances.filter(({ service, frozen }) => service !== 'worker' || frozen)
+  const services = Map.groupBy(told, ({ service }) => service)
   const parts = [...services].map(([service, all]) => {
     const pids = all.map(({ pid, frozen }) => {
       const what = frozen ? ' (frozen)' : pid === supervisor ? ' (supervises)' : ''
