@@ -13,14 +13,14 @@ export function openControls() {
     change('PUT', 'cluster/replicas', { count: numberIn('count') }, told('replicas wanted'))
   )
   onSubmit('scale-load', followLoad)
-  onSubmit('freezing', ({ submitter }) =>
-    change(
-      'POST',
-      `controls/${submitter.value}`,
-      { instance: byId('instance').value },
-      ({ missing }) => (missing.length === 0 ? 'Done' : 'Stored; it has not taken it yet')
+  onSubmit('freezing', ({ submitter }) => {
+    const instance = byId('instance').value
+    // Others may be missing, as one that has just died; they do not matter to it.
+    const isMissing = ({ missing }) => missing.some(({ id }) => id === instance)
+    return change('POST', `controls/${submitter.value}`, { instance }, answer =>
+      isMissing(answer) ? 'Stored; it has not taken it yet' : 'Done'
     )
-  )
+  })
   byId('handover').addEventListener('click', () =>
     change(
       'POST',
