@@ -8,7 +8,7 @@ import { randomUUID } from 'node:crypto'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
-import { Counter, type Registry } from 'prom-client'
+import { Counter, Gauge, type Registry } from 'prom-client'
 import { OverloadedError } from '../platform/errors.ts'
 import { BadGatewayError, GatewayTimeoutError, NoInstanceError } from './errors.ts'
 import type { Answer } from './exchange.ts'
@@ -43,6 +43,14 @@ export const gateway: FastifyPluginAsync<GatewayOptions> = async (app, options) 
     registers: [options.metrics]
   })
   let underWay = 0
+  new Gauge({
+    name: 'convoy_lb_under_way_requests',
+    help: 'Requests that lb has taken and not answered yet',
+    registers: [options.metrics],
+    collect() {
+      this.set(underWay)
+    }
+  })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 

@@ -34,7 +34,7 @@ export class Instances implements Disposable {
   #look: { promise: Promise<void>; end: () => void } | undefined
 
   constructor(options: {
-    readonly zooKeeper: ZooKeeper
+    readonly zooKeeper: Pick<ZooKeeper, 'watchChildren'>
     readonly service: string
     readonly log: Logger
   }) {

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Registry } from 'prom-client'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { openLog } from '../platform/log.ts'
@@ -37,7 +38,7 @@ async function gateway(t: Test, limits: { attemptMs?: number; deadlineMs?: numbe
     CONVOY_LB_DEADLINE_MS: limits.deadlineMs ?? 10_000,
     CONVOY_LB_UNDER_WAY_MAX: 100
   }
-  const app = await openLb({ config, zooKeeper, log })
+  const app = await openLb({ config, zooKeeper, log, metrics: new Registry() })
   t.teardown(() => app.close())
   const origin = await app.listen({ host: '127.0.0.1', port: 0 })
 

@@ -1,9 +1,11 @@
 /** Starts lb: ZooKeeper first, then the server; closes in reverse. */
 import { randomUUID } from 'node:crypto'
+import { Registry } from 'prom-client'
 import { openAmqp } from '../platform/amqp.ts'
 import { loadConfig } from '../platform/config.ts'
 import { Gate } from '../platform/controls/gate.ts'
 import { listenToControls } from '../platform/controls/listener.ts'
+import { originOf } from '../platform/http/origin.ts'
 import { openLog } from '../platform/log.ts'
 import { shutdownOnSignal } from '../platform/shutdown.ts'
 import { openZooKeeper } from '../platform/zookeeper.ts'
@@ -27,7 +29,7 @@ const zooKeeper = opened.use(
   })
 )
 const gate = new Gate()
-const app = await openLb({ config, zooKeeper, log, gate })
+const app = await openLb({ config, zooKeeper, log, gate, metrics: new Registry() })
 const controls = opened.use(
   await listenToControls({
     zookeeper: zooKeeper,
@@ -47,5 +49,7 @@ opened.use(
   })
 )
 opened.defer(() => app.close())
-const address = await app.listen({ host: config.CONVOY_HTTP_HOST, port: config.CONVOY_HTTP_PORT })
+await app.listen({ host: config.CONVOY_HTTP_HOST, port: config.CONVOY_HTTP_PORT })
+const address = originOf(app, config.CONVOY_HTTP_HOST)
+controls.showMetrics(address)
 log.info({ address }, 'listening')

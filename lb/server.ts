@@ -2,7 +2,7 @@
  * lb's HTTP server: the gateway, its page, and readiness, which is an instance of
  * each service.
  */
-import { Gauge, Registry } from 'prom-client'
+import { Gauge, type Registry } from 'prom-client'
 import type { Gate } from '../platform/controls/gate.ts'
 import { type Http, openHttp } from '../platform/http.ts'
 import type { Logger } from '../platform/log.ts'
@@ -20,14 +20,15 @@ export interface LbOptions {
     LbConfig,
     'CONVOY_LB_ATTEMPT_MS' | 'CONVOY_LB_DEADLINE_MS' | 'CONVOY_LB_UNDER_WAY_MAX'
   >
-  readonly zooKeeper: ZooKeeper
+  readonly zooKeeper: Pick<ZooKeeper, 'watchChildren'>
   readonly log: Logger
+  readonly metrics: Registry
   readonly gate?: Gate
 }
 
 /** A server with all its routes; the caller listens. Closing it lets go of the instances. */
-export async function openLb({ config, zooKeeper, log, gate }: LbOptions): Promise<Http> {
-  const metrics = new Registry()
+export async function openLb(options: LbOptions): Promise<Http> {
+  const { config, zooKeeper, log, metrics, gate } = options
   const services = {
     'users-api': new Instances({ zooKeeper, service: 'users-api', log }),
     'rides-api': new Instances({ zooKeeper, service: 'rides-api', log })

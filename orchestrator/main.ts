@@ -153,6 +153,6 @@ opened.defer(async () => {
 await app.listen({ host: config.CONVOY_HTTP_HOST, port: config.CONVOY_HTTP_PORT })
 const http = originOf(app, config.CONVOY_HTTP_HOST)
 const registered = opened.use(registerOrchestrator(zookeeper, { id: orchestratorId, http }))
-controls.announce()
+controls.showMetrics(http)
 takeControls(controls, { lanes: laneLimits(config), dispatch, registered })
 log.info({ orchestratorId, http }, 'orchestrator listens')

@@ -14,6 +14,7 @@ import type { ControlRoom } from './controls/control-room.ts'
 import type { Sights } from './dashboard/look.ts'
 import type { HandedOver } from './handover.ts'
 import type { Dispatch } from './lanes/dispatch.ts'
+import { observeCluster } from './metrics.ts'
 import { clusterNow, clusterRoute } from './routes/cluster.ts'
 import { controlsRoutes, controlsView } from './routes/controls.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
@@ -23,6 +24,7 @@ import { writeRoutes } from './routes/db-write.ts'
 import { eventsRoute } from './routes/events.ts'
 import { handoverRoute } from './routes/handover.ts'
 import { hostsRoute, hostsView } from './routes/hosts.ts'
+import { metricsTargetsRoute } from './routes/metrics-targets.ts'
 import { addPage } from './routes/page.ts'
 import { scalingRoutes } from './routes/scaling.ts'
 import { verifyRoute } from './routes/verify.ts'
@@ -84,9 +86,11 @@ export async function openServer(options: ServerOptions): Promise<Http> {
   acceptEmptyBodies(app)
   addPage(app)
   const timeline = new Timeline(view, log)
+  observeCluster(metrics, { timeline, view })
   app.addHook('preClose', async () => timeline[Symbol.dispose]())
   const shown = { view, minCopies, stuck, scaling, settings }
   await app.register(workerListRoute, { view })
+  await app.register(metricsTargetsRoute, { view })
   await app.register(controlsView, { room, view })
   await app.register(hostsView, { room, engines })
   await app.register(clusterRoute, shown)

@@ -20,6 +20,8 @@ const CLONE_RETRY_MS = 1_000
 export interface Origin {
   readonly identity: Identity
   readonly from: 'own data' | 'new database' | 'copy'
+  /** What the copy took; 0 without one. */
+  readonly cloneMs: number
 }
 
 interface Means {
@@ -34,7 +36,7 @@ export async function prepareData(means: Means): Promise<Origin> {
   const { home, log } = means
   const known = home.identity()
   if (known !== null && (await hasDatabase(home.dir))) {
-    return { identity: known, from: 'own data' }
+    return { identity: known, from: 'own data', cloneMs: 0 }
   }
   await home.forget()
   const workerId = newWorkerId()
@@ -46,10 +48,11 @@ export async function prepareData(means: Means): Promise<Origin> {
       continue
     }
     const identity = { workerId, clusterId: cluster.clusterId }
+    const beganMs = performance.now()
     const from = await obtain(means, cluster, workerId)
     if (from === null) continue
     await home.settle(identity)
-    return { identity, from }
+    return { identity, from, cloneMs: from === 'copy' ? performance.now() - beganMs : 0 }
   }
 }
 

@@ -14,6 +14,7 @@ import {
 } from '../platform/zookeeper.ts'
 import type { Broker } from './broker.ts'
 import type { Position } from './entry.ts'
+import type { CommitTimes } from './metrics.ts'
 import type { Message } from './protocol/messages.ts'
 import type { Divergence, Effect, Event, State } from './protocol/state.ts'
 import { handle } from './protocol/step.ts'
@@ -47,6 +48,7 @@ export interface Edges {
   readonly store: Store
   readonly zookeeper: ZooKeeper
   readonly send: Broker['send']
+  readonly times: Pick<CommitTimes, 'replicate'>
   readonly log: Logger
 }
 
@@ -130,11 +132,7 @@ function performer(edges: Edges, inside: Inside): (effect: Effect) => void {
           })
         )
       case 'apply':
-        return finish(
-          store.apply(effect.entries, effect.term).then(() => {
-            return { kind: 'applied', term: effect.term, last: store.last } as const
-          })
-        )
+        return finish(apply(edges, effect))
       case 'cancelWork':
         return void store.cancel().catch(fail)
       case 'compare':
@@ -225,6 +223,16 @@ async function untilAvailable<T>(operation: () => Promise<T>): Promise<T> {
       await sleep(RETRY_MS)
     }
   }
+}
+
+async function apply(
+  { store, times }: Edges,
+  { entries, term }: Extract<Effect, { do: 'apply' }>
+): Promise<Event> {
+  const beganMs = nowMs()
+  await store.apply(entries, term)
+  times.replicate(nowMs() - beganMs)
+  return { kind: 'applied', term, last: store.last }
 }
 
 async function remember(store: Store, state: State, term: number): Promise<Event> {

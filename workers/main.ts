@@ -13,9 +13,11 @@ import { prepareData } from './bootstrap.ts'
 import { limitsOf, loadWorkerConfig } from './config.ts'
 import { seenFromOutside } from './container.ts'
 import { openHome, showLife, takeHome } from './home.ts'
+import { openMetrics } from './metrics.ts'
 import { startPostgres } from './postgres/server.ts'
 import { openStore } from './postgres/store.ts'
 import { openRegistration } from './registration.ts'
+import { listenToScrapes } from './scrape.ts'
 import { startWorker } from './worker.ts'
 
 const STOP_GRACE_MS = 8_000
@@ -50,7 +52,13 @@ const outside = await seenFromOutside(home.dir, config.CONVOY_LIFE)
 const registration = opened.use(
   openRegistration({ zookeeper, host: config.CONVOY_WORKER_HOST, outside })
 )
-const { identity, from } = await prepareData({ home, zookeeper, config, registration, log })
+const { identity, from, cloneMs } = await prepareData({
+  home,
+  zookeeper,
+  config,
+  registration,
+  log
+})
 done('data')
 const { workerId, clusterId } = identity
 const postgres = opened.use(
@@ -86,10 +94,18 @@ const controls = opened.use(
   })
 )
 const { pid } = outside
-const loop = startWorker(
-  { config, home, identity, pid, postgres, store, zookeeper, registration, controls, log },
-  opened
+const metrics = openMetrics()
+const told = { ...{ zookeeper, registration, controls }, metrics, cloneMs, log }
+const loop = startWorker({ config, home, identity, pid, postgres, store, ...told }, opened)
+const scrape = opened.use(
+  await listenToScrapes({
+    registry: metrics.registry,
+    host: config.CONVOY_WORKER_HOST,
+    port: config.CONVOY_METRICS_PORT,
+    log
+  })
 )
+if (scrape.address !== undefined) controls.showMetrics(scrape.address)
 log.info({ workerId, from, last: store.last, term: store.memory.term, doneMs }, 'worker started')
 flushCompileCache() // for the next worker; this one may be killed
 

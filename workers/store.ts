@@ -62,6 +62,8 @@ export interface Store extends AsyncDisposable {
   readonly memory: Memory
   /** End of the log, as of the last commit. */
   readonly last: Position
+  /** Milliseconds that its commits have taken so far, all together. */
+  readonly committedMs: number
   /** What the last `verify` entry found here; the master is equal to itself. */
   readonly verified: Verified | null
 

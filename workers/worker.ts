@@ -23,6 +23,7 @@ import { openFigures } from './figures.ts'
 import { watchHealth } from './health.ts'
 import type { Home, Identity } from './home.ts'
 import { type Loop, nowMs, startLoop } from './loop.ts'
+import type { WorkerMetrics } from './metrics.ts'
 import type { PostgresServer } from './postgres/server.ts'
 import { beginning, type Settings, type State } from './protocol/state.ts'
 import { isNamed } from './protocol/steps.ts'
@@ -48,6 +49,9 @@ export interface Parts {
   readonly zookeeper: ZooKeeper
   readonly registration: Registration
   readonly controls: ControlListener
+  readonly metrics: WorkerMetrics
+  /** What the copy took that this worker began with; 0 when it made none. */
+  readonly cloneMs: number
   readonly log: Logger
 }
 
@@ -59,14 +63,15 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
     send: (to, message) => broker.send(to, message),
     busy: () => loop.state.working === 'executing'
   })
-  const loop = opened.use(startLoop(begin(parts), { store, zookeeper, log, send }))
+  const { times } = parts.metrics
+  const loop = opened.use(startLoop(begin(parts), { store, zookeeper, times, log, send }))
   const failed = (err: unknown) => loop.fail(err)
   const drop = () => broker.amqp.drop()
   const sessionWaitMs = config.CONVOY_SESSION_WAIT_MS
   const reading = { loop, store, sessionWaitMs, failed, drop, log }
   const reads = openReads(reading)
   const strongReads = openReads(reading)
-  const writes = openWrites({ loop, store, failed, drop })
+  const writes = openWrites({ loop, store, times, failed, drop })
   const consumption = openConsumption({ writes, reads, strongReads, log })
   const broker = openBroker({
     url: config.CONVOY_AMQP_URL,
@@ -150,15 +155,20 @@ function keepHouse(
   const { store, registration, identity, log } = parts
   const { loop } = work
   const figures = openFigures(parts.postgres.pid)
+  const answered = () => work.reads.reduce((sum, of) => sum + of.answered, 0)
+  let memoryMiB = 0
+  const now = () => ({ state: loop.state, reads: answered(), memoryMiB })
+  parts.metrics.show(now, parts.cloneMs)
   const showing = setInterval(() => {
     const { last } = loop.state
-    const reads = work.reads.reduce((sum, of) => sum + of.answered, 0)
+    const shown = figures({ applied: last.index, reads: answered() })
+    memoryMiB = shown.memoryMiB
     registration
       .show(identity.workerId, {
         last: { index: last.index, term: last.term },
         needsFrom: isNamed(loop.state) ? null : last.index,
         verified: store.verified,
-        figures: figures({ applied: last.index, reads })
+        figures: shown
       })
       .catch((err: unknown) => log.debug({ err }, 'figures could not be shown'))
   }, FIGURES_MS)

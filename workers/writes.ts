@@ -16,6 +16,7 @@ import {
 } from '../platform/wire/requests.ts'
 import type { Entry } from './entry.ts'
 import { type Loop, nowMs, refusal } from './loop.ts'
+import type { CommitTimes } from './metrics.ts'
 import { isLeftOver, mayExecute, mayLeave, toldAt } from './protocol/answers.ts'
 import type { View } from './protocol/view.ts'
 import { type Executed, type Store, writeBody } from './store.ts'
@@ -37,6 +38,7 @@ interface Held {
   readonly index: number
   readonly deliveries: readonly Delivery[]
   readonly replies: ReadonlyMap<string, readonly Reply[]>
+  readonly sinceMs: number
 }
 
 export interface Writes {
@@ -48,6 +50,7 @@ export interface Writes {
 export function openWrites(options: {
   loop: Loop
   store: Store
+  times: CommitTimes
   failed: (error: unknown) => void
   /** Breaks the connection: a queue that should be consumed is not. */
   drop: () => void
@@ -81,6 +84,7 @@ interface SessionOptions {
   readonly term: number
   readonly loop: Loop
   readonly store: Store
+  readonly times: CommitTimes
   readonly failed: (error: unknown) => void
   readonly drop: () => void
   /** What a former session of this process may still execute. */
@@ -143,8 +147,8 @@ class Session {
 
   release(view: View): void {
     while (this.#held[0] !== undefined && mayLeave(this.#held[0], view)) {
-      const { deliveries, replies } = this.#held.shift() as Held
-      const { channel, link } = this.#options
+      const { deliveries, replies, sinceMs } = this.#held.shift() as Held
+      const { channel, link, times } = this.#options
       whileOpen(() => {
         for (const [replyTo, answers] of replies) {
           link.publishing.sendToQueue(replyTo, encodeReplies(answers))
@@ -153,6 +157,7 @@ class Session {
         const last = deliveries.at(-1)
         if (last !== undefined) channel.ack(last.message, true)
       })
+      times.confirm(nowMs() - sinceMs)
     }
   }
 
@@ -176,21 +181,26 @@ class Session {
   }
 
   async #executeBatch(deliveries: readonly Delivery[]): Promise<void> {
-    const { loop, store, term } = this.#options
+    const { loop, store, term, times } = this.#options
+    const beganMs = nowMs()
+    for (const { receivedMs } of deliveries) times.queue(beganMs - receivedMs)
     // Nobody waits any more for what has passed its deadline.
     const alive = deliveries.flatMap(({ commands, replyTo, receivedMs }) =>
       commands
-        .filter(command => nowMs() - receivedMs < command.ttlMs)
+        .filter(command => beganMs - receivedMs < command.ttlMs)
         .map(command => ({ command, replyTo }))
     )
     const commands = alive.map(({ command }) => command)
     loop.dispatch({ kind: 'executing' })
+    const { committedMs } = store
     let executed: readonly Executed[]
     try {
       executed = commands.length === 0 ? [] : await store.execute(commands, term)
     } catch (error) {
       return loop.dispatch(refusal(error, store.last))
     }
+    const commitMs = store.committedMs - committedMs
+    times.executed({ commands: commands.length, ms: nowMs() - beganMs - commitMs, commitMs })
     const before = loop.state.last.index
     const asked = alive.map(({ command, replyTo }) => ({ id: command.requestId, replyTo }))
     if (this.#open) this.#held.push(hold({ deliveries, asked, executed, before }))
@@ -226,7 +236,7 @@ function hold(batch: {
     answers.push(replyOf(id, outcome))
   }
   const index = toldAt(batch.before, batch.executed)
-  return { index, deliveries: batch.deliveries, replies }
+  return { index, deliveries: batch.deliveries, replies, sinceMs: nowMs() }
 }
 
 function replyOf(id: string, outcome: Executed): Reply {

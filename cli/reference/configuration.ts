@@ -34,7 +34,7 @@ export const SECTIONS: readonly Section[] = [
   },
   {
     title: 'Traces',
-    about: 'Every process takes these too.',
+    about: 'Every process takes these too: see [metrics, logs and traces](metrics.md).',
     settings: TRACING
   },
   {

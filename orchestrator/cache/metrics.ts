@@ -2,9 +2,14 @@
  * Figures of the read cache. Its hit rate is `hit` by the sum of all outcomes.
  */
 import { Counter, Gauge, type Registry } from 'prom-client'
-import type { ReadCache } from './read-cache.ts'
+/** Of `ReadCache`. */
+export interface Counted {
+  readonly counts: Readonly<Record<string, number>>
+  readonly size: number
+  readonly bytes: number
+}
 
-export function observeCache(metrics: Registry, cache: ReadCache): void {
+export function observeCache(metrics: Registry, cache: Counted): void {
   new Counter({
     name: 'convoy_cache_reads_total',
     help: 'Replica and session reads: told from what is kept (hit), or why not',

@@ -12,7 +12,11 @@ import {
   withStarted
 } from './changes.ts'
 
-const node = (service: InstanceNode['service'], pid: number, ...operations: string[]) => {
+const node = (
+  service: InstanceNode['service'],
+  pid: number,
+  ...operations: string[]
+): InstanceNode => {
   return { service, pid, version: 1, operations }
 }
 const instances = new Map<string, InstanceNode>([

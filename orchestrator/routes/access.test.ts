@@ -166,7 +166,7 @@ t.test('the services and lb have routes for everybody, and no others', async t =
       service(app => rideRoutes(app, {} as RideRoutes)),
       false
     ),
-    await withRoutes(t, () => openLb({ config, zooKeeper, log }), false)
+    await withRoutes(t, () => openLb({ config, zooKeeper, log, metrics: new Registry() }), false)
   ]
   const own = /^\/api\/v1\/(_count|db\/clear|users.*|rides.*)$/
   for (const { routes } of servers) {

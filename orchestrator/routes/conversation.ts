@@ -11,6 +11,7 @@ import type { FastifyRequest } from 'fastify'
 import type { TSchema } from 'typebox'
 import { InvalidRequestError, NotFoundError } from '../../platform/errors.ts'
 import { refusalOf, validationError } from '../../platform/http/replies.ts'
+import type { Answered } from '../../platform/http/times.ts'
 import {
   CALLS_TYPE,
   CallReader,
@@ -25,23 +26,28 @@ export interface Kind {
   readonly body: TSchema
   /** @param body checked against `body` */
   readonly answer: (body: never, headers: NumberedCall['headers']) => Promise<Answer>
-  readonly seconds: { observe(s: number): void }
+}
+
+export interface Answering {
+  readonly kinds: ReadonlyMap<string, Kind>
+  /** Told of each call that was answered. */
+  readonly answered: (answered: Answered) => void
 }
 
 export class Conversation {
   readonly #request: FastifyRequest
   readonly #response: ServerResponse
-  readonly #kinds: ReadonlyMap<string, Kind>
+  readonly #answering: Answering
   readonly #calls = new CallReader()
   #underWay = 0
   #closing = false
   /** Parts of the answers that are ready: those of one turn of the loop go out together. */
   #ready: Buffer[] = []
 
-  constructor(request: FastifyRequest, response: ServerResponse, kinds: ReadonlyMap<string, Kind>) {
+  constructor(request: FastifyRequest, response: ServerResponse, answering: Answering) {
     this.#request = request
     this.#response = response
-    this.#kinds = kinds
+    this.#answering = answering
     response.writeHead(200, { 'content-type': CALLS_TYPE, connection: 'close' })
     response.flushHeaders()
     response.on('drain', () => request.raw.resume())
@@ -72,23 +78,25 @@ export class Conversation {
   }
 
   async #answer(call: NumberedCall): Promise<void> {
+    const beganAtMs = performance.now()
     this.#underWay += 1
     const answer = await this.#outcome(call).catch(err => this.#refused(err))
     this.#underWay -= 1
+    const { kinds, answered } = this.#answering
+    const route = kinds.has(call.path) ? call.path : 'unknown'
+    answered({ method: 'POST', route, status: answer.status, ms: performance.now() - beganAtMs })
     if (this.#ready.length === 0) setImmediate(() => this.#send())
     this.#ready.push(...encodeAnswer({ n: call.n, ...answer }))
   }
 
   async #outcome({ path, headers, body }: NumberedCall): Promise<Omit<NumberedAnswer, 'n'>> {
-    const startedAt = performance.now()
-    const kind = this.#kinds.get(path)
+    const kind = this.#answering.kinds.get(path)
     if (kind === undefined) throw new NotFoundError()
     const check = this.#request.compileValidationSchema(kind.body) // compiled once
     if (!check(body)) {
       throw new InvalidRequestError(validationError(check.errors ?? [], 'body').message)
     }
     const answer = await kind.answer(body as never, headers)
-    kind.seconds.observe((performance.now() - startedAt) / 1_000)
     return { ...answer, retryAfterS: answer.status === 503 ? 1 : 0 }
   }
 

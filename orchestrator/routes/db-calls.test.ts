@@ -61,7 +61,10 @@ t.test('reads and writes go to the lanes as those that come alone', async t => {
     ['readQ', { sql: read.sql, params: ['x'], minIndex: 4 }, 1_000],
     [{ requestId: 'k', mayRepeat: true, commandHash: admission.write(statements).commandHash }]
   ])
-  t.match(await metrics.metrics(), /convoy_db_call_seconds_count{path="\/api\/v1\/db\/read"} 1/)
+  t.match(
+    await metrics.metrics(),
+    /convoy_http_request_seconds_count{method="POST",route="\/api\/v1\/db\/read",status="200"} 1/
+  )
 })
 
 t.test('a call is refused alone, with the words of one that comes alone', async t => {

@@ -4,9 +4,10 @@
  * platform/wire/calls.ts, the reasons in docs/decisions/calls-on-one-connection.md.
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Histogram, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
 import Type from 'typebox'
 import { refusals } from '../../platform/http/openapi.ts'
+import { requestTimes } from '../../platform/http/times.ts'
 import { needs } from '../../platform/security/access.ts'
 import { CALLS_PATH, CALLS_TYPE } from '../../platform/wire/calls.ts'
 import { Conversation, type Kind } from './conversation.ts'
@@ -19,26 +20,12 @@ export interface CallsRouteOptions {
   readonly metrics: Registry
 }
 
-const BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
-
 export const callsRoute: FastifyPluginAsyncTypebox<CallsRouteOptions> = async (app, options) => {
-  const seconds = new Histogram({
-    name: 'convoy_db_call_seconds',
-    help: 'Time from a call on POST /api/v1/db/calls to its answer',
-    labelNames: ['path'],
-    buckets: BUCKETS_S,
-    registers: [options.metrics]
-  })
-  const paths = { read: '/api/v1/db/read', write: '/api/v1/db/write' }
-  const kinds: ReadonlyMap<string, Kind> = new Map([
-    [
-      paths.read,
-      { body: Read, answer: reader(options.reads), seconds: seconds.labels(paths.read) }
-    ],
-    [
-      paths.write,
-      { body: Write, answer: writer(options.writes), seconds: seconds.labels(paths.write) }
-    ]
+  // Counted as what they would be if each came alone.
+  const answered = requestTimes(options.metrics)
+  const kinds = new Map<string, Kind>([
+    ['/api/v1/db/read', { body: Read, answer: reader(options.reads) }],
+    ['/api/v1/db/write', { body: Write, answer: writer(options.writes) }]
   ])
   const open = new Set<Conversation>()
   app.addHook('preClose', async () => {
@@ -53,7 +40,7 @@ export const callsRoute: FastifyPluginAsyncTypebox<CallsRouteOptions> = async (a
     response: { 200: Type.String({ description: 'The answers' }), ...refusals(401, 403, 415) }
   }
   app.post(CALLS_PATH, { schema }, (request, reply) => {
-    const one = new Conversation(request, reply.hijack().raw, kinds)
+    const one = new Conversation(request, reply.hijack().raw, { kinds, answered })
     open.add(one)
     reply.raw.on('close', () => open.delete(one))
   })

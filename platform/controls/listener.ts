@@ -58,6 +58,7 @@ export class ControlListener implements AsyncDisposable {
   readonly #watch: Disposable
   #now: Controls = NO_CONTROLS
   #version = -1
+  #metrics: string | undefined
   #kept: Kept | undefined
   #asked: Asked[] = []
 
@@ -97,12 +98,19 @@ export class ControlListener implements AsyncDisposable {
     listen().catch((err: unknown) => this.#options.log.debug({ err }, 'controls are not heard'))
   }
 
+  /** Where this instance tells its figures. */
+  showMetrics(address: string): void {
+    this.#metrics = address
+    this.announce()
+  }
+
   /** Shows what this instance has taken, and what it offers; to be called when it offers more. */
   announce(): void {
     const { zookeeper, instance, gate } = this.#options
     const { id, service, pid } = instance
     const operations = [...(gate?.operations ?? [])].sort()
-    const node: InstanceNode = { service, pid, version: this.#version, operations }
+    const metrics = this.#metrics === undefined ? {} : { metrics: this.#metrics }
+    const node: InstanceNode = { service, pid, version: this.#version, operations, ...metrics }
     const data = JSON.stringify(node)
     if (this.#kept === undefined) this.#kept = zookeeper.keep(`${INSTANCES}/${id}`, data)
     else void this.#kept.update(data).catch(() => {}) // It ends.

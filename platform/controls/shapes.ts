@@ -83,6 +83,8 @@ export interface InstanceNode {
   readonly version: number
   /** That its routes offer, and that can be disabled. */
   readonly operations: readonly string[]
+  /** Address of the server whose `/metrics` tells its figures; none until that listens. */
+  readonly metrics?: string
 }
 
 /** Fanout: who holds less than `version` reads `/config`, and says so to `replyTo`. */

@@ -84,6 +84,7 @@ export async function startService(service: Service): Promise<void> {
       gate
     })
   )
+  controls.showMetrics(http)
   if (urls === undefined) opened.use(findOrchestrators(zooKeeper, { targets, log }))
   const reached = () => readiness.set('orchestrator', true)
   await bringSchema(db, { service: name, folder, log, reached })

@@ -21,6 +21,8 @@ export class Session implements AsyncDisposable {
   #cancelling: Promise<void> = Promise.resolve()
   #cancelled = false
   #committingSinceMs: number | undefined
+  /** What its commits have taken so far. */
+  committedMs = 0
   readonly #stepTimeoutMs: number
   readonly #standstill: Standstill
 
@@ -61,6 +63,8 @@ export class Session implements AsyncDisposable {
         if (left === 0) this.#committingSinceMs ??= performance.now()
       })
     } finally {
+      const sinceMs = this.#committingSinceMs
+      if (sinceMs !== undefined) this.committedMs += performance.now() - sinceMs
       this.#committingSinceMs = undefined
     }
   }

@@ -104,6 +104,10 @@ class PostgresStore implements Store {
     return Math.max(0, ...this.#open.map(session => session.overdueMs()))
   }
 
+  get committedMs(): number {
+    return this.#open.reduce((sum, { committedMs }) => sum + committedMs, 0)
+  }
+
   get last(): Position {
     return this.#end.last
   }
