@@ -31,7 +31,7 @@ const PROBE_TIMEOUT_MS = 1_000
 /** Its SQL parser is never worth optimising (parser.ts), nor is what strips types at the first start: 12 MB. */
 const NODE_ARGS: Partial<Record<Program, readonly string[]>> = { orchestrator: ['--liftoff-only'] }
 /** Without it each process takes 19 MB more to strip types, and a quarter of a second of CPU. */
-const COMPILED = fileURLToPath(new URL('../../node_modules/.cache/convoy', import.meta.url))
+export const COMPILED = fileURLToPath(new URL('../../node_modules/.cache/convoy', import.meta.url))
 
 export const addressOf = ({ port }: Instance): string => `http://127.0.0.1:${port}`
 
