@@ -39,9 +39,11 @@ export class Operator {
     } else this.#again(() => this.#recover())
   }
 
-  /** Whoever is missing may have what nobody else has. */
+  /** Whoever is missing may have what nobody else has; who is shown and not fenced may have died. */
   #isComplete(): boolean {
     const { peers } = this.#world.zookeeper.now
+    const isFenced = ({ role }: Peer) => role === 'fenced'
+    if (![...peers.values()].every(isFenced)) return false
     return this.#places.all.every(({ workerId }) => {
       return workerId === null || peers.get(workerId)?.role === 'fenced'
     })

@@ -30,6 +30,15 @@ t.test('a fenced worker stays fenced, whatever becomes of its last transaction',
   }
 })
 
+t.test('a log is not said to differ from that of a master whom nobody knows any more', async t => {
+  const forgets = [2, 3, 4].map(missing)
+  const doubt = (kind: 'log' | 'rows'): State => {
+    return { ...following(), diverged: { kind, sinceMs: 1, trouble: 'differs' } }
+  }
+  t.equal(viewOf(run(doubt('log'), forgets, 5).state, 5).diverged, false, 'its end counts')
+  t.equal(viewOf(run(doubt('rows'), forgets, 5).state, 5).diverged, true)
+})
+
 t.test('a fenced worker goes on when an operator has written a higher term', async t => {
   const chosen = stateRead(
     { term: 8, master: null, inSync: ['a', 'b'] },

@@ -37,7 +37,10 @@ export function forgotten(state: State, beganMs: number): Step {
   // What was seen last, and not only what is stored, has to be there again.
   const seen = known?.state.term === state.term ? known.version : 0
   const stateVersion = Math.max(state.stateVersion, seen)
-  return stay({ ...withRole(state, { kind: 'fenced', trouble }), stateVersion, forgotten: count })
+  // What no longer leads is no measure of a log: its end says what it is worth to an operator.
+  const diverged = state.diverged?.kind === 'log' ? null : state.diverged
+  const fenced = withRole({ ...state, diverged }, { kind: 'fenced', trouble })
+  return stay({ ...fenced, stateVersion, forgotten: count })
 }
 
 /** `/state` can be believed. What was known before the loss says nothing any more. */
