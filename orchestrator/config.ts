@@ -30,6 +30,15 @@ export const ORCHESTRATOR = {
         'Where `npm start` keeps the logs of its processes: the dashboard looks a request up in them'
     })
   ),
+  CONVOY_CLONE_PASSWORD: Type.Optional(
+    Type.String({
+      minLength: 8,
+      description: 'Password with which backups copy a database, as workers do; handed to them'
+    })
+  ),
+  CONVOY_POSTGRES_BIN: Type.Optional(
+    Type.String({ minLength: 1, description: 'Folder of `pg_basebackup`, which takes backups' })
+  ),
   CONVOY_INIT: Type.Boolean({
     default: false,
     description: 'Makes `/state` of a cluster that has none: for a new one only'

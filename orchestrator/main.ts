@@ -135,6 +135,7 @@ const app = await openServer({
   reads: cache,
   view,
   runtime,
+  zookeeper,
   stuck: () => stuck.now,
   scaling,
   settings,

@@ -6,6 +6,7 @@ import type { Gate } from '../platform/controls/gate.ts'
 import { type Http, openHttp } from '../platform/http.ts'
 import type { Logger } from '../platform/log.ts'
 import { tokensOf } from '../platform/security/tokens.ts'
+import type { ZooKeeper } from '../platform/zookeeper.ts'
 import type { Admission } from './admission/admission.ts'
 import { gated } from './admission/gated.ts'
 import { type Cluster, type ClusterView, masterOf } from './cluster-view.ts'
@@ -15,6 +16,7 @@ import type { Sights } from './dashboard/look.ts'
 import type { HandedOver } from './handover.ts'
 import type { Dispatch } from './lanes/dispatch.ts'
 import { observeCluster } from './metrics.ts'
+import { backupRoute } from './routes/backup.ts'
 import { clusterNow, clusterRoute } from './routes/cluster.ts'
 import { controlsRoutes, controlsView } from './routes/controls.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
@@ -49,6 +51,7 @@ export interface ServerOptions {
   readonly reads: Pick<Dispatch, 'read'>
   readonly view: ClusterView
   readonly runtime: Runtime
+  readonly zookeeper: Pick<ZooKeeper, 'read'>
   /** Why nobody can be elected, if that will not pass by itself. */
   readonly stuck: () => Stuck | null
   readonly scaling: Pick<Scaling, 'wanted' | 'nextAt'>
@@ -105,6 +108,7 @@ export async function openServer(options: ServerOptions): Promise<Http> {
   await app.register(readRoute, reads)
   await app.register(callsRoute, { reads, writes, metrics })
   await app.register(verifyRoute, { dispatch, view, deadlineMs })
+  await app.register(backupRoute, { config, zookeeper: options.zookeeper, view, log })
   await app.register(crashRoutes, { view, runtime })
   await app.register(handoverRoute, { handOver: options.handOver })
   await app.register(scalingRoutes, { scaling, settings, minCopies })

@@ -3,6 +3,7 @@
  * file in commands/ and a line here.
  */
 import type { Command } from './command.ts'
+import { backup } from './commands/backup.ts'
 import { bench } from './commands/bench.ts'
 import { chaos } from './commands/chaos.ts'
 import { config } from './commands/config.ts'
@@ -17,6 +18,7 @@ import { logs } from './commands/logs.ts'
 import { operations } from './commands/operations.ts'
 import { policy } from './commands/policy.ts'
 import { recover } from './commands/recover.ts'
+import { restore } from './commands/restore.ts'
 import { scale } from './commands/scale.ts'
 import { simulate } from './commands/simulate.ts'
 import { sql } from './commands/sql.ts'
@@ -47,6 +49,8 @@ export const COMMANDS: readonly Command[] = [
   crash,
   verify,
   update,
+  backup,
+  restore,
   recover,
   bench,
   chaos,

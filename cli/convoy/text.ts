@@ -28,5 +28,18 @@ export function msText(ms: number | null): string {
 export const rateText = (perS: number): string =>
   perS > 0 && perS < 10 ? perS.toFixed(1) : perS.toFixed(0)
 
+const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'] as const
+
+/** In thousands: `999 B`, `1.2 MB`, `34 GB`. */
+export function bytesText(bytes: number): string {
+  let value = bytes
+  let unit = 0
+  while (value >= 999.5 && unit < UNITS.length - 1) {
+    value /= 1_000
+    unit += 1
+  }
+  return `${unit > 0 && value < 9.95 ? value.toFixed(1) : value.toFixed(0)} ${UNITS[unit]}`
+}
+
 export const plural = (count: number, word: string): string =>
   `${count} ${word}${count === 1 ? '' : 's'}`

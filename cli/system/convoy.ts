@@ -84,7 +84,7 @@ export class AlreadyRunningError extends UserError {
 
 /** All data, secrets and logs. @throws AlreadyRunningError when a system runs in this folder */
 export async function removeConvoy(folder: Folder): Promise<void> {
-  await using _lock = await lock(folder)
+  await using _lock = await holdFolder(folder)
   await endLeftovers(folder)
   folder.remove()
 }
@@ -94,7 +94,7 @@ export async function removeConvoy(folder: Folder): Promise<void> {
  * @throws AlreadyRunningError when a system runs in this folder
  */
 export async function endLeftoversOf(folder: Folder): Promise<number> {
-  await using _lock = await lock(folder)
+  await using _lock = await holdFolder(folder)
   return await endLeftovers(folder)
 }
 
@@ -106,7 +106,7 @@ export async function endLeftoversOf(folder: Folder): Promise<number> {
 export async function startConvoy(options: ConvoyOptions, stopped?: AbortSignal): Promise<Convoy> {
   await using opened = new AsyncDisposableStack()
   const { folder, say } = options
-  opened.use(await lock(folder))
+  opened.use(await holdFolder(folder))
   rmSync(folder.runFile, { force: true })
   const ended = await endLeftovers(folder)
   if (ended > 0) say(`ended ${ended} processes that an earlier run had left`)
@@ -189,8 +189,11 @@ async function startAll(options: ConvoyOptions, opened: AsyncDisposableStack): P
   return { services: given, instances, token: tokens.operator, tokenFile, processes }
 }
 
-/** Two starters in one folder would share data. The kernel ends a claim with its holder. */
-async function lock(folder: Folder): Promise<AsyncDisposable> {
+/**
+ * Two starters in one folder would share data. The kernel ends a claim with its holder.
+ * @throws AlreadyRunningError when a system runs in this folder
+ */
+export async function holdFolder(folder: Folder): Promise<AsyncDisposable> {
   const claimed = await claim(`folder${realpathSync(folder.root)}`)
   if (claimed) return claimed
   throw new AlreadyRunningError(`Convoy runs already in ${folder.root}`)
@@ -260,7 +263,7 @@ function settingsOf(
 }
 
 /** A cluster is made once: never over workers that have data. */
-const hasData = (workersDir: string): boolean =>
+export const hasData = (workersDir: string): boolean =>
   readdirSync(workersDir).some(name => existsSync(join(workersDir, name, 'worker.json')))
 
 /** Resolves when all are ready, telling of each. What waits for an operator may take its time. */

@@ -39,34 +39,44 @@ const RUN_AS = 'rabbitmq'
 
 /** Returns once both are started, which is not yet ready. */
 export async function startServices(options: ServiceOptions): Promise<Services> {
-  const { cluster, folder, secrets, ports, around } = options
+  const { cluster, folder, secrets, ports, around, software } = options
   const amqp = {
     port: await ports.take(),
     vhost: vhostOf(cluster),
     user: ACCOUNT,
     password: secrets.amqpPassword
   }
-  const zooKeeperPort = await ports.take()
-  const runAs = process.getuid?.() === 0 ? RUN_AS : undefined
-  const specs = [
-    await rabbitMq({ ...amqp, dir: folder.rabbitMq, home: options.software.rabbitMqHome, runAs }),
-    await zooKeeper({
-      dir: folder.zooKeeper,
-      port: zooKeeperPort,
-      jars: options.software.zooKeeperJars,
-      runAs
-    })
-  ]
-  if (runAs !== undefined) {
-    for (const dir of [folder.rabbitMq, folder.zooKeeper]) giveTo(runAs, dir)
-  }
+  const dir = folder.rabbitMq
+  const runAs = runningAs()
+  const broker = await rabbitMq({ ...amqp, dir, home: software.rabbitMqHome, runAs })
+  if (runAs !== undefined) giveTo(runAs, dir)
+  const zooKeeper = await startZooKeeper(options)
   return {
-    addresses: {
-      CONVOY_CLUSTER: cluster,
-      CONVOY_AMQP_URL: amqpUrl(amqp),
-      CONVOY_ZOOKEEPER: `127.0.0.1:${zooKeeperPort}`,
-      CONVOY_ZOOKEEPER_AUTH: `${ACCOUNT}:${secrets.zooKeeperPassword}`
-    },
-    processes: specs.map(spec => new WatchedProcess(spec, around))
+    addresses: { CONVOY_CLUSTER: cluster, CONVOY_AMQP_URL: amqpUrl(amqp), ...zooKeeper.addresses },
+    processes: [new WatchedProcess(broker, around), zooKeeper.process]
   }
 }
+
+export interface StartedZooKeeper {
+  readonly addresses: Pick<ServiceAddresses, 'CONVOY_ZOOKEEPER' | 'CONVOY_ZOOKEEPER_AUTH'>
+  readonly process: WatchedProcess
+}
+
+/** ZooKeeper alone. */
+export async function startZooKeeper(options: ServiceOptions): Promise<StartedZooKeeper> {
+  const { folder, secrets, ports, around, software } = options
+  const port = await ports.take()
+  const dir = folder.zooKeeper
+  const runAs = runningAs()
+  const spec = await zooKeeper({ dir, port, jars: software.zooKeeperJars, runAs })
+  if (runAs !== undefined) giveTo(runAs, dir)
+  return {
+    addresses: {
+      CONVOY_ZOOKEEPER: `127.0.0.1:${port}`,
+      CONVOY_ZOOKEEPER_AUTH: `${ACCOUNT}:${secrets.zooKeeperPassword}`
+    },
+    process: new WatchedProcess(spec, around)
+  }
+}
+
+const runningAs = () => (process.getuid?.() === 0 ? RUN_AS : undefined)

@@ -85,6 +85,7 @@ async function server(t: Test, { cluster = CLUSTER, env = {}, status = 200, body
         return cluster.workers.get(workerId)?.pid ?? null
       }
     } as unknown as Runtime,
+    zookeeper: { read: async () => ({ data: JSON.stringify(cluster.state), version: 1 }) },
     stuck: () => null,
     scaling: { wanted: 4, nextAt: '2026-11-22T06:02:00.000Z' },
     settings: {

@@ -38,6 +38,8 @@ export interface ClusterOptions {
   readonly network?: boolean
   /** Settings for every process, as in the `config.ts` files. */
   readonly settings?: Readonly<Record<string, string>>
+  /** Fills its folder before the first start, as a restore does. */
+  readonly prepare?: (place: { readonly folder: Folder; readonly name: string }) => Promise<void>
   /** What the watcher says: which process ended and is started again. */
   readonly say?: (line: string) => void
 }
@@ -69,6 +71,7 @@ export class Cluster extends Faults implements AsyncDisposable {
   static async open(options: ClusterOptions = {}): Promise<Cluster> {
     const cluster = new Cluster(options)
     try {
+      await options.prepare?.({ folder: cluster.folder, name: cluster.#name })
       await cluster.start()
       await cluster.healed()
       return cluster

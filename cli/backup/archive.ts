@@ -1,0 +1,94 @@
+/**
+ * A backup's file: what it says of itself, and everything that is in it. Reading it to
+ * the end shows that it is whole: gzip's own checksums, and the list of all files, which
+ * PostgreSQL writes last.
+ */
+import { createReadStream } from 'node:fs'
+import { buffer } from 'node:stream/consumers'
+import { createGunzip } from 'node:zlib'
+import Type from 'typebox'
+import Value from 'typebox/value'
+import {
+  BACKUP_FORMAT,
+  type BackupHead,
+  HEAD_NAME,
+  MANIFEST_NAME
+} from '../../platform/wire/backup.ts'
+import { UserError } from '../script.ts'
+import { BrokenArchiveError, type Member, members } from './tar.ts'
+
+const READ_BYTES = 1024 * 1024
+const HEAD_BYTES_MAX = 64 * 1024
+
+const Head = Type.Object({
+  format: Type.Integer({ minimum: 1 }),
+  clusterId: Type.String({ minLength: 1 }),
+  term: Type.Integer({ minimum: 0 }),
+  index: Type.Integer({ minimum: 0 }),
+  workerId: Type.String({ minLength: 1 }),
+  postgres: Type.String({ minLength: 1 }),
+  at: Type.String({ minLength: 1 })
+})
+
+export interface ArchiveReader {
+  /** Told of how many bytes of the file have been read. */
+  readonly onRead: (bytes: number) => void
+  /** Before all members. */
+  readonly onHead?: (head: BackupHead) => void
+  /** Each file and folder of the database. */
+  readonly onMember?: (member: Member) => Promise<void>
+}
+
+/**
+ * Reads the whole file.
+ * @returns what it says of itself
+ * @throws UserError when it is no backup, or not whole
+ */
+export async function readArchive(file: string, reader: ArchiveReader): Promise<BackupHead> {
+  const packed = createReadStream(file, { highWaterMark: READ_BYTES })
+  const tar = createGunzip({ chunkSize: READ_BYTES })
+  packed.on('data', chunk => reader.onRead(chunk.length))
+  packed.on('error', err => tar.destroy(err))
+  packed.pipe(tar)
+  let head: BackupHead | undefined
+  let last = ''
+  try {
+    for await (const member of members(tar)) {
+      if (head === undefined) {
+        head = await headIn(member)
+        reader.onHead?.(head)
+      } else await reader.onMember?.(member)
+      last = member.name
+    }
+  } catch (err) {
+    throw inWords(file, err)
+  } finally {
+    packed.destroy()
+  }
+  if (head !== undefined && last === MANIFEST_NAME) return head
+  throw new UserError(`${file} is no whole backup: the list of its files is missing`)
+}
+
+async function headIn({ name, kind, bytes, content }: Member): Promise<BackupHead> {
+  if (name !== HEAD_NAME || kind !== 'file' || bytes > HEAD_BYTES_MAX) {
+    throw new BrokenArchiveError(`the archive does not begin with ${HEAD_NAME}`)
+  }
+  const head: unknown = JSON.parse((await buffer(content)).toString())
+  if (!Value.Check(Head, head)) throw new BrokenArchiveError(`its ${HEAD_NAME} is no backup's`)
+  if (head.format > BACKUP_FORMAT) {
+    throw new BrokenArchiveError(`format ${head.format} is that of a newer Convoy`)
+  }
+  return head
+}
+
+/** What zlib, JSON and the file system say of a damaged file, as one kind of failure. */
+function inWords(file: string, err: unknown): unknown {
+  const { code, message } = err as NodeJS.ErrnoException
+  const isBroken =
+    err instanceof BrokenArchiveError || err instanceof SyntaxError || /^Z_/.test(code ?? '')
+  if (isBroken) return new UserError(`${file} is no whole backup: ${message}`, { cause: err })
+  if (code === 'ENOENT' || code === 'EISDIR' || code === 'EACCES') {
+    return new UserError(`cannot read ${file}: ${message}`, { cause: err })
+  }
+  return err
+}
