@@ -36,9 +36,11 @@ const FAULTS: readonly (readonly [string, number, Fault])[] = [
   ['PostgreSQL hangs', 5, ({ workers }) => workers.hang()],
   ['disk full', 3, ({ workers }) => workers.fillDisk()],
   ['orchestrator', 6, faults => faults.strikeOrchestrator()],
+  ['deaf orchestrator', 12, faults => faults.deafenOrchestrator()],
   ['supervisor away', 3, faults => faults.sendSupervisorAway()],
   ['ZooKeeper loses its memory', 1, faults => faults.forgetZooKeeper()],
   ['wish', 4, faults => faults.wish()],
+  ['freeze', 3, faults => faults.freeze()],
   ['slow ZooKeeper', 4, ({ servers }) => servers.slowZooKeeper()],
   ['slow commits', 6, ({ workers }) => workers.stallCommits()],
   ['deaf master', 12, ({ workers }) => workers.deafen(true)],
@@ -118,6 +120,10 @@ export class Faults {
     return this.#orchestrators.strike(undo => this.#world.forAWhile(undo))
   }
 
+  deafenOrchestrator(): string | null {
+    return this.#orchestrators.deafen(undo => this.#world.forAWhile(undo))
+  }
+
   sendSupervisorAway(): string {
     const places = this.#places
     places.away = true
@@ -150,6 +156,18 @@ export class Faults {
     return `${id} is to leave`
   }
 
+  /** An operator has a worker take no more reads; those who are frozen may be all. */
+  freeze(): string | null {
+    const { zookeeper } = this.#world
+    const id = this.workers.anyPlace()?.workerId
+    if (!zookeeper.up || typeof id !== 'string') return null
+    zookeeper.setFrozen([...zookeeper.now.frozen, id])
+    const thaw = () => {
+      if (zookeeper.up) zookeeper.setFrozen(zookeeper.now.frozen.filter(one => one !== id))
+    }
+    return `${id}, ${this.#world.forAWhile(thaw)}`
+  }
+
   /** Something strikes a worker when it is half done with something. */
   ambush(): string {
     const [moment, how] = this.#world.dice.pick(MOMENTS) ?? ['committed', 'kill']
@@ -169,5 +187,6 @@ export class Faults {
     this.servers.heal()
     this.workers.heal()
     this.#orchestrators.heal()
+    this.#world.zookeeper.setFrozen([])
   }
 }

@@ -264,6 +264,21 @@ export const MUTATIONS: readonly Mutation[] = [
     ]
   },
   {
+    name: 'ignore a gap in what was heard',
+    edits: [
+      heard('if (news.term > this.#term || news.prev > this.#end)', 'if (news.term > this.#term)')
+    ]
+  },
+  {
+    name: 'take a proof of more than was heard',
+    edits: [
+      heard(
+        'term === this.#term && master === this.#master && index <= this.#end',
+        'term === this.#term && master === this.#master && index > 0'
+      )
+    ]
+  },
+  {
     name: 'tell a session what it has seen more of',
     edits: [heard("return at >= ask.minIndex ? at : 'behind'", 'return at')]
   }

@@ -3,6 +3,7 @@
  */
 import { Machine } from './cable.ts'
 import { Orchestrator } from './orchestrator.ts'
+import { CALM } from './rabbitmq.ts'
 import type { World } from './world.ts'
 
 const RESTART_MS = 60
@@ -48,7 +49,19 @@ export class Orchestrators {
     return `${orchestrator.id} is cut from ${from}, ${undoAfter(() => cable.mend())}`
   }
 
+  /** What it hears of `sync` is lost or late; all else reaches it. */
+  deafen(undoAfter: (undo: () => void) => string): string | null {
+    const { dice, plan, rabbitmq } = this.#world
+    const machine = dice.pick(this.#machines)
+    if (machine === undefined || !plan.keepsReads) return null
+    const bad = dice.pick([{ lose: 1 }, { lose: 1 }, { lose: 0.5 }, { slow: 1, disorder: 1 }])
+    rabbitmq.syncWeather.set(machine, { ...CALM, ...bad })
+    const lasts = undoAfter(() => rabbitmq.syncWeather.delete(machine))
+    return `${machine.name}, ${JSON.stringify(bad)}, ${lasts}`
+  }
+
   heal(): void {
+    this.#world.rabbitmq.syncWeather.clear()
     for (const machine of this.#machines) {
       machine.rabbit.mend()
       machine.zookeeper.mend()

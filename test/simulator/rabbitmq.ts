@@ -36,6 +36,8 @@ export const CALM: Weather = { lose: 0, double: 0, slow: 0, disorder: 0 }
 export class RabbitMq {
   up = true
   weather: Weather = CALM
+  /** On `sync` alone, at machines that hear it worse than others. */
+  readonly syncWeather = new Map<Machine, Weather>()
   readonly connections = new Set<Connection>()
   /** Machines whose own queues are full: what others say to their workers is lost. */
   readonly deaf = new Set<Machine>()
@@ -78,7 +80,8 @@ export class RabbitMq {
       return
     }
     for (const inbox of this.#fanout.values()) {
-      if (inbox.connection !== from) this.#deliver(inbox, letter)
+      const weather = this.syncWeather.get(inbox.connection.machine)
+      if (inbox.connection !== from) this.#deliver(inbox, letter, weather)
     }
   }
 
@@ -94,9 +97,9 @@ export class RabbitMq {
     for (const client of this.clients) client.contactChanged()
   }
 
-  #deliver(inbox: Inbox, letter: Letter): void {
+  #deliver(inbox: Inbox, letter: Letter, weather = this.weather): void {
     const { timeline, dice } = this.#world
-    const { lose, double, slow, disorder } = this.weather
+    const { lose, double, slow, disorder } = weather
     if (this.deaf.has(inbox.connection.machine)) return
     if (lose > 0 && dice.chance(lose)) return
     const copies = double > 0 && dice.chance(double) ? 2 : 1

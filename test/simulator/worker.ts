@@ -168,7 +168,8 @@ export class Worker extends Process {
     })
   }
 
-  #onShown({ peers, wishes }: Shown): void {
+  #onShown({ peers, wishes, frozen }: Shown): void {
+    if (frozen !== this.state.frozen) this.dispatch({ kind: 'frozen', ids: frozen })
     if (wishes !== this.#wishes) {
       this.#wishes = wishes
       this.dispatch({ kind: 'wishes', wishes })

@@ -18,6 +18,8 @@ export interface Shown {
   readonly atMs: number
   readonly node: Found
   readonly wishes: Wishes
+  /** Workers that `/config` names so. */
+  readonly frozen: readonly string[]
   readonly peers: ReadonlyMap<string, Peer>
 }
 
@@ -47,7 +49,7 @@ export class ZooKeeper {
   constructor(world: World) {
     this.#world = world
     const node = { state: { clusterId: 'sim', term: 0, master: null, inSync: [] }, version: 0 }
-    this.#views = [{ atMs: 0, node, wishes: NO_WISHES, peers: new Map() }]
+    this.#views = [{ atMs: 0, node, wishes: NO_WISHES, frozen: [], peers: new Map() }]
   }
 
   /** Who counts, as `/state` said last, whether it is still there or not. */
@@ -92,11 +94,15 @@ export class ZooKeeper {
     const sessions = [...this.#silent, ...[...this.clients].map(({ session }) => session)]
     for (const session of sessions) this.expire(session)
     const node = { state: NOTHING, version: this.now.node.version + 1 }
-    this.#show({ node, wishes: NO_WISHES })
+    this.#show({ node, wishes: NO_WISHES, frozen: [] })
   }
 
   setWishes(wishes: Wishes): void {
     this.#show({ wishes })
+  }
+
+  setFrozen(frozen: readonly string[]): void {
+    this.#show({ frozen })
   }
 
   /** Takes the place of what is there, whoever made it. */
