@@ -136,9 +136,9 @@ export class ReadSession {
   /** One barrier, sent after the snapshots were taken, serves all reads that wait. */
   #wantBarrier(): void {
     const { loop } = this.#options
-    const barrier = barrierFor(this.#held, loop.state.role)
+    const barrier = barrierFor(this.#held, loop.state.role, loop.view)
     if (barrier === null) return
-    for (const held of this.#held) held.barrier = barrier
+    for (const held of this.#held) held.barrier ??= barrier
     loop.dispatch({ kind: 'barrierWanted' })
   }
 

@@ -216,9 +216,9 @@ class ReadSession {
 
   /** One barrier, sent after the snapshots were taken, serves all reads that wait. */
   #wantBarrier(): void {
-    const barrier = barrierFor(this.#held, this.#worker.state.role)
+    const barrier = barrierFor(this.#held, this.#worker.state.role, this.#worker.view)
     if (barrier === null) return
-    for (const held of this.#held) held.barrier = barrier
+    for (const held of this.#held) held.barrier ??= barrier
     this.#worker.dispatch({ kind: 'barrierWanted' })
   }
 }

@@ -17,18 +17,18 @@ t.test('a strong read waits for a barrier of its own, too', async t => {
 
 t.test('one barrier that is still to be sent serves all reads that wait', async t => {
   const { role } = lead(worker(), { term: 1, members: ['a'] }).state
-  t.equal(barrierFor([{ index: 1, barrier: null }], role), 1)
-  t.equal(
+  const wanted = (barriers: (number | null)[], passedBarrier = 0) =>
     barrierFor(
-      [
-        { index: 1, barrier: 1 },
-        { index: 2, barrier: null }
-      ],
-      role
-    ),
-    null
-  )
-  t.equal(barrierFor([{ index: 1, barrier: null }], worker().role), null, 'at a master alone')
+      barriers.map(barrier => ({ index: 1, barrier })),
+      role,
+      { ...view, passedBarrier }
+    )
+  t.equal(wanted([null, null]), 1)
+  t.equal(wanted([1, null]), null, 'not while another is under way')
+  t.equal(wanted([1, null], 1), 1, 'which is over when it has passed, whatever its reads wait for')
+  t.equal(wanted([1]), null, 'none waits')
+  const alone = barrierFor([{ index: 1, barrier: null }], worker().role, view)
+  t.equal(alone, null, 'at a master alone')
 })
 
 t.test('a batch is answered when its newest entry, and all before it, is committed', async t => {

@@ -73,12 +73,14 @@ export function mayLeave(held: Held, view: View): boolean {
 }
 
 /**
- * BARRIER: the one that serves all reads that wait, when none of them has one yet.
- * Any barrier above the present one is sent after now. Null: nothing is wanted.
+ * BARRIER: the one for all reads that have none yet; any above the present one is sent after now.
+ * One at a time is under way, so that it serves many. Null: nothing is wanted, or not yet.
  */
-export function barrierFor(held: readonly Held[], role: Role): number | null {
-  if (role.kind !== 'leader' || held.length === 0) return null
-  return held.some(({ barrier }) => barrier !== null) ? null : role.barrier + 1
+export function barrierFor(held: readonly Held[], role: Role, view: View): number | null {
+  if (role.kind !== 'leader' || held.every(({ barrier }) => barrier !== null)) return null
+  // One that has passed stops nobody, though its reads may still wait for a commit.
+  const isUnderWay = held.some(({ barrier }) => (barrier ?? 0) > view.passedBarrier)
+  return isUnderWay ? null : role.barrier + 1
 }
 
 /** A `session` read whose index has not arrived here: it waits, and then goes to the master. */
