@@ -49,7 +49,7 @@ const options = await yargs(hideBin(process.argv))
   .option('rounds', { type: 'number', describe: 'of all measurements; 3 unless told' })
   .option('seconds', {
     type: 'number',
-    describe: 'for each measurement; 3 unless told, with --quick 0.5'
+    describe: 'for each measurement; 1.5 unless told, with --quick 0.5'
   })
   .option('replicas', { type: 'number', default: 2, describe: 'of Convoy, beside the master' })
   .option('name', { type: 'string', default: 'latest', describe: 'of the files of the report' })
@@ -138,7 +138,7 @@ function planOf(contestants: Contestant[]): Plan {
     workloads: WORKLOADS.filter(({ name }) => workload?.includes(name) ?? true),
     connections: options.full ? FULL_CONNECTIONS : CONNECTIONS,
     rounds: options.rounds ?? 3,
-    seconds: options.seconds ?? (quick && !profile ? 0.5 : 3)
+    seconds: options.seconds ?? (quick && !profile ? 0.5 : 1.5)
   }
 }
 
