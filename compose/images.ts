@@ -10,7 +10,7 @@ import { UserError } from '../cli/script.ts'
 import { docker, dockerList, tryDocker } from './docker.ts'
 
 const CHECKOUT = fileURLToPath(new URL('..', import.meta.url))
-const TARGETS = ['zookeeper', 'rabbitmq', 'worker', 'service'] as const
+const TARGETS = ['zookeeper', 'rabbitmq', 'worker', 'orchestrator', 'service'] as const
 const LABEL = 'convoy.image'
 const HOME_MADE = { DEBIAN: 'convoy-base/debian:bookworm', NODE: 'convoy-base/node:24' }
 

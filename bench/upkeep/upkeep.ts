@@ -1,8 +1,9 @@
 /**
  * `npm run bench:upkeep`: starts a system of its own, and shows what it takes at rest,
- * and what cloning, catching up and letting go of the log cost while clients write.
+ * and what clones, backups, catching up and letting go of the log cost while clients write.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import yargs from 'yargs'
@@ -16,7 +17,7 @@ import { aligned } from '../report/table.ts'
 import { Client } from '../scaling/client.ts'
 import { sizeOf } from '../scaling/fill.ts'
 import { settled } from '../scaling/joins.ts'
-import { clone, fillLog, fillRows, pruned, silence } from './chores.ts'
+import { backUp, bringBack, clone, fillLog, fillRows, pruned, silence } from './chores.ts'
 import { type Cost, costOf } from './watch.ts'
 
 const RESULTS = join(import.meta.dirname, '..', 'results')
@@ -29,7 +30,7 @@ const QUIET_MS = 20_000
 
 const options = await yargs(process.argv.slice(2))
   .scriptName('npm run bench:upkeep --')
-  .usage('$0 [options]\n\nMemory at rest; and clones, catch-up and pruning under writes.')
+  .usage('$0 [options]\n\nMemory at rest; and clones, backups, catch-up and pruning under writes.')
   .option('mib', { type: 'number', default: 1_024, describe: 'size of the database' })
   .option('entries', { type: 'number', default: 10_000_000, describe: 'length of the log' })
   .option('writers', { type: 'number', default: 16, describe: 'clients that write all the time' })
@@ -82,6 +83,7 @@ async function costsOf({ run }: TestConvoy): Promise<Cost[]> {
     const size = `${Math.round(sizeOf(workersDir) / MIB)} MiB`
     await cost(`clone of ${size}`, () => clone(client, REPLICAS + 1))
     await clone(client, REPLICAS)
+    await backups(run, { cost, size })
     await silence(client)
     await cost('catch-up after 10 s of silence', () => settled(client, REPLICAS))
   })
@@ -92,6 +94,22 @@ async function costsOf({ run }: TestConvoy): Promise<Cost[]> {
     cost(`pruning of ${options.entries} entries`, () => pruned(workersDir))
   )
   return [...first, ...second]
+}
+
+/** Of the same size: `repeat` and `md5` pack well, so the archive is smaller than another would be. */
+async function backups(
+  { addresses }: TestConvoy['run'],
+  { cost, size }: { readonly cost: Chore; readonly size: string }
+): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), 'convoy-backup-'))
+  try {
+    const file = join(dir, 'backup.tar.gz')
+    await cost(`backup of ${size}`, () => backUp(addresses.orchestrator, file))
+    say(`the archive has ${Math.round(statSync(file).size / MIB)} MiB`)
+    await cost('its restore, beside it', () => bringBack(file))
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
 }
 
 type Chore = (name: string, work: () => Promise<unknown>) => Promise<void>

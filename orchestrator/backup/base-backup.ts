@@ -49,6 +49,7 @@ export async function openBaseBackup(options: BaseBackupOptions): Promise<Readab
     wal.release()
     log.info({ workerId, whole: archive.readableEnded }, 'backup ended')
   })
+  archive.once('error', err => log.warn({ err, workerId }, 'backup broke off'))
   child.once('error', err => archive.destroy(err))
   child.once('close', code => {
     if (code === 0) archive.end()
