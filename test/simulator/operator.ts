@@ -10,6 +10,8 @@ import type { Places } from './places.ts'
 import type { World } from './world.ts'
 
 const LOOK_MS = 60
+/** Of who has no data yet: see Joiner in places.ts. */
+const NO_WORKER = 0
 
 export class Operator {
   readonly #world: World
@@ -39,11 +41,12 @@ export class Operator {
     } else this.#again(() => this.#recover())
   }
 
-  /** Whoever is missing may have what nobody else has; who is shown and not fenced may have died. */
+  /** Whoever is missing may have what nobody else has; and who is shown may just have lost it. */
   #isComplete(): boolean {
-    const { peers } = this.#world.zookeeper.now
-    const isFenced = ({ role }: Peer) => role === 'fenced'
-    if (![...peers.values()].every(isFenced)) return false
+    const { disks, zookeeper } = this.#world
+    const { peers } = zookeeper.now
+    const isLost = ([id, { pid }]: [string, Peer]) => pid !== NO_WORKER && !disks.has(id)
+    if ([...peers].some(isLost)) return false
     return this.#places.all.every(({ workerId }) => {
       return workerId === null || peers.get(workerId)?.role === 'fenced'
     })
@@ -70,5 +73,6 @@ export class Operator {
 function shownBy(peer: Peer): KnownWorker['live'] {
   const figures = { applied: 0, readsPerS: 0, cpuPercent: 0, memoryMiB: 0 }
   const nowhere = { host: '', container: null, clone: null, since: '' }
-  return { ...peer, ...nowhere, clusterId: 'sim', trouble: null, verified: null, figures }
+  const clusterId = peer.pid === NO_WORKER ? null : 'sim'
+  return { ...peer, ...nowhere, clusterId, trouble: null, verified: null, figures }
 }
