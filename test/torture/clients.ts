@@ -1,7 +1,8 @@
 /**
- * Clients that change and read objects all the time, one request after the other, and
- * remember what they were told. Every second one sends a request again, with the same
- * request id, until it is decided; the others take what comes and go on.
+ * Clients that change and read objects all the time, through all orchestrators in turn, one
+ * request after the other, and remember what they were told. Every second one sends a
+ * request again, with the same request id, until it is decided; the others take what
+ * comes and go on.
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -20,10 +21,14 @@ const RETRY_MS = 100
 /** For a decision of what is open when the run ends. */
 const SETTLED_MS = 60_000
 const READS = 0.5
+/** A read is asked so often in a row, at most: what is repeated, orchestrators keep. */
+const REPEATED_MAX = 8
 const CONSISTENCIES: readonly Consistency[] = ['replica', 'session', 'strong']
 
 export interface ClientsOptions {
   readonly cluster: Orchestrator
+  /** All of them; only the cluster's unless told. */
+  readonly orchestrators?: readonly string[]
   readonly clients: number
   /** Requests of one client, at most. */
   readonly perS: number
@@ -39,6 +44,7 @@ export class Clients {
   readonly #writtenAtMs: number[] = []
   readonly #readAtMs: number[] = []
   #running: Promise<void>[] = []
+  #asked = 0
   #endedAtMs = Number.POSITIVE_INFINITY
 
   constructor(options: ClientsOptions) {
@@ -97,7 +103,9 @@ export class Clients {
       session.patienceMs = dice.between(PATIENCE_MS.least, PATIENCE_MS.most)
       const object = this.objects.pick(dice)
       if (dice.chance(READS)) {
-        await this.#read(session, object, dice.pick(CONSISTENCIES) as Consistency)
+        const consistency = dice.pick(CONSISTENCIES) as Consistency
+        const times = consistency === 'strong' ? 1 : dice.between(1, REPEATED_MAX)
+        for (let n = 0; n < times; n++) await this.#read(session, object, consistency)
       } else {
         const action = session.draw(object, dice, () => this.objects.unique())
         await this.#change(session, object, action)
@@ -147,6 +155,13 @@ export class Clients {
     return true
   }
 
+  /** One after the other, as a balancer would. */
+  #anyUrl(): string {
+    const { cluster, orchestrators = [] } = this.#options
+    this.#asked += 1
+    return orchestrators[this.#asked % orchestrators.length] ?? cluster.url
+  }
+
   async #ask(
     what: 'write' | 'read',
     {
@@ -156,7 +171,7 @@ export class Clients {
     }: { readonly body: object; readonly requestId?: string; readonly session: PatientSession }
   ): Promise<Attempt> {
     try {
-      const reply = await request(`${this.#options.cluster.url}/api/v1/db/${what}`, {
+      const reply = await request(`${this.#anyUrl()}/api/v1/db/${what}`, {
         method: 'POST',
         dispatcher: this.#agent,
         signal: AbortSignal.timeout(session.patienceMs),

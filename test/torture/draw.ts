@@ -38,10 +38,11 @@ const VICTIMS: readonly Victim[] = [
   "the master's database",
   "a replica's database",
   'orchestrator',
+  'orchestrator-2',
   'rabbitmq',
   'zookeeper'
 ]
-const PARTIES: readonly Party[] = ['master', 'replica', 'orchestrator']
+const PARTIES: readonly Party[] = ['master', 'replica', 'orchestrator', 'orchestrator-2']
 const WORKERS: readonly WorkerVictim[] = ['master', 'replica']
 const SERVERS: readonly Server[] = ['rabbitmq', 'zookeeper']
 const FROM = ['rabbitmq', 'zookeeper', 'everything'] as const

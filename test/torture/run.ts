@@ -11,11 +11,13 @@ import { Cluster } from '../system/cluster.ts'
 import { Clients } from './clients.ts'
 import { type Drawn, drawFault, type FaultKind, NETWORK_KINDS } from './draw.ts'
 import { keepLogs } from './evidence.ts'
+import { countHits, Hits } from './hits.ts'
 import { type Moment, type Stall, Timeline } from './timeline.ts'
 import { differences, judge, type Verdict } from './verdict.ts'
 
 const EVERY_MS = { least: 5_000, most: 15_000 }
 const AT_ONCE = 2
+const ORCHESTRATORS = 2
 /** Restarts back off after many deaths. */
 const HEALED_MS = 120_000
 /** Writes go on for so long before the first fault. */
@@ -40,6 +42,8 @@ export interface Report extends Verdict {
   readonly seconds: number
   readonly faults: number
   readonly elections: number
+  /** Reads that orchestrators told from what they keep. */
+  readonly hits: number
   readonly stalls: readonly Stall[]
   readonly moments: readonly Moment[]
 }
@@ -49,7 +53,7 @@ export async function torture(options: TortureOptions): Promise<Report> {
   const timeline = new Timeline(options.show)
   timeline.add('run', `seed ${options.seed}: starting a system`)
   const network = NETWORK_KINDS.some(kind => options.kinds.includes(kind))
-  const cluster = opened.use(await Cluster.open({ network }))
+  const cluster = opened.use(await Cluster.open({ network, orchestrators: ORCHESTRATORS }))
   if (options.kinds.includes('disk')) await cluster.healed(await cluster.smallDisks())
   const run = new Run(cluster, timeline, options)
   const verdict = await run.toItsEnd()
@@ -63,6 +67,7 @@ class Run {
   readonly #options: TortureOptions
   readonly #clients: Clients
   readonly #ended = new AbortController()
+  readonly #hits = new Hits()
   readonly #dead: number[] = []
   readonly #ongoing = new Set<Promise<void>>()
   #faults = 0
@@ -74,11 +79,12 @@ class Run {
     this.#timeline = timeline
     this.#options = options
     const { clients, perS, seed } = options
-    this.#clients = new Clients({ cluster, clients, perS, seed })
+    const { orchestrators } = cluster
+    this.#clients = new Clients({ cluster, orchestrators, clients, perS, seed })
   }
 
   async toItsEnd(): Promise<Verdict> {
-    const news = this.#followNews()
+    const followed = Promise.all([this.#followNews(), this.#countHits()])
     await this.#clients.start()
     this.#timeline.add('run', `${this.#options.clients} clients write and read`)
     this.#startedAtMs = performance.now()
@@ -88,7 +94,8 @@ class Run {
     troubles.push(...(await this.#attempt('reading everything', () => this.#clients.readAll())))
     troubles.push(...(await this.#attempt('comparing the workers', () => this.#compare())))
     this.#ended.abort()
-    await news
+    await followed
+    if (this.#hits.sum === 0) troubles.push('no read was told from what is kept')
     const { history, unexpected } = this.#clients
     this.#timeline.add('run', `judging ${history.length} requests`)
     const verdict = judge(history, [...unexpected, ...troubles])
@@ -102,6 +109,7 @@ class Run {
       seconds: (performance.now() - this.#startedAtMs) / 1_000,
       faults: this.#faults,
       elections: this.#elections,
+      hits: this.#hits.sum,
       ...verdict,
       stalls: this.#timeline.stalls,
       moments: this.#timeline.moments
@@ -123,7 +131,12 @@ class Run {
       if (line.includes(' is master of term ')) this.#elections += 1
       this.#timeline.add('cluster', line)
     }
-    return followNews({ urls: [this.#cluster.url], say, stopped: this.#ended.signal })
+    return followNews({ urls: this.#cluster.orchestrators, say, stopped: this.#ended.signal })
+  }
+
+  #countHits(): Promise<void> {
+    const { orchestrators } = this.#cluster
+    return countHits(orchestrators, { hits: this.#hits, stopped: this.#ended.signal })
   }
 
   /** Draws and inflicts faults until the time is up. */

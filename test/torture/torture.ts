@@ -60,11 +60,11 @@ try {
 }
 
 function print(report: Report): void {
-  const { faults, elections, changes, reads, problems, stalls } = report
+  const { faults, elections, changes, reads, hits, problems, stalls } = report
   const worst = stalls.toSorted((a, b) => b.writeGapMs - a.writeGapMs).slice(0, 3)
   console.log(`\n${faults} faults, ${elections} elections in ${report.seconds.toFixed(0)} s`)
   console.log(`writes: ${told(changes)}`)
-  console.log(`reads:  ${told(reads)}`)
+  console.log(`reads:  ${told(reads)}; ${hits} from what orchestrators keep`)
   for (const { fault, writeGapMs } of worst) {
     console.log(`no write for ${(writeGapMs / 1_000).toFixed(2)} s after ${fault}`)
   }
