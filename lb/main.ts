@@ -7,6 +7,7 @@ import { Gate } from '../platform/controls/gate.ts'
 import { listenToControls } from '../platform/controls/listener.ts'
 import { originOf } from '../platform/http/origin.ts'
 import { openLog } from '../platform/log.ts'
+import { certificateOf, trust } from '../platform/security/tls.ts'
 import { shutdownOnSignal } from '../platform/shutdown.ts'
 import { openZooKeeper } from '../platform/zookeeper.ts'
 import { LB } from './config.ts'
@@ -16,12 +17,14 @@ const GRACE_MS = 5_000
 
 const config = loadConfig(LB)
 const log = openLog({ service: 'lb', level: config.CONVOY_LOG_LEVEL })
+trust(config)
 const opened = new AsyncDisposableStack()
 shutdownOnSignal(opened, { log, graceMs: GRACE_MS })
 
 const zooKeeper = opened.use(
   await openZooKeeper({
     hosts: config.CONVOY_ZOOKEEPER,
+    tls: config.CONVOY_ZOOKEEPER_TLS,
     auth: config.CONVOY_ZOOKEEPER_AUTH,
     cluster: config.CONVOY_CLUSTER,
     sessionTimeoutMs: config.CONVOY_SESSION_TIMEOUT_MS,
@@ -29,7 +32,11 @@ const zooKeeper = opened.use(
   })
 )
 const gate = new Gate()
-const app = await openLb({ config, zooKeeper, log, gate, metrics: new Registry() })
+const app = await openLb({
+  ...{ config, zooKeeper, log, gate },
+  metrics: new Registry(),
+  certificate: certificateOf(config)
+})
 const controls = opened.use(
   await listenToControls({
     zookeeper: zooKeeper,

@@ -6,6 +6,7 @@ import { Gauge, type Registry } from 'prom-client'
 import type { Gate } from '../platform/controls/gate.ts'
 import { type Http, openHttp } from '../platform/http.ts'
 import type { Logger } from '../platform/log.ts'
+import type { Certificate } from '../platform/security/tls.ts'
 import type { ZooKeeper } from '../platform/zookeeper.ts'
 import type { LbConfig } from './config.ts'
 import { gateway } from './gateway.ts'
@@ -24,11 +25,12 @@ export interface LbOptions {
   readonly log: Logger
   readonly metrics: Registry
   readonly gate?: Gate
+  readonly certificate?: Certificate | undefined
 }
 
 /** A server with all its routes; the caller listens. Closing it lets go of the instances. */
 export async function openLb(options: LbOptions): Promise<Http> {
-  const { config, zooKeeper, log, metrics, gate } = options
+  const { config, zooKeeper, log, metrics, gate, certificate } = options
   const services = {
     'users-api': new Instances({ zooKeeper, service: 'users-api', log }),
     'rides-api': new Instances({ zooKeeper, service: 'rides-api', log })
@@ -43,6 +45,7 @@ export async function openLb(options: LbOptions): Promise<Http> {
     metrics,
     bodyLimit: BODY_MAX_BYTES,
     missing,
+    certificate,
     ...(gate && { gate })
   })
   app.addHook('onClose', async () => {

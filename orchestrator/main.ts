@@ -10,6 +10,7 @@ import { listenToControls } from '../platform/controls/listener.ts'
 import { originOf } from '../platform/http/origin.ts'
 import { openLog } from '../platform/log.ts'
 import { registerOrchestrator } from '../platform/registration.ts'
+import { trust } from '../platform/security/tls.ts'
 import { shutdownOnSignal } from '../platform/shutdown.ts'
 import { openZooKeeper } from '../platform/zookeeper.ts'
 import { openAdmission } from './admission/admission.ts'
@@ -43,6 +44,7 @@ const DRAIN_MS = 500
 const config = loadOrchestratorConfig()
 const start = startingSettings(config)
 const log = openLog({ service: 'orchestrator', level: config.CONVOY_LOG_LEVEL })
+trust(config)
 const opened = new AsyncDisposableStack()
 shutdownOnSignal(opened, { log, graceMs: STOP_GRACE_MS })
 
@@ -52,6 +54,7 @@ const admission = openAdmission(await openParser())
 const zookeeper = opened.use(
   await openZooKeeper({
     hosts: config.CONVOY_ZOOKEEPER,
+    tls: config.CONVOY_ZOOKEEPER_TLS,
     auth: config.CONVOY_ZOOKEEPER_AUTH,
     cluster: config.CONVOY_CLUSTER,
     sessionTimeoutMs: config.CONVOY_SESSION_TIMEOUT_MS,

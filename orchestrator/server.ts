@@ -5,6 +5,7 @@ import type { Registry } from 'prom-client'
 import type { Gate } from '../platform/controls/gate.ts'
 import { type Http, openHttp } from '../platform/http.ts'
 import type { Logger } from '../platform/log.ts'
+import { certificateOf } from '../platform/security/tls.ts'
 import { tokensOf } from '../platform/security/tokens.ts'
 import type { ZooKeeper } from '../platform/zookeeper.ts'
 import type { Admission } from './admission/admission.ts'
@@ -80,6 +81,7 @@ export async function openServer(options: ServerOptions): Promise<Http> {
     gate,
     bodyLimit: BODY_MAX_BYTES,
     tokens: tokensOf(config),
+    certificate: certificateOf(config),
     missing: () => [
       ...(dispatch.up ? [] : ['RabbitMQ']),
       ...(connected() ? [] : ['ZooKeeper']),

@@ -27,6 +27,14 @@ export const TRACING = {
   })
 }
 
+const file = (description: string) => Type.Optional(Type.String({ minLength: 1, description }))
+
+/** What a process that others connect to shows them. */
+export const CERTIFICATE = {
+  CONVOY_TLS_CERT: file('A file (PEM) with the certificate to show; with it, only TLS is taken'),
+  CONVOY_TLS_KEY: file('A file (PEM) with its key')
+}
+
 /** Settings that every Convoy process takes. */
 export const COMMON = {
   CONVOY_CLUSTER: Type.String({
@@ -46,6 +54,13 @@ export const COMMON = {
     pattern: '^[^:]+:.+$',
     description: "user:password for ZooKeeper's digest scheme"
   }),
+  CONVOY_ZOOKEEPER_TLS: Type.Boolean({
+    default: false,
+    description: 'Whether ZooKeeper is reached over TLS (RabbitMQ: by the scheme amqps)'
+  }),
+  CONVOY_TLS_CA: file(
+    'A file (PEM) with the CAs whose certificates are believed, and no others, of servers and workers'
+  ),
   CONVOY_SESSION_TIMEOUT_MS: Type.Integer({
     minimum: 400,
     maximum: 60_000,
@@ -61,6 +76,7 @@ export const COMMON = {
 
 /** Settings of the processes that answer HTTP. Port 0 takes a free one. */
 export const HTTP = {
+  ...CERTIFICATE,
   CONVOY_HTTP_HOST: Type.String({ default: '127.0.0.1', description: 'Address to listen at' }),
   CONVOY_HTTP_PORT: Type.Integer({
     minimum: 0,

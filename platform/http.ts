@@ -17,6 +17,7 @@ import { observeTimes } from './http/times.ts'
 import { answerUnreadable } from './http/unreadable.ts'
 import { follow, type Logger } from './log.ts'
 import { bearerScheme, guardRoutes } from './security/access.ts'
+import type { Certificate } from './security/tls.ts'
 import type { Tokens } from './security/tokens.ts'
 
 export { ErrorReply } from './http/replies.ts'
@@ -31,6 +32,8 @@ export interface HttpOptions {
   readonly tokens?: Tokens
   /** What is missing before the service can do its work; ready when empty. */
   readonly missing: () => readonly string[]
+  /** Only TLS is taken where there is one. */
+  readonly certificate?: Certificate | undefined
   /** Refuses operations that an operator has switched off. */
   readonly gate?: Gate
 }
@@ -38,6 +41,7 @@ export interface HttpOptions {
 /** A fastify instance ready for routes; the caller registers them and listens. */
 export async function openHttp(options: HttpOptions) {
   const app = Fastify({
+    ...secured(options.certificate),
     loggerInstance: options.log,
     bodyLimit: options.bodyLimit,
     requestIdHeader: false,
@@ -76,6 +80,9 @@ export async function openHttp(options: HttpOptions) {
   addHealth(app, options)
   return app
 }
+
+/** Untyped: a server of either kind is used alike. */
+const secured = (https: Certificate | undefined): object => (https === undefined ? {} : { https })
 
 export type Http = Awaited<ReturnType<typeof openHttp>>
 

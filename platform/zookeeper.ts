@@ -64,6 +64,8 @@ export interface ZooKeeper extends AsyncDisposable {
 export interface ZooKeeperOptions {
   /** `host:port[,host:port...]` */
   readonly hosts: string
+  /** Plain, unless told. */
+  readonly tls?: boolean
   /** `user:password`; whoever has them, and nobody else, may read and write what is made. */
   readonly auth: string
   readonly cluster: string
@@ -222,10 +224,10 @@ class LastingZooKeeper implements ZooKeeper {
 
   /** The life of one link, from the dial to its end. */
   async #live(host: string): Promise<void> {
-    const { auth, sessionTimeoutMs, log } = this.#options
+    const { auth, tls, sessionTimeoutMs, log } = this.#options
     const resume = this.#resume
     if (this.#silent) await this.#listen(host)
-    const link = await Link.dial({ host, auth, timeoutMs: sessionTimeoutMs, session: resume })
+    const link = await Link.dial({ host, tls, auth, timeoutMs: sessionTimeoutMs, session: resume })
     try {
       this.#resume = link.session
       if (resume === undefined) this.session += 1
@@ -258,8 +260,14 @@ class LastingZooKeeper implements ZooKeeper {
    * keep the session of a worker that can do nothing. So it is first asked in another one.
    */
   async #listen(host: string): Promise<void> {
-    const { auth, sessionTimeoutMs } = this.#options
-    const link = await Link.dial({ host, auth, timeoutMs: sessionTimeoutMs, session: undefined })
+    const { auth, tls, sessionTimeoutMs } = this.#options
+    const link = await Link.dial({
+      host,
+      tls,
+      auth,
+      timeoutMs: sessionTimeoutMs,
+      session: undefined
+    })
     this.#silent = false
     await link.close()
   }

@@ -95,7 +95,10 @@ async function obtain(
   })
   log.info({ donor: donor.pid, role: donor.role }, 'copying a database')
   try {
-    await clonePostgres({ ...database, ...donor.clone, password: config.CONVOY_CLONE_PASSWORD })
+    const password = config.CONVOY_CLONE_PASSWORD
+    // A certificate of one's own says that the others have theirs.
+    const ca = config.CONVOY_TLS_CERT && config.CONVOY_TLS_CA
+    await clonePostgres({ ...database, ...donor.clone, password, ca })
     return 'copy'
   } catch (err) {
     log.warn({ err }, 'the copy failed and is made again')

@@ -2,11 +2,12 @@
  * Settings of one worker, read once at start.
  */
 import Type from 'typebox'
-import { COMMON, ConfigError, loadConfig } from '../platform/config.ts'
+import { CERTIFICATE, COMMON, ConfigError, loadConfig } from '../platform/config.ts'
 import type { Limits } from './postgres/limits.ts'
 
 export const WORKER = {
   ...COMMON,
+  ...CERTIFICATE,
   CONVOY_WORKER_DIR: Type.String({
     minLength: 1,
     description: "The worker's own folder: identity, pid file, socket, PostgreSQL data"
@@ -133,6 +134,11 @@ export function limitsOf(config: WorkerConfig): Partial<Limits> {
     readers: config.CONVOY_READERS,
     resultsKeepMs: config.CONVOY_RESULTS_KEEP_MS
   }
+}
+
+/** For PostgreSQL, which reads them itself. */
+export function certificateFiles({ CONVOY_TLS_CERT: cert, CONVOY_TLS_KEY: key }: WorkerConfig) {
+  return cert === undefined || key === undefined ? undefined : { cert, key }
 }
 
 export type WorkerConfig = ReturnType<typeof loadWorkerConfig>

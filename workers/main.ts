@@ -7,10 +7,11 @@ import { flushCompileCache } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { listenToControls } from '../platform/controls/listener.ts'
 import { openLog } from '../platform/log.ts'
+import { certificateOf, trust } from '../platform/security/tls.ts'
 import { shutdownOnSignal } from '../platform/shutdown.ts'
 import { openZooKeeper } from '../platform/zookeeper.ts'
 import { prepareData } from './bootstrap.ts'
-import { limitsOf, loadWorkerConfig } from './config.ts'
+import { certificateFiles, limitsOf, loadWorkerConfig } from './config.ts'
 import { seenFromOutside } from './container.ts'
 import { openHome, showLife, takeHome } from './home.ts'
 import { openMetrics } from './metrics.ts'
@@ -32,6 +33,7 @@ const done = (step: string) => {
 done('loaded')
 const config = loadWorkerConfig()
 const log = openLog({ service: 'worker', level: config.CONVOY_LOG_LEVEL })
+trust(config)
 const opened = new AsyncDisposableStack()
 shutdownOnSignal(opened, { log, graceMs: STOP_GRACE_MS })
 
@@ -41,6 +43,7 @@ opened.use(await showLife(home, () => home.identity()?.workerId ?? null))
 const zookeeper = opened.use(
   await openZooKeeper({
     hosts: config.CONVOY_ZOOKEEPER,
+    tls: config.CONVOY_ZOOKEEPER_TLS,
     auth: config.CONVOY_ZOOKEEPER_AUTH,
     cluster: config.CONVOY_CLUSTER,
     sessionTimeoutMs: config.CONVOY_SESSION_TIMEOUT_MS,
@@ -67,7 +70,8 @@ const postgres = opened.use(
     binDir: config.CONVOY_POSTGRES_BIN,
     runAs: config.CONVOY_POSTGRES_USER,
     host: config.CONVOY_WORKER_HOST,
-    cloneFrom: config.CONVOY_CLONE_FROM
+    cloneFrom: config.CONVOY_CLONE_FROM,
+    tls: certificateFiles(config)
   })
 )
 done('postgres')
@@ -102,6 +106,7 @@ const scrape = opened.use(
     registry: metrics.registry,
     host: config.CONVOY_WORKER_HOST,
     port: config.CONVOY_METRICS_PORT,
+    certificate: certificateOf(config),
     log
   })
 )

@@ -4,9 +4,11 @@
  */
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
 import type { Logger } from '../platform/log.ts'
+import type { Certificate } from '../platform/security/tls.ts'
 
 export interface Scrape extends AsyncDisposable {
   /** Undefined where it does not listen. */
@@ -17,10 +19,12 @@ export async function listenToScrapes(options: {
   readonly registry: Registry
   readonly host: string
   readonly port: number
+  readonly certificate: Certificate | undefined
   readonly log: Logger
 }): Promise<Scrape> {
-  const { registry, host, port, log } = options
-  const server = createServer(answering(registry, log))
+  const { registry, host, port, certificate, log } = options
+  const answer = answering(registry, log)
+  const server = certificate ? createTlsServer(certificate, answer) : createServer(answer)
   try {
     server.listen(port, host)
     await once(server, 'listening')
@@ -30,7 +34,7 @@ export async function listenToScrapes(options: {
   }
   const { port: taken } = server.address() as AddressInfo
   return {
-    address: `http://${host.includes(':') ? `[${host}]` : host}:${taken}`,
+    address: `${certificate ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${taken}`,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       server.close()

@@ -4,9 +4,10 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import Type from 'typebox'
-import { loadConfig } from '../../platform/config.ts'
+import { COMMON, loadConfig } from '../../platform/config.ts'
 
 export const COMMAND = {
+  CONVOY_TLS_CA: COMMON.CONVOY_TLS_CA,
   CONVOY_TOKEN: Type.Optional(
     Type.String({ minLength: 1, description: 'Sent with guarded calls' })
   ),

@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { trust } from '../../platform/security/tls.ts'
 import { FOLDER } from '../run-file.ts'
 import type { Run } from '../system/convoy.ts'
 import type { Where } from './command.ts'
@@ -25,9 +26,12 @@ export const folderOf = ({ folder }: Pick<Where, 'folder'>): string =>
   folder === undefined ? FOLDER : resolve(folder)
 
 export function targetOf(choice: Where): Target {
-  const given = loadCommandConfig().CONVOY_TOKEN ?? tokenIn(choice.tokenFile)
+  const config = loadCommandConfig()
+  const given = config.CONVOY_TOKEN ?? tokenIn(choice.tokenFile)
+  trust(config)
   if (choice.url !== undefined) return { urls: [choice.url], token: given, run: null }
   const run = choice.folder === undefined ? runIn(choice) : runningIn(choice)
+  if (run?.caFile) trust({ CONVOY_TLS_CA: run.caFile })
   if (run === null) return { urls: [USUAL_URL], token: given, run }
   return { urls: run.orchestrators, token: given ?? tokenIn(run.tokenFile ?? undefined), run }
 }

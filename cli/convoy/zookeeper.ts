@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openLog } from '../../platform/log.ts'
+import { trust } from '../../platform/security/tls.ts'
 import { openZooKeeper, type ZooKeeper } from '../../platform/zookeeper.ts'
 import { convoySettings, loadClusterConfig } from '../config.ts'
 import { CommandError, EXIT } from './outcome.ts'
@@ -24,8 +25,10 @@ export async function reachZooKeeper(folder: string): Promise<ZooKeeper> {
   }
   const config = loadClusterConfig(existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {})
   const hosts = config.CONVOY_ZOOKEEPER
+  trust(config)
   const opening = openZooKeeper({
     hosts,
+    tls: config.CONVOY_ZOOKEEPER_TLS,
     auth: config.CONVOY_ZOOKEEPER_AUTH,
     cluster: config.CONVOY_CLUSTER,
     sessionTimeoutMs: SESSION_MS,

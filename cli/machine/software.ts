@@ -22,6 +22,7 @@ export interface Missing {
 
 const RABBITMQ_LIB = '/usr/lib/rabbitmq/lib'
 const JAVA_LIB = '/usr/share/java'
+const NETTY = ['netty-codec.jar', 'netty-resolver.jar', 'netty-transport-native-unix-common.jar']
 const POSTGRES_LIB = '/usr/lib/postgresql'
 const POSTGRES_MIN = 15
 /** Debian's own commands, whatever else a user's PATH may have before them. */
@@ -33,7 +34,10 @@ export function findSoftware(): { software: Software | undefined; missing: reado
   if (rabbitMqHome === undefined || !onPath('erl')) {
     missing.push({ packages: ['rabbitmq-server'], why: 'RabbitMQ carries reads and writes' })
   }
-  const zooKeeperJars = ['zookeeper.jar', 'slf4j-simple.jar'].map(jar => join(JAVA_LIB, jar))
+  // Netty's are needed for TLS, and not all of them named by the manifest.
+  const zooKeeperJars = ['zookeeper.jar', 'slf4j-simple.jar', ...NETTY].map(jar =>
+    join(JAVA_LIB, jar)
+  )
   const java = onPath('java') ? [] : ['default-jre-headless']
   // The `zookeeper` package would bring a desktop's JRE, and a server that starts at boot.
   const library = zooKeeperJars.every(jar => existsSync(jar)) ? [] : ['libzookeeper-java']

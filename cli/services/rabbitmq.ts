@@ -6,10 +6,11 @@
  * needs (whatever is unanswered is sent again), so each start begins empty. While it
  * starts again nobody is answered, so it is to start quickly.
  */
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect } from 'amqplib'
 import type { ProcessSpec } from '../processes/watched.ts'
+import type { Certificates } from '../system/certificates.ts'
 
 export interface RabbitMqOptions {
   readonly dir: string
@@ -20,6 +21,8 @@ export interface RabbitMqOptions {
   /** The installed server, as `cli/machine/` found it. */
   readonly home: string
   readonly runAs: string | undefined
+  /** Only TLS is taken then. */
+  readonly certificates?: Certificates | undefined
 }
 
 /** No port for other Erlang nodes, no epmd asked for one; the number is only ever recorded. */
@@ -27,9 +30,11 @@ const NO_DISTRIBUTION = '-start_epmd false -dist_listen false -erl_epmd_port 1'
 const MEMORY = '256MB'
 const PROBE_TIMEOUT_MS = 2_000
 
-export function amqpUrl(options: Pick<RabbitMqOptions, 'user' | 'password' | 'port' | 'vhost'>) {
-  const { user, password, port, vhost } = options
-  return `amqp://${user}:${password}@127.0.0.1:${port}/${encodeURIComponent(vhost)}`
+type Address = Pick<RabbitMqOptions, 'user' | 'password' | 'port' | 'vhost' | 'certificates'>
+
+export function amqpUrl({ user, password, port, vhost, certificates }: Address): string {
+  const scheme = certificates === undefined ? 'amqp' : 'amqps'
+  return `${scheme}://${user}:${password}@127.0.0.1:${port}/${encodeURIComponent(vhost)}`
 }
 
 /** Writes the configuration; the folder must belong to the user it runs as. */
@@ -41,6 +46,9 @@ export async function rabbitMq(options: RabbitMqOptions): Promise<ProcessSpec> {
   await mkdir(join(dir, 'log'), { recursive: true })
   await linkPackages(join(home, 'plugins'), join(dir, 'plugins'))
   await writeFile(join(dir, 'rabbitmq.conf'), configuration(options), { mode: 0o600 })
+  for (const [name, path] of Object.entries(options.certificates ?? {})) {
+    await copyFile(path, join(dir, `${name}.pem`)) // Of the user it runs as, with their mode.
+  }
   await writeFile(join(dir, 'enabled_plugins'), '[].\n')
   const url = amqpUrl(options)
   return {
@@ -84,8 +92,9 @@ const ERL_ARGS = [
   ...['-syslog', 'syslog_error_logger', 'false']
 ]
 
-const configuration = (options: RabbitMqOptions) => `listeners.tcp.1 = 127.0.0.1:${options.port}
-default_vhost = ${options.vhost}
+const configuration = (
+  options: RabbitMqOptions
+) => `${listeners(options)}default_vhost = ${options.vhost}
 default_user = ${options.user}
 default_pass = ${options.password}
 loopback_users.guest = true
@@ -94,6 +103,20 @@ disk_free_limit.absolute = 50MB
 log.console = true
 log.console.level = warning
 log.file = false
+`
+
+const listeners = ({ dir, port, certificates }: RabbitMqOptions): string =>
+  certificates === undefined
+    ? `listeners.tcp.1 = 127.0.0.1:${port}\n`
+    : `listeners.tcp = none
+listeners.ssl.1 = 127.0.0.1:${port}
+ssl_options.cacertfile = ${join(dir, 'ca.pem')}
+ssl_options.certfile = ${join(dir, 'cert.pem')}
+ssl_options.keyfile = ${join(dir, 'key.pem')}
+ssl_options.verify = verify_none
+ssl_options.fail_if_no_peer_cert = false
+ssl_options.versions.1 = tlsv1.3
+ssl_options.versions.2 = tlsv1.2
 `
 
 /**

@@ -5,7 +5,9 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import type { ProcessSpec } from '../processes/watched.ts'
+import { type Certificates, keyAndCertificate } from '../system/certificates.ts'
 
 export interface ZooKeeperOptions {
   readonly dir: string
@@ -13,6 +15,8 @@ export interface ZooKeeperOptions {
   /** `zookeeper.jar`, whose manifest names the others, and a logger for it. */
   readonly jars: readonly string[]
   readonly runAs: string | undefined
+  /** Only TLS is taken then. */
+  readonly certificates?: Certificates | undefined
 }
 
 /** Sessions end at a tick: how late a silent death may be noticed at most. */
@@ -23,9 +27,13 @@ const PROBE_TIMEOUT_MS = 1_000
 
 /** Writes the configuration; the folder must belong to the user it runs as. */
 export async function zooKeeper(options: ZooKeeperOptions): Promise<ProcessSpec> {
-  const { dir, port, jars } = options
+  const { dir, jars, certificates } = options
   await mkdir(join(dir, 'data'), { recursive: true })
   await writeFile(join(dir, 'zoo.cfg'), configuration(options))
+  if (certificates !== undefined) {
+    const pem = keyAndCertificate(certificates)
+    await writeFile(join(dir, 'server.pem'), pem, { mode: 0o600 })
+  }
   const quick = ['-Xmx96m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData']
   return {
     name: 'zookeeper',
@@ -41,14 +49,12 @@ export async function zooKeeper(options: ZooKeeperOptions): Promise<ProcessSpec>
     user: options.runAs,
     deathSignal: 'TERM',
     graceMs: 1_500,
-    ready: () => serves(port)
+    ready: () => serves(options)
   }
 }
 
 const configuration = (options: ZooKeeperOptions) => `dataDir=${join(options.dir, 'data')}
-clientPort=${options.port}
-clientPortAddress=127.0.0.1
-tickTime=${TICK_MS}
+${listener(options)}tickTime=${TICK_MS}
 minSessionTimeout=${SESSION_MIN_MS}
 maxSessionTimeout=${SESSION_MAX_MS}
 maxClientCnxns=0
@@ -58,12 +64,26 @@ autopurge.snapRetainCount=3
 autopurge.purgeInterval=1
 `
 
+/** ZooKeeper speaks TLS only through Netty. */
+const listener = ({ dir, port, certificates }: ZooKeeperOptions): string =>
+  certificates === undefined
+    ? `clientPort=${port}\nclientPortAddress=127.0.0.1\n`
+    : `secureClientPort=${port}
+secureClientPortAddress=127.0.0.1
+serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory
+ssl.keyStore.location=${join(dir, 'server.pem')}
+ssl.keyStore.type=PEM
+ssl.clientAuth=none
+ssl.enabledProtocols=TLSv1.3,TLSv1.2
+`
+
 /** The port is open before the data is loaded; `srvr` tells the difference. */
-function serves(port: number): Promise<boolean> {
+function serves({ port, certificates }: ZooKeeperOptions): Promise<boolean> {
   return new Promise(resolve => {
     let answer = ''
-    const socket = connect({ port, host: '127.0.0.1', timeout: PROBE_TIMEOUT_MS })
-    socket.on('connect', () => socket.write('srvr'))
+    const to = { port, host: '127.0.0.1', timeout: PROBE_TIMEOUT_MS }
+    const socket = certificates === undefined ? connect(to) : connectTls(to)
+    socket.on(certificates === undefined ? 'connect' : 'secureConnect', () => socket.write('srvr'))
     socket.on('data', chunk => {
       answer += chunk
     })

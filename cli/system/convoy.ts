@@ -9,11 +9,13 @@
 import { existsSync, readdirSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { claim } from '../../platform/claim.ts'
+import { trust } from '../../platform/security/tls.ts'
 import type { Software } from '../machine/software.ts'
 import { endLeftovers, endWorkers } from '../processes/leftovers.ts'
 import { Ports } from '../processes/ports.ts'
 import { type Surroundings, WatchedProcess } from '../processes/watched.ts'
 import { UserError } from '../script.ts'
+import { makeCertificates } from './certificates.ts'
 import type { Folder } from './folder.ts'
 import { watchForOperator } from './operator.ts'
 import {
@@ -38,6 +40,8 @@ export interface ConvoyOptions {
   /** Fixed; where it is left out, as the scaling policy decides. */
   readonly replicas: number | undefined
   readonly orchestrators: number
+  /** Whether all is said over TLS, with certificates that are made for this start. */
+  readonly tls?: boolean
   /** Throws away all data first. */
   readonly fresh: boolean
   /** Further settings, tokens among them; those that are decided here win. */
@@ -57,6 +61,8 @@ export interface Run {
   readonly orchestrators: readonly string[]
   /** Holds a token that may everything. */
   readonly tokenFile: string | null
+  /** Signed the certificates; null where plain connections are taken. */
+  readonly caFile: string | null
   /** Settings (CONVOY_AMQP_URL, CONVOY_ZOOKEEPER_AUTH, ...) of a process that joins in; mode 600. */
   readonly settingsFile: string
   readonly zookeeper: string
@@ -138,7 +144,8 @@ export async function startConvoy(options: ConvoyOptions, stopped?: AbortSignal)
 
 interface Parts {
   readonly services: ServiceAddresses
-  readonly instances: readonly Instance[]
+  readonly addresses: Addresses
+  readonly orchestrators: readonly string[]
   readonly token: string | undefined
   readonly tokenFile: string | null
   readonly processes: readonly WatchedProcess[]
@@ -162,11 +169,15 @@ async function startAll(options: ConvoyOptions, opened: AsyncDisposableStack): P
     cwd: folder.root,
     say
   }
-  const services = await startServices({ cluster, software, folder, secrets, ports, around })
+  const certificates = options.tls ? makeCertificates(folder.tls) : undefined
+  trust({ CONVOY_TLS_CA: certificates?.ca ?? options.settings['CONVOY_TLS_CA'] })
+  const secured = { cluster, software, folder, secrets, ports, around, certificates }
+  const services = await startServices(secured)
   opened.defer(() => stopAll(services.processes))
   const given = (await options.through?.(services.addresses)) ?? services.addresses
   const instances = await takePorts(ports, options)
-  const known = { options, secrets, tokens, lb: addressesOf(instances).lb, services: given }
+  const { addresses, orchestrators } = addressesOf(instances, { ...tokens.rest, ...given })
+  const known = { options, secrets, tokens, lb: addresses.lb, services: given }
   const programs = new Map(
     instances.map(instance => {
       const spec = programSpec(instance, settingsOf(instance, known))
@@ -186,7 +197,8 @@ async function startAll(options: ConvoyOptions, opened: AsyncDisposableStack): P
   const tokenFile = tokens.operator === undefined ? null : join(folder.root, 'token')
   if (tokenFile !== null) writeSecretly(tokenFile, tokens.operator ?? '')
   const processes = [...services.processes, ...programs.values()]
-  return { services: given, instances, token: tokens.operator, tokenFile, processes }
+  const { operator: token } = tokens
+  return { services: given, addresses, orchestrators, token, tokenFile, processes }
 }
 
 /**
@@ -220,10 +232,15 @@ async function takePorts(ports: Ports, options: ConvoyOptions): Promise<Instance
 
 const isFirstOrchestrator = ({ name }: Instance): boolean => name === 'orchestrator'
 
-const addressesOf = (instances: readonly Instance[]): Addresses =>
-  Object.fromEntries(
-    instances.filter(one => one.name === one.program).map(one => [one.name, addressOf(one)])
-  ) as Record<Program, string>
+function addressesOf(instances: readonly Instance[], settings: Readonly<Record<string, string>>) {
+  const all = instances.map(one => ({ ...one, url: addressOf(one, settings) }))
+  const first = all.filter(one => one.name === one.program).map(one => [one.name, one.url])
+  const orchestrators = all.filter(({ program }) => program === 'orchestrator')
+  return {
+    addresses: Object.fromEntries(first) as Record<Program, string>,
+    orchestrators: orchestrators.map(({ url }) => url)
+  }
+}
 
 function settingsOf(
   instance: Instance,
@@ -268,11 +285,11 @@ export const hasData = (workersDir: string): boolean =>
 
 /** Resolves when all are ready, telling of each. What waits for an operator may take its time. */
 async function shown(
-  { processes, instances, token }: Parts,
+  { processes, addresses, token }: Parts,
   options: ConvoyOptions
 ): Promise<void> {
   const startedAt = performance.now()
-  const url = addressesOf(instances).orchestrator
+  const url = addresses.orchestrator
   using operator = watchForOperator({ url, token, say: options.say })
   await Promise.all(
     processes.map(async watched => {
@@ -296,11 +313,11 @@ async function stopAll(processes: readonly WatchedProcess[]): Promise<void> {
 }
 
 function runOf(folder: Folder, parts: Parts): Run {
-  const orchestrators = parts.instances.filter(({ program }) => program === 'orchestrator')
   return {
     cluster: parts.services.CONVOY_CLUSTER,
-    addresses: addressesOf(parts.instances),
-    orchestrators: orchestrators.map(addressOf),
+    addresses: parts.addresses,
+    orchestrators: parts.orchestrators,
+    caFile: parts.services.CONVOY_TLS_CA ?? null,
     tokenFile: parts.tokenFile,
     settingsFile: join(folder.root, 'settings.json'),
     zookeeper: parts.services.CONVOY_ZOOKEEPER,

@@ -28,6 +28,7 @@ export interface Folder {
   readonly rabbitMq: string
   readonly zooKeeper: string
   readonly workers: string
+  readonly tls: string
   readonly secretsFile: string
   readonly runFile: string
   /** Throws away data, secrets and logs. Nothing of the system may run. */
@@ -75,6 +76,7 @@ export function openFolder(root: string, data: string | undefined): Folder {
     rabbitMq: join(home, 'rabbitmq'),
     zooKeeper: join(home, 'zookeeper'),
     workers: join(home, 'workers'),
+    tls: join(root, 'tls'),
     secretsFile: join(home, SECRETS),
     runFile: join(root, 'run.json'),
     empty() {

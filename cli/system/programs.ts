@@ -33,12 +33,14 @@ const NODE_ARGS: Partial<Record<Program, readonly string[]>> = { orchestrator: [
 /** Without it each process takes 19 MB more to strip types, and a quarter of a second of CPU. */
 export const COMPILED = fileURLToPath(new URL('../../node_modules/.cache/convoy', import.meta.url))
 
-export const addressOf = ({ port }: Instance): string => `http://127.0.0.1:${port}`
+type Settings = Readonly<Record<string, string>>
 
-export function programSpec(
-  { name, program, port }: Instance,
-  settings: Readonly<Record<string, string>>
-): ProcessSpec {
+/** @param settings as the program gets them */
+export const addressOf = ({ port }: Instance, settings: Settings): string =>
+  `${settings['CONVOY_TLS_CERT'] === undefined ? 'http' : 'https'}://127.0.0.1:${port}`
+
+export function programSpec(instance: Instance, settings: Settings): ProcessSpec {
+  const { name, program, port } = instance
   return {
     name,
     command: process.execPath,
@@ -57,7 +59,7 @@ export function programSpec(
     },
     deathSignal: 'TERM',
     graceMs: GRACE_MS[program],
-    ready: () => isReady(`http://127.0.0.1:${port}/readyz`)
+    ready: () => isReady(`${addressOf(instance, settings)}/readyz`)
   }
 }
 

@@ -8,6 +8,7 @@ import type { Ports } from '../processes/ports.ts'
 import { type Surroundings, WatchedProcess } from '../processes/watched.ts'
 import { amqpUrl, rabbitMq } from '../services/rabbitmq.ts'
 import { zooKeeper } from '../services/zookeeper.ts'
+import type { Certificates } from './certificates.ts'
 import { type Folder, giveTo } from './folder.ts'
 import type { Secrets } from './secrets.ts'
 
@@ -17,6 +18,10 @@ export interface ServiceAddresses {
   readonly CONVOY_AMQP_URL: string
   readonly CONVOY_ZOOKEEPER: string
   readonly CONVOY_ZOOKEEPER_AUTH: string
+  readonly CONVOY_ZOOKEEPER_TLS?: 'true'
+  readonly CONVOY_TLS_CA?: string
+  readonly CONVOY_TLS_CERT?: string
+  readonly CONVOY_TLS_KEY?: string
 }
 
 export interface Services {
@@ -30,6 +35,8 @@ export interface ServiceOptions {
   readonly folder: Folder
   readonly secrets: Secrets
   readonly ports: Ports
+  /** All of the system speaks TLS then. */
+  readonly certificates?: Certificates | undefined
   readonly around: Surroundings
 }
 
@@ -39,12 +46,13 @@ const RUN_AS = 'rabbitmq'
 
 /** Returns once both are started, which is not yet ready. */
 export async function startServices(options: ServiceOptions): Promise<Services> {
-  const { cluster, folder, secrets, ports, around, software } = options
+  const { cluster, folder, secrets, ports, around, software, certificates } = options
   const amqp = {
     port: await ports.take(),
     vhost: vhostOf(cluster),
     user: ACCOUNT,
-    password: secrets.amqpPassword
+    password: secrets.amqpPassword,
+    certificates
   }
   const dir = folder.rabbitMq
   const runAs = runningAs()
@@ -58,22 +66,28 @@ export async function startServices(options: ServiceOptions): Promise<Services> 
 }
 
 export interface StartedZooKeeper {
-  readonly addresses: Pick<ServiceAddresses, 'CONVOY_ZOOKEEPER' | 'CONVOY_ZOOKEEPER_AUTH'>
+  readonly addresses: Omit<ServiceAddresses, 'CONVOY_CLUSTER' | 'CONVOY_AMQP_URL'>
   readonly process: WatchedProcess
 }
 
 /** ZooKeeper alone. */
 export async function startZooKeeper(options: ServiceOptions): Promise<StartedZooKeeper> {
-  const { folder, secrets, ports, around, software } = options
+  const { folder, secrets, ports, around, software, certificates } = options
   const port = await ports.take()
   const dir = folder.zooKeeper
   const runAs = runningAs()
-  const spec = await zooKeeper({ dir, port, jars: software.zooKeeperJars, runAs })
+  const spec = await zooKeeper({ dir, port, jars: software.zooKeeperJars, runAs, certificates })
   if (runAs !== undefined) giveTo(runAs, dir)
   return {
     addresses: {
       CONVOY_ZOOKEEPER: `127.0.0.1:${port}`,
-      CONVOY_ZOOKEEPER_AUTH: `${ACCOUNT}:${secrets.zooKeeperPassword}`
+      CONVOY_ZOOKEEPER_AUTH: `${ACCOUNT}:${secrets.zooKeeperPassword}`,
+      ...(certificates && {
+        CONVOY_ZOOKEEPER_TLS: 'true',
+        CONVOY_TLS_CA: certificates.ca,
+        CONVOY_TLS_CERT: certificates.cert,
+        CONVOY_TLS_KEY: certificates.key
+      })
     },
     process: new WatchedProcess(spec, around)
   }

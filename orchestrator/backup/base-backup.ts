@@ -24,6 +24,8 @@ export interface BaseBackupOptions {
   readonly source: Source
   readonly known: Pick<BackupHead, 'clusterId' | 'term' | 'index'>
   readonly password: string
+  /** A file with the CAs that are believed; only TLS is spoken then. */
+  readonly ca?: string | undefined
   /** Folder of pg_basebackup. */
   readonly binDir: string
   /** Bounds what it takes from the worker, in kB/s. */
@@ -38,7 +40,7 @@ export interface BaseBackupOptions {
 export async function openBaseBackup(options: BaseBackupOptions): Promise<Readable> {
   const { source, known, log } = options
   const { workerId } = source
-  const wal = await keepWal(source, options.password)
+  const wal = await keepWal(source, options)
   const at = new Date().toISOString()
   const head = { format: BACKUP_FORMAT, ...known, workerId, postgres: wal.postgres, at }
   const child = start(options)
@@ -62,17 +64,18 @@ export async function openBaseBackup(options: BaseBackupOptions): Promise<Readab
   return archive
 }
 
-function start({ source, password, binDir, maxRateKBps }: BaseBackupOptions) {
+function start({ source, password, ca, binDir, maxRateKBps }: BaseBackupOptions) {
   const from = ['--host', source.host, '--port', String(source.port), '--username', CLONE_ROLE]
   const rate = maxRateKBps === undefined ? [] : ['--max-rate', `${maxRateKBps}k`]
   // A fast checkpoint writes 32 MB at most, all that PostgreSQL buffers here; a spread one takes minutes.
   const how = ['--checkpoint', 'fast', '--wal-method', 'fetch', '--no-password', ...rate]
   const form = ['--pgdata', '-', '--format', 'tar', '--compress', 'gzip:1']
   const copy = [join(binDir, 'pg_basebackup'), ...form, ...from, ...how]
+  const verified = ca ? { PGSSLMODE: 'verify-full', PGSSLROOTCERT: ca } : {}
   // Compression is work that whoever serves must not wait for.
   const command = asAccount(undefined, { program: 'nice', args: ['-n', '19', ...copy] })
   return spawn(command.program, command.args, {
-    env: { LC_ALL: 'C.UTF-8', PGPASSWORD: password, PGCONNECT_TIMEOUT: '10' },
+    env: { LC_ALL: 'C.UTF-8', PGPASSWORD: password, PGCONNECT_TIMEOUT: '10', ...verified },
     stdio: ['ignore', 'pipe', 'pipe']
   })
 }

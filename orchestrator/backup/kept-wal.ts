@@ -4,6 +4,7 @@
  * let it go. Its name is the same everywhere, so one database has one backup at a time,
  * whichever orchestrator takes it.
  */
+import { readFileSync } from 'node:fs'
 import pg from 'pg'
 import { CLONE_ROLE } from '../../workers/postgres/clone.ts'
 import { BackupRunningError, BackupUnavailableError } from './errors.ts'
@@ -20,11 +21,15 @@ export interface KeptWal {
 }
 
 /** @throws BackupRunningError or BackupUnavailableError */
-export async function keepWal(source: Source, password: string): Promise<KeptWal> {
+export async function keepWal(
+  source: Source,
+  { password, ca }: { readonly password: string; readonly ca?: string | undefined }
+): Promise<KeptWal> {
   const { host, port, workerId } = source
   const settings: pg.ClientConfig & { replication: string } = {
     ...{ host, port, password, user: CLONE_ROLE, replication: 'true' },
-    connectionTimeoutMillis: CONNECT_MS
+    connectionTimeoutMillis: CONNECT_MS,
+    ...(ca !== undefined && { ssl: { ca: readFileSync(ca, 'utf8') } })
   }
   const client = new pg.Client(settings)
   // When it is lost, PostgreSQL or its worker is, and the copy breaks off by itself.

@@ -68,9 +68,10 @@ export const backupRoute: FastifyPluginAsyncTypebox<BackupOptions> = async (app,
 }
 
 /** What workers are given by a start; an orchestrator that was started otherwise may lack it. */
-function meansIn(config: OrchestratorConfig): { password: string; binDir: string } {
+function meansIn(config: OrchestratorConfig) {
   const { CONVOY_CLONE_PASSWORD: password, CONVOY_POSTGRES_BIN: binDir } = config
-  if (password !== undefined && binDir !== undefined) return { password, binDir }
+  if (password !== undefined && binDir !== undefined)
+    return { password, binDir, ca: config.CONVOY_TLS_CERT && config.CONVOY_TLS_CA }
   throw new BackupUnavailableError(
     'this orchestrator lacks CONVOY_CLONE_PASSWORD or CONVOY_POSTGRES_BIN'
   )

@@ -1,6 +1,7 @@
 /** Where others reach a server: under its machine's (or container's) name when it listens everywhere. */
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
+import { Server as TlsServer } from 'node:tls'
 import type { Http } from '../http.ts'
 
 /** @param host as it was told to listen on; it does listen */
@@ -8,5 +9,6 @@ export function originOf(app: Http, host: string): string {
   const { port } = app.server.address() as AddressInfo
   const everywhere = host === '0.0.0.0' || host === '::'
   const name = everywhere ? hostname() : host
-  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`
+  const scheme = (app.server as object) instanceof TlsServer ? 'https' : 'http'
+  return `${scheme}://${name.includes(':') ? `[${name}]` : name}:${port}`
 }

@@ -11,6 +11,7 @@ import { refusals } from '../http/openapi.ts'
 import { answerTogether } from '../http/together.ts'
 import { type Http, openHttp } from '../http.ts'
 import type { Logger } from '../log.ts'
+import type { Certificate } from '../security/tls.ts'
 import { countCalls, isCounted } from './calls.ts'
 import { ClearForbiddenError } from './errors.ts'
 import type { Readiness } from './readiness.ts'
@@ -24,6 +25,7 @@ export interface ServiceHttpOptions {
   readonly metrics: Registry
   readonly readiness: Readiness
   readonly gate?: Gate
+  readonly certificate?: Certificate | undefined
   readonly allowClear: boolean
   /** Empties the service's own tables. */
   readonly clear: (traceId: string) => Promise<void>
@@ -35,7 +37,7 @@ export async function openServiceHttp(options: ServiceHttpOptions): Promise<Http
   const { service, title, log, metrics, readiness, gate } = options
   const missing = () => readiness.missing
   const app = await openHttp({
-    ...{ service, title, log, metrics, missing },
+    ...{ service, title, log, metrics, missing, certificate: options.certificate },
     bodyLimit: BODY_MAX_BYTES,
     ...(gate && { gate })
   })

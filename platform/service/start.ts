@@ -15,6 +15,7 @@ import { originOf } from '../http/origin.ts'
 import type { Http } from '../http.ts'
 import { type Logger, openLog } from '../log.ts'
 import { findOrchestrators, registerService } from '../registration.ts'
+import { certificateOf, trust } from '../security/tls.ts'
 import { shutdownOnSignal } from '../shutdown.ts'
 import { openZooKeeper } from '../zookeeper.ts'
 import type { ServiceConfig } from './config.ts'
@@ -61,6 +62,7 @@ export interface Events extends AsyncDisposable {
 export async function startService(service: Service): Promise<void> {
   const { name, config, folder } = service
   const log = openLog({ service: name, level: config.CONVOY_LOG_LEVEL })
+  trust(config)
   const opened = new AsyncDisposableStack()
   shutdownOnSignal(opened, { log, graceMs: GRACE_MS })
   const urls = config.CONVOY_ORCHESTRATOR_URL?.split(',')
@@ -119,6 +121,7 @@ async function listen(
     metrics: new Registry(),
     readiness,
     gate,
+    certificate: certificateOf(config),
     allowClear: config.CONVOY_ALLOW_CLEAR,
     clear: traceId => clear({ requestId: `${name}:clear:${randomUUID()}:all`, traceId }),
     routes
@@ -133,6 +136,7 @@ async function listen(
 function connectZooKeeper(config: ServiceConfig, log: Logger) {
   return openZooKeeper({
     hosts: config.CONVOY_ZOOKEEPER,
+    tls: config.CONVOY_ZOOKEEPER_TLS,
     auth: config.CONVOY_ZOOKEEPER_AUTH,
     cluster: config.CONVOY_CLUSTER,
     sessionTimeoutMs: config.CONVOY_SESSION_TIMEOUT_MS,

@@ -8,7 +8,8 @@
  * - Nothing is sent after the link has ended: what the npm client would queue until
  *   it is connected again is never given to it.
  */
-import type { Socket } from 'node:net'
+import { isIP, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import zookeeper, { type Client, type Stat } from 'node-zookeeper-client'
 
 const { ACL, CreateMode, Exception, Id, Permission } = zookeeper
@@ -47,6 +48,7 @@ export interface Session {
 
 export interface LinkOptions {
   readonly host: string
+  readonly tls?: boolean | undefined
   readonly auth: string
   readonly timeoutMs: number
   /** To be resumed; a new one when undefined. */
@@ -62,10 +64,15 @@ export interface Found {
 interface Internals {
   socket?: Socket
   connect(): void
+  setState(state: number): void
+  onSocketConnected(): void
   onSocketData(chunk: Buffer): void
+  onSocketDrain(): void
+  onSocketClosed(): void
   on(event: 'state', listener: (state: number) => void): void
 }
 const DISCONNECTED = 0
+const CONNECTING = 1
 const CONNECTED = 2
 const SESSION_EXPIRED = -3
 
@@ -109,7 +116,7 @@ export class Link {
       () => link.end(new ZooKeeperSilentError('no handshake')),
       link.#answerMs
     )
-    link.#connect()
+    link.#connect(options)
     try {
       await link.#dialled.promise
     } finally {
@@ -239,7 +246,7 @@ export class Link {
     if (this.#pending.size === 0) this.exists('/').catch(() => {})
   }
 
-  #connect(): void {
+  #connect({ host, tls }: LinkOptions): void {
     const internals = this.#internals
     const parse = internals.onSocketData
     // It throws at error codes that it does not know, which would end the process.
@@ -250,6 +257,7 @@ export class Link {
         queueMicrotask(() => this.end('answer not understood'))
       }
     }
+    if (tls === true) internals.connect = () => connectSecurely(internals, host)
     this.#client.connect()
     // It must not redial: half an answer from the old connection would garble the next,
     // and what was given up long ago would be sent.
@@ -286,6 +294,22 @@ export class Link {
       })
     })
   }
+}
+
+/** As the npm client connects, which knows only plain sockets. */
+function connectSecurely(internals: Internals, address: string): void {
+  internals.setState(CONNECTING)
+  const { hostname, port } = new URL(`https://${address}`)
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const name = isIP(host) === 0 ? { servername: host } : {}
+  const socket = connectTls({ host, port: Number(port || 443), ...name })
+  internals.socket = socket
+  socket.setNoDelay()
+  socket.on('secureConnect', () => internals.onSocketConnected())
+  socket.on('data', chunk => internals.onSocketData(chunk))
+  socket.on('drain', () => internals.onSocketDrain())
+  socket.on('close', () => internals.onSocketClosed())
+  socket.on('error', () => {}) // 'close' follows
 }
 
 const silence = () => new ZooKeeperSilentError('no answer')

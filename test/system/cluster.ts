@@ -11,6 +11,7 @@ import type { Test } from 'tap'
 import { findSoftware } from '../../cli/machine/software.ts'
 import { type Convoy, startConvoy } from '../../cli/system/convoy.ts'
 import { type Folder, openFolder } from '../../cli/system/folder.ts'
+import { bearerOf } from '../../cli/system/tokens.ts'
 import { call } from '../contract/convoy.ts'
 import { Network } from '../faults/network.ts'
 import { Faults } from './faults.ts'
@@ -36,6 +37,8 @@ export interface ClusterOptions {
   readonly orchestrators?: number
   /** Whether all goes through proxies, for `cut`, `slow`, `reset` and `expire`. */
   readonly network?: boolean
+  /** Whether all is said over TLS. */
+  readonly tls?: boolean
   /** Settings for every process, as in the `config.ts` files. */
   readonly settings?: Readonly<Record<string, string>>
   /** Fills its folder before the first start, as a restore does. */
@@ -86,6 +89,11 @@ export class Cluster extends Faults implements AsyncDisposable {
     return this.#running.run.addresses.orchestrator
   }
 
+  /** As scripts find it. */
+  get run(): Convoy['run'] {
+    return this.#running.run
+  }
+
   /** Of all of them, the first one first. */
   get orchestrators(): readonly string[] {
     return this.#running.run.orchestrators
@@ -101,7 +109,8 @@ export class Cluster extends Faults implements AsyncDisposable {
   }
 
   async now(): Promise<ClusterNow> {
-    return (await call(`GET ${this.url}/api/v1/cluster`)).body as ClusterNow
+    const headers = bearerOf(this.#running.token)
+    return (await call(`GET ${this.url}/api/v1/cluster`, { headers })).body as ClusterNow
   }
 
   /** Resolves when one master and the wanted replicas are in sync, none of them a dead process. */
@@ -125,7 +134,13 @@ export class Cluster extends Faults implements AsyncDisposable {
   async start(): Promise<void> {
     const { software } = findSoftware()
     if (software === undefined) throw new Error('run `npm test`: it brings the servers needed')
-    const { network = false, orchestrators = 1, settings = {}, say = () => {} } = this.#options
+    const {
+      network = false,
+      tls = false,
+      orchestrators = 1,
+      settings = {},
+      say = () => {}
+    } = this.#options
     const through = async (direct: Convoy['services']) => {
       this.#network = await Network.open(direct)
       return this.#network.addresses
@@ -138,6 +153,7 @@ export class Cluster extends Faults implements AsyncDisposable {
       replicas: this.workers - 1,
       orchestrators,
       fresh: false,
+      tls,
       settings,
       postgresUser: 'postgres',
       readyMs: READY_MS,

@@ -6,6 +6,7 @@
  */
 import { join } from 'node:path'
 import { accountFor, makeFolder, runAs } from './account.ts'
+import { placedCa } from './certificate.ts'
 import { type DatabaseOptions, dataDirOf, markComplete, removeHalfMade } from './server.ts'
 
 /** Login for copies, over TCP and with a password. */
@@ -15,6 +16,8 @@ export interface CloneOptions extends DatabaseOptions {
   readonly host: string
   readonly port: number
   readonly password: string
+  /** A file with the CAs that are believed; only TLS is spoken then. */
+  readonly ca?: string | undefined
   /** Bounds what a copy takes from a running cluster, in kB/s (32 or more). */
   readonly maxRateKBps?: number
 }
@@ -28,11 +31,13 @@ export async function clonePostgres(options: CloneOptions): Promise<void> {
   const source = ['--host', options.host, '--port', String(options.port)]
   const rate = options.maxRateKBps === undefined ? [] : ['--max-rate', `${options.maxRateKBps}k`]
   const how = ['--wal-method', 'stream', '--checkpoint', 'fast', '--no-password', ...rate]
+  const ca = options.ca && (await placedCa(options.dir, options.ca, account))
+  const verified = ca ? { PGSSLMODE: 'verify-full', PGSSLROOTCERT: ca } : {}
   // pg_basebackup syncs all it wrote before it ends, and removes what it wrote when it fails.
   await runAs(account, {
     program: join(options.binDir, 'pg_basebackup'),
     args: ['--pgdata', data, '--username', CLONE_ROLE, ...source, ...how],
-    env: { PGPASSWORD: options.password, PGCONNECT_TIMEOUT: '10' },
+    env: { PGPASSWORD: options.password, PGCONNECT_TIMEOUT: '10', ...verified },
     cwd: options.dir
   })
   await markComplete(options.dir)

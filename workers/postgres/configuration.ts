@@ -8,6 +8,8 @@ export interface ServerSettings {
   readonly socketDir: string
   readonly host: string
   readonly port: number
+  /** Files that PostgreSQL's account can read; only TLS is taken over TCP then. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined
 }
 
 /** Rows travel as text (CAPTURE.md): two workers must print and read them alike. */
@@ -69,7 +71,13 @@ export function serverConfiguration(settings: ServerSettings): string {
     listen_addresses: settings.host,
     port: String(settings.port),
     unix_socket_directories: settings.socketDir,
-    unix_socket_permissions: '0700'
+    unix_socket_permissions: '0700',
+    ...(settings.tls && {
+      ssl: 'on',
+      ssl_cert_file: settings.tls.cert,
+      ssl_key_file: settings.tls.key,
+      ssl_min_protocol_version: 'TLSv1.2'
+    })
   }
   const lines = Object.entries(values).map(
     ([name, value]) => `${name} = '${value.replaceAll("'", "''")}'`
@@ -81,7 +89,10 @@ export function serverConfiguration(settings: ServerSettings): string {
  * Trust on the socket: who can enter its folder is the worker or root.
  * @param cloneFrom PostgreSQL's name for the worker's own networks, or an address range
  */
-export const accessRules = (cloneFrom: string) => `# Written by the worker at each start.
+export const accessRules = (
+  cloneFrom: string,
+  secured: boolean
+) => `# Written by the worker at each start.
 local   all           all                         trust
-host    replication   convoy_clone   ${cloneFrom.padEnd(11)} scram-sha-256
+${secured ? 'hostssl' : 'host   '} replication   convoy_clone   ${cloneFrom.padEnd(11)} scram-sha-256
 `

@@ -10,6 +10,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Account, accountFor, asAccount, makeFolder, runAs } from './account.ts'
+import { type Paths, placedCertificate } from './certificate.ts'
 import { accessRules, serverConfiguration } from './configuration.ts'
 import { endProcessesIn } from './processes.ts'
 import { ServerLog } from './server-log.ts'
@@ -37,6 +38,7 @@ export interface StartOptions extends DatabaseOptions {
   readonly host?: string
   /** Who may do that, as in pg_hba.conf. */
   readonly cloneFrom?: string
+  readonly tls?: Paths | undefined
   /** 0 takes a free one. */
   readonly port?: number
   readonly startTimeoutMs?: number
@@ -107,8 +109,15 @@ export async function startPostgres(options: StartOptions): Promise<PostgresServ
   await makeFolder(socketDir, account)
   const host = options.host ?? '127.0.0.1'
   const port = options.port || (await freePort(host))
-  await writeFile(join(data, 'postgresql.conf'), serverConfiguration({ socketDir, host, port }))
-  await writeFile(join(data, 'pg_hba.conf'), accessRules(options.cloneFrom ?? 'samenet'))
+  const tls = options.tls && (await placedCertificate(options.dir, options.tls, account))
+  await writeFile(
+    join(data, 'postgresql.conf'),
+    serverConfiguration({ socketDir, host, port, tls })
+  )
+  await writeFile(
+    join(data, 'pg_hba.conf'),
+    accessRules(options.cloneFrom ?? 'samenet', tls !== undefined)
+  )
   const log = new ServerLog(join(options.dir, 'postgres.log'))
   const child = launch(account, { options, data, log })
   const server = handle(child, { socketDir, host, port })

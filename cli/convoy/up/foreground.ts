@@ -62,6 +62,7 @@ async function start(
       replicas: args.replicas,
       orchestrators: args.orchestrators,
       fresh: args.fresh,
+      tls: args.tls,
       settings: convoySettings(),
       postgresUser: config.CONVOY_POSTGRES_USER,
       readyMs: READY_MS,

@@ -11,6 +11,7 @@ export interface UpOptions {
   readonly replicas: number | undefined
   readonly orchestrators: number
   readonly 'port-base': number
+  readonly tls: boolean
 }
 
 export const upOptions = (yargs: Argv<Shared>): Argv<UpOptions & Shared> =>
@@ -45,6 +46,11 @@ export const upOptions = (yargs: Argv<Shared>): Argv<UpOptions & Shared> =>
       type: 'number',
       default: 8080,
       describe: 'lb listens here, users-api, rides-api and the first orchestrator 1, 2 and 10 above'
+    })
+    .option('tls', {
+      type: 'boolean',
+      default: false,
+      describe: 'Everything over TLS, with certificates made for this start'
     })
     .check(({ replicas = 2, orchestrators, 'port-base': portBase, detach, remove }) => {
       if (!Number.isInteger(replicas) || replicas < 0 || replicas > 50) {
