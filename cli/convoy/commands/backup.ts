@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Saved, saveBackup } from '../../backup/save.ts'
+import { stopOnSignal } from '../../script.ts'
 import { command, printJson, type Where } from '../command.ts'
 import { orchestratorsOf } from '../orchestrator.ts'
 import { CommandError, EXIT, UsageError } from '../outcome.ts'
@@ -73,7 +74,7 @@ async function save(file: string, args: Where & { maxRate?: number | undefined }
   const startedAtMs = performance.now()
   const rate = args.maxRate === undefined ? '' : `?maxRateKBps=${args.maxRate}`
   const path = `/api/v1/cluster/backup${rate}`
-  const { signal } = new AbortController()
+  const signal = stopOnSignal(() => undefined)
   const archive = await orchestratorsOf(args).stream(path, signal)
   let taken = 0
   const onBytes = (what: 'taking' | 'checking', bytes: number) => {
@@ -85,6 +86,7 @@ async function save(file: string, args: Where & { maxRate?: number | undefined }
   try {
     return await saveBackup({ file, archive, onBytes })
   } catch (err) {
+    if (signal.aborted) throw new CommandError('stopped: nothing is kept of the backup')
     if (!isBrokenOff(err)) throw err
     throw new CommandError('the backup broke off: nothing is kept of it', {
       next: 'try again; `convoy logs orchestrator` says why',
