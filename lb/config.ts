@@ -15,6 +15,12 @@ export const LB = {
     default: 25_000,
     description: 'For all attempts of one request together'
   }),
+  CONVOY_LB_RATE_PER_S: Type.Integer({
+    minimum: 0,
+    default: 0,
+    description:
+      'Requests a second that one client address may send, two seconds of them at once; 0: as many as it likes'
+  }),
   CONVOY_LB_UNDER_WAY_MAX: Type.Integer({
     minimum: 1,
     default: 2_000,

@@ -1,6 +1,18 @@
 /** What lb answers itself, when no instance did. */
 import { ServiceError } from '../platform/errors.ts'
 
+/** This client sends more than it may. Nothing was done. */
+export class RateLimitedError extends ServiceError {
+  readonly code = 'CONVOY_RATE_LIMITED'
+  readonly statusCode = 429
+  override readonly retryAfterS: number
+
+  constructor(waitMs: number) {
+    super('too many requests from this address')
+    this.retryAfterS = Math.ceil(waitMs / 1_000)
+  }
+}
+
 /** The connection to the instance ended before its answer, too often or where repeating is unsafe. */
 export class BadGatewayError extends ServiceError {
   readonly code = 'CONVOY_BAD_GATEWAY'

@@ -7,15 +7,21 @@
 import { randomUUID } from 'node:crypto'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { Counter, Gauge, type Registry } from 'prom-client'
 import { OverloadedError } from '../platform/errors.ts'
-import { BadGatewayError, GatewayTimeoutError, NoInstanceError } from './errors.ts'
+import {
+  BadGatewayError,
+  GatewayTimeoutError,
+  NoInstanceError,
+  RateLimitedError
+} from './errors.ts'
 import type { Answer } from './exchange.ts'
 import { answeredHeaders, forwardedHeaders, IDEMPOTENCY_KEY } from './headers.ts'
 import type { Forwarded, Instance } from './instance.ts'
 import type { Instances } from './instances.ts'
 import { Patience } from './patience.ts'
+import { RateLimit } from './rate-limit.ts'
 import { afterAttempt, type Failure, reachedIt } from './retry.ts'
 import { ROUTES, type ServiceName } from './routes.ts'
 
@@ -30,6 +36,8 @@ export interface GatewayOptions {
   readonly attemptMs: number
   /** For all attempts together. */
   readonly deadlineMs: number
+  /** Requests a second of one client; 0: as many as it likes. */
+  readonly ratePerS: number
   /** Requests under way; beyond that they are refused. */
   readonly underWayMax: number
 }
@@ -54,6 +62,7 @@ export const gateway: FastifyPluginAsync<GatewayOptions> = async (app, options) 
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 
+  if (options.ratePerS > 0) limitRate(app, options.ratePerS)
   for (const { prefix, service } of ROUTES) {
     const instances = options.services[service]
     const onFailure = (failure: Failure) => failures.inc({ service, failure })
@@ -72,6 +81,15 @@ export const gateway: FastifyPluginAsync<GatewayOptions> = async (app, options) 
     const schema = { hide: true, operationId: `lb.${service}` }
     app.route({ method: [...METHODS], url: `${prefix}*`, schema, handler })
   }
+}
+
+/** Before a body is read. Where no limit is set, this costs nothing. */
+function limitRate(app: FastifyInstance, perS: number): void {
+  const limit = new RateLimit({ perS })
+  app.addHook('onRequest', (request, _reply, done) => {
+    const waitMs = limit.take(request.ip, performance.now())
+    done(waitMs > 0 ? new RateLimitedError(waitMs) : undefined)
+  })
 }
 
 function forwardedOf(request: FastifyRequest): Forwarded {

@@ -3,13 +3,16 @@
  * documented. Each service documents itself.
  */
 import type { Http } from '../platform/http.ts'
+import { pageHeaders } from '../platform/security/headers.ts'
 import type { Instances } from './instances.ts'
 import { ROUTES, type ServiceName } from './routes.ts'
+
+const PAGE = pageHeaders("default-src 'none'; style-src 'unsafe-inline'")
 
 export function addPage(app: Http, services: Readonly<Record<ServiceName, Instances>>): void {
   const schema = { tags: ['routes'], summary: 'Paths, the instances that answer them, their docs' }
   app.get('/', { schema }, (_request, reply) =>
-    reply.type('text/html; charset=utf-8').send(page(services))
+    reply.headers(PAGE).type('text/html; charset=utf-8').send(page(services))
   )
 }
 

@@ -13,6 +13,8 @@ import { gateway } from './gateway.ts'
 import { Instances } from './instances.ts'
 import { addPage } from './page.ts'
 
+/** For a whole request, its body included: a client that sends slowly holds a connection no longer. */
+const REQUEST_WITHIN_MS = 30_000
 /** As far as a body is kept to be sent again; the services take no more either. */
 const BODY_MAX_BYTES = 1024 * 1024
 
@@ -20,7 +22,8 @@ export interface LbOptions {
   readonly config: Pick<
     LbConfig,
     'CONVOY_LB_ATTEMPT_MS' | 'CONVOY_LB_DEADLINE_MS' | 'CONVOY_LB_UNDER_WAY_MAX'
-  >
+  > &
+    Partial<Pick<LbConfig, 'CONVOY_LB_RATE_PER_S'>>
   readonly zooKeeper: Pick<ZooKeeper, 'watchChildren'>
   readonly log: Logger
   readonly metrics: Registry
@@ -48,6 +51,7 @@ export async function openLb(options: LbOptions): Promise<Http> {
     certificate,
     ...(gate && { gate })
   })
+  app.server.requestTimeout = REQUEST_WITHIN_MS
   app.addHook('onClose', async () => {
     for (const instances of all) instances[Symbol.dispose]()
   })
@@ -66,6 +70,7 @@ export async function openLb(options: LbOptions): Promise<Http> {
     metrics,
     attemptMs: config.CONVOY_LB_ATTEMPT_MS,
     deadlineMs: config.CONVOY_LB_DEADLINE_MS,
+    ratePerS: config.CONVOY_LB_RATE_PER_S ?? 0,
     underWayMax: config.CONVOY_LB_UNDER_WAY_MAX
   })
   return app

@@ -17,8 +17,12 @@ import { observeTimes } from './http/times.ts'
 import { answerUnreadable } from './http/unreadable.ts'
 import { follow, type Logger } from './log.ts'
 import { bearerScheme, guardRoutes } from './security/access.ts'
+import { DOCS_POLICY } from './security/headers.ts'
 import type { Certificate } from './security/tls.ts'
 import type { Tokens } from './security/tokens.ts'
+
+/** Path and headers of a request; slower clients are answered 408. */
+const HEAD_WITHIN_MS = 15_000
 
 export { ErrorReply } from './http/replies.ts'
 
@@ -60,6 +64,7 @@ export async function openHttp(options: HttpOptions) {
     routerOptions: { maxParamLength: 16_384 },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } }
   }).withTypeProvider<TypeBoxTypeProvider>()
+  app.server.headersTimeout = HEAD_WITHIN_MS
   app.setErrorHandler(replyWithError)
   app.removeContentTypeParser('text/plain') // 415, as any other that is not JSON
   refuseUnknown(app)
@@ -76,7 +81,7 @@ export async function openHttp(options: HttpOptions) {
       components: options.tokens ? { securitySchemes: bearerScheme } : {}
     }
   })
-  await app.register(swaggerUi, { routePrefix: '/docs' })
+  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_POLICY })
   addHealth(app, options)
   return app
 }
@@ -92,6 +97,7 @@ function refuseUnknown(app: Http): void {
   paths.watch(app)
   app.addHook('onRequest', (request, reply, done) => {
     reply.header(REQUEST_ID, request.id)
+    reply.header('x-content-type-options', 'nosniff')
     if (!request.is404) return done()
     const refusal = paths.refusal(request.method, request.url)
     if (refusal instanceof MethodNotAllowedError) reply.header('allow', refusal.allow)
