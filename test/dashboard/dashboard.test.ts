@@ -281,6 +281,7 @@ await t.test('the logs of a request by its id', async t => {
 await t.test('the keyboard reaches every control', async t => {
   for (const name of ['Cluster', 'SQL', 'Requests']) {
     await page.getByRole('link', { name }).click()
+    await page.locator('nav a[aria-current=page]', { hasText: name }).waitFor()
     const wanted = (await page.evaluate(VISIBLE)) as string[]
     const reached = new Set<string>()
     await page.evaluate('document.activeElement.blur()')
@@ -299,6 +300,7 @@ await t.test('the keyboard reaches every control', async t => {
 await t.test('whatever can be used has a name', async t => {
   for (const name of ['Cluster', 'SQL', 'Requests']) {
     await page.getByRole('link', { name }).click()
+    await page.locator('nav a[aria-current=page]', { hasText: name }).waitFor()
     t.strictSame(await unnamed(page), [], name)
   }
   for (const role of ['banner', 'navigation', 'main'] as const) {
