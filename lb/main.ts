@@ -9,6 +9,7 @@ import { originOf } from '../platform/http/origin.ts'
 import { openLog } from '../platform/log.ts'
 import { certificateOf, trust } from '../platform/security/tls.ts'
 import { shutdownOnSignal } from '../platform/shutdown.ts'
+import { openTracing } from '../platform/tracing/otlp.ts'
 import { openZooKeeper } from '../platform/zookeeper.ts'
 import { LB } from './config.ts'
 import { openLb } from './server.ts'
@@ -35,6 +36,7 @@ const gate = new Gate()
 const app = await openLb({
   ...{ config, zooKeeper, log, gate },
   metrics: new Registry(),
+  tracing: openTracing(config, { service: 'lb', log, opened }),
   certificate: certificateOf(config)
 })
 const controls = opened.use(

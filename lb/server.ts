@@ -7,6 +7,7 @@ import type { Gate } from '../platform/controls/gate.ts'
 import { type Http, openHttp } from '../platform/http.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Certificate } from '../platform/security/tls.ts'
+import type { Tracing } from '../platform/tracing/otlp.ts'
 import type { ZooKeeper } from '../platform/zookeeper.ts'
 import type { LbConfig } from './config.ts'
 import { gateway } from './gateway.ts'
@@ -29,11 +30,12 @@ export interface LbOptions {
   readonly metrics: Registry
   readonly gate?: Gate
   readonly certificate?: Certificate | undefined
+  readonly tracing?: Tracing
 }
 
 /** A server with all its routes; the caller listens. Closing it lets go of the instances. */
 export async function openLb(options: LbOptions): Promise<Http> {
-  const { config, zooKeeper, log, metrics, gate, certificate } = options
+  const { config, zooKeeper, log, metrics, gate, tracing, certificate } = options
   const services = {
     'users-api': new Instances({ zooKeeper, service: 'users-api', log }),
     'rides-api': new Instances({ zooKeeper, service: 'rides-api', log })
@@ -46,6 +48,7 @@ export async function openLb(options: LbOptions): Promise<Http> {
     title: 'Convoy: gateway',
     log,
     metrics,
+    tracing,
     bodyLimit: BODY_MAX_BYTES,
     missing,
     certificate,

@@ -12,6 +12,7 @@ import { openLog } from '../platform/log.ts'
 import { registerOrchestrator } from '../platform/registration.ts'
 import { trust } from '../platform/security/tls.ts'
 import { shutdownOnSignal } from '../platform/shutdown.ts'
+import { openTracing } from '../platform/tracing/otlp.ts'
 import { openZooKeeper } from '../platform/zookeeper.ts'
 import { openAdmission } from './admission/admission.ts'
 import { openParser } from './admission/parser.ts'
@@ -131,6 +132,7 @@ const app = await openServer({
   config,
   log,
   metrics,
+  tracing: openTracing(config, { service: 'orchestrator', log, opened }),
   gate,
   room,
   admission,

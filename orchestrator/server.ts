@@ -7,6 +7,7 @@ import { type Http, openHttp } from '../platform/http.ts'
 import type { Logger } from '../platform/log.ts'
 import { certificateOf } from '../platform/security/tls.ts'
 import { tokensOf } from '../platform/security/tokens.ts'
+import type { Tracing } from '../platform/tracing/otlp.ts'
 import type { ZooKeeper } from '../platform/zookeeper.ts'
 import type { Admission } from './admission/admission.ts'
 import { gated } from './admission/gated.ts'
@@ -44,6 +45,7 @@ export interface ServerOptions {
   readonly config: OrchestratorConfig
   readonly log: Logger
   readonly metrics: Registry
+  readonly tracing?: Tracing
   readonly gate: Gate
   readonly room: ControlRoom
   readonly admission: Admission
@@ -68,7 +70,7 @@ export interface ServerOptions {
 
 /** A server with all its routes; the caller listens. */
 export async function openServer(options: ServerOptions): Promise<Http> {
-  const { config, log, metrics, gate, dispatch, view, runtime, stuck, connected } = options
+  const { config, log, metrics, tracing, gate, dispatch, view, runtime, stuck, connected } = options
   const { room, scaling, settings, onRead } = options
   const admission = gated(options.admission, gate)
   const { engines } = runtime
@@ -78,6 +80,7 @@ export async function openServer(options: ServerOptions): Promise<Http> {
     title: 'Convoy orchestrator',
     log,
     metrics,
+    tracing,
     gate,
     bodyLimit: BODY_MAX_BYTES,
     tokens: tokensOf(config),
@@ -108,7 +111,7 @@ export async function openServer(options: ServerOptions): Promise<Http> {
   }
   await app.register(writeRoutes, writes)
   await app.register(readRoute, reads)
-  await app.register(callsRoute, { reads, writes, metrics })
+  await app.register(callsRoute, { reads, writes, metrics, tracing })
   await app.register(verifyRoute, { dispatch, view, deadlineMs })
   await app.register(backupRoute, { config, zookeeper: options.zookeeper, view, log })
   await app.register(crashRoutes, { view, runtime })

@@ -20,6 +20,8 @@ import { bearerScheme, guardRoutes } from './security/access.ts'
 import { DOCS_POLICY } from './security/headers.ts'
 import type { Certificate } from './security/tls.ts'
 import type { Tokens } from './security/tokens.ts'
+import type { Tracing } from './tracing/otlp.ts'
+import { traceRequests } from './tracing/requests.ts'
 
 /** Path and headers of a request; slower clients are answered 408. */
 const HEAD_WITHIN_MS = 15_000
@@ -32,6 +34,8 @@ export interface HttpOptions {
   readonly log: Logger
   readonly metrics: Registry
   readonly bodyLimit: number
+  /** None: no spans are made. */
+  readonly tracing?: Tracing
   /** Of a server whose routes are not for everybody: each says who may call it. */
   readonly tokens?: Tokens
   /** What is missing before the service can do its work; ready when empty. */
@@ -70,6 +74,7 @@ export async function openHttp(options: HttpOptions) {
   refuseUnknown(app)
   follow(options.log, app.log as Logger)
   if (options.tokens !== undefined) guardRoutes(app, { tokens: options.tokens, log: options.log })
+  if (options.tracing !== undefined) traceRequests(app, options.tracing)
   if (options.gate !== undefined) guard(app, options.gate)
   collectDefaultMetrics({ register: options.metrics })
   observeTimes(app, options.metrics)

@@ -9,6 +9,7 @@ import { listenToControls } from '../platform/controls/listener.ts'
 import { openLog } from '../platform/log.ts'
 import { certificateOf, trust } from '../platform/security/tls.ts'
 import { shutdownOnSignal } from '../platform/shutdown.ts'
+import { openTracing } from '../platform/tracing/otlp.ts'
 import { openZooKeeper } from '../platform/zookeeper.ts'
 import { prepareData } from './bootstrap.ts'
 import { certificateFiles, limitsOf, loadWorkerConfig } from './config.ts'
@@ -99,7 +100,8 @@ const controls = opened.use(
 )
 const { pid } = outside
 const metrics = openMetrics()
-const told = { ...{ zookeeper, registration, controls }, metrics, cloneMs, log }
+const tracing = openTracing(config, { service: 'worker', log, opened })
+const told = { ...{ zookeeper, registration, controls }, metrics, cloneMs, tracing, log }
 const loop = startWorker({ config, home, identity, pid, postgres, store, ...told }, opened)
 const scrape = opened.use(
   await listenToScrapes({

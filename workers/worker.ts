@@ -5,6 +5,7 @@
 import type { AmqpLink } from '../platform/amqp.ts'
 import type { ControlListener } from '../platform/controls/listener.ts'
 import type { Logger } from '../platform/log.ts'
+import type { Tracing } from '../platform/tracing/otlp.ts'
 import {
   NO_WISHES,
   parseNode,
@@ -31,6 +32,7 @@ import { publishRole } from './publish.ts'
 import { openReads, PREFETCH, type Reads } from './reads.ts'
 import type { Registration } from './registration.ts'
 import { DiskFullError, type Store, type Verified } from './store.ts'
+import { openTeller } from './telling.ts'
 import { openWrites } from './writes.ts'
 
 const FIGURES_MS = 1_000
@@ -50,6 +52,7 @@ export interface Parts {
   readonly registration: Registration
   readonly controls: ControlListener
   readonly metrics: WorkerMetrics
+  readonly tracing: Tracing
   /** What the copy took that this worker began with; 0 when it made none. */
   readonly cloneMs: number
   readonly log: Logger
@@ -71,7 +74,7 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
   const reading = { loop, store, sessionWaitMs, failed, drop, log }
   const reads = openReads(reading)
   const strongReads = openReads(reading)
-  const writes = openWrites({ loop, store, times, failed, drop })
+  const writes = openWrites({ loop, store, times, teller: openTeller(parts), failed, drop })
   const consumption = openConsumption({ writes, reads, strongReads, log })
   const broker = openBroker({
     url: config.CONVOY_AMQP_URL,

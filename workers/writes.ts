@@ -20,6 +20,7 @@ import type { CommitTimes } from './metrics.ts'
 import { isLeftOver, mayExecute, mayLeave, toldAt } from './protocol/answers.ts'
 import type { View } from './protocol/view.ts'
 import { type Executed, type Store, writeBody } from './store.ts'
+import type { Teller } from './telling.ts'
 
 /** Messages, each of up to a lane's batch. More would be stuck with a master that freezes. */
 const PREFETCH = 6
@@ -39,6 +40,8 @@ interface Held {
   readonly deliveries: readonly Delivery[]
   readonly replies: ReadonlyMap<string, readonly Reply[]>
   readonly sinceMs: number
+  /** To be called when they leave. */
+  readonly told: () => void
 }
 
 export interface Writes {
@@ -51,6 +54,7 @@ export function openWrites(options: {
   loop: Loop
   store: Store
   times: CommitTimes
+  teller: Teller
   failed: (error: unknown) => void
   /** Breaks the connection: a queue that should be consumed is not. */
   drop: () => void
@@ -85,6 +89,7 @@ interface SessionOptions {
   readonly loop: Loop
   readonly store: Store
   readonly times: CommitTimes
+  readonly teller: Teller
   readonly failed: (error: unknown) => void
   readonly drop: () => void
   /** What a former session of this process may still execute. */
@@ -147,7 +152,7 @@ class Session {
 
   release(view: View): void {
     while (this.#held[0] !== undefined && mayLeave(this.#held[0], view)) {
-      const { deliveries, replies, sinceMs } = this.#held.shift() as Held
+      const { deliveries, replies, sinceMs, told } = this.#held.shift() as Held
       const { channel, link, times } = this.#options
       whileOpen(() => {
         for (const [replyTo, answers] of replies) {
@@ -158,6 +163,7 @@ class Session {
         if (last !== undefined) channel.ack(last.message, true)
       })
       times.confirm(nowMs() - sinceMs)
+      told()
     }
   }
 
@@ -181,14 +187,14 @@ class Session {
   }
 
   async #executeBatch(deliveries: readonly Delivery[]): Promise<void> {
-    const { loop, store, term, times } = this.#options
+    const { loop, store, term, times, teller } = this.#options
     const beganMs = nowMs()
     for (const { receivedMs } of deliveries) times.queue(beganMs - receivedMs)
     // Nobody waits any more for what has passed its deadline.
     const alive = deliveries.flatMap(({ commands, replyTo, receivedMs }) =>
       commands
         .filter(command => beganMs - receivedMs < command.ttlMs)
-        .map(command => ({ command, replyTo }))
+        .map(command => ({ command, replyTo, receivedMs }))
     )
     const commands = alive.map(({ command }) => command)
     loop.dispatch({ kind: 'executing' })
@@ -203,7 +209,8 @@ class Session {
     times.executed({ commands: commands.length, ms: nowMs() - beganMs - commitMs, commitMs })
     const before = loop.state.last.index
     const asked = alive.map(({ command, replyTo }) => ({ id: command.requestId, replyTo }))
-    if (this.#open) this.#held.push(hold({ deliveries, asked, executed, before }))
+    const told = teller.begin({ term, writes: alive, executed })
+    if (this.#open) this.#held.push(hold({ deliveries, asked, executed, before, told }))
     const entries = executed.flatMap((outcome): Entry[] =>
       outcome.kind === 'entry' ? [outcome.entry] : []
     )
@@ -227,6 +234,7 @@ function hold(batch: {
   asked: readonly { id: string; replyTo: string }[]
   executed: readonly Executed[]
   before: number
+  told: () => void
 }): Held {
   const replies = new Map<string, Reply[]>()
   for (const [i, outcome] of batch.executed.entries()) {
@@ -236,7 +244,8 @@ function hold(batch: {
     answers.push(replyOf(id, outcome))
   }
   const index = toldAt(batch.before, batch.executed)
-  return { index, deliveries: batch.deliveries, replies, sinceMs: nowMs() }
+  const { deliveries, told } = batch
+  return { index, deliveries, replies, sinceMs: nowMs(), told }
 }
 
 function replyOf(id: string, outcome: Executed): Reply {

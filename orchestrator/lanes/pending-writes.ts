@@ -25,6 +25,9 @@ export interface WriteAsk {
   readonly statements: string
   /** The caller chose the id, so another copy of the command may exist. */
   readonly mayRepeat: boolean
+  /** Under which the call is logged on its way. */
+  readonly traceId?: string
+  readonly traceparent?: string
   readonly deadlineMs: number
 }
 
@@ -178,7 +181,12 @@ export function commandText(write: PendingWrite, nowMs: number): string {
   const { requestId, commandHash, statements } = write
   const ttlMs = Math.max(1, Math.ceil(latestDeadlineMs(write) - nowMs))
   const mayRepeat = write.mayRepeat || write.sends > 1
-  return `{"requestId":${JSON.stringify(requestId)},"commandHash":"${commandHash}","statements":${statements},"ttlMs":${ttlMs},"mayRepeat":${mayRepeat}}`
+  return `{"requestId":${JSON.stringify(requestId)},"commandHash":"${commandHash}","statements":${statements},"ttlMs":${ttlMs},"mayRepeat":${mayRepeat}${wayText(write)}}`
+}
+
+function wayText({ traceId, traceparent }: PendingWrite): string {
+  const id = traceId === undefined ? '' : `,"traceId":${JSON.stringify(traceId)}`
+  return traceparent === undefined ? id : `${id},"traceparent":"${traceparent}"`
 }
 
 export const latestDeadlineMs = (write: PendingWrite): number =>

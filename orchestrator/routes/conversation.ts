@@ -11,7 +11,12 @@ import type { FastifyRequest } from 'fastify'
 import type { TSchema } from 'typebox'
 import { InvalidRequestError, NotFoundError } from '../../platform/errors.ts'
 import { refusalOf, validationError } from '../../platform/http/replies.ts'
+import { requestIdOf } from '../../platform/http/request-id.ts'
 import type { Answered } from '../../platform/http/times.ts'
+import type { Logger } from '../../platform/log.ts'
+import type { Tracing } from '../../platform/tracing/otlp.ts'
+import { TRACEPARENT } from '../../platform/tracing/traceparent.ts'
+import { KIND } from '../../platform/tracing/tracer.ts'
 import {
   CALLS_TYPE,
   CallReader,
@@ -20,18 +25,21 @@ import {
   type NumberedCall
 } from '../../platform/wire/calls.ts'
 import type { Answer } from '../lanes/pending-writes.ts'
+import type { Way } from './way.ts'
 
 /** What is done with the calls of one path. */
 export interface Kind {
   readonly body: TSchema
   /** @param body checked against `body` */
-  readonly answer: (body: never, headers: NumberedCall['headers']) => Promise<Answer>
+  readonly answer: (body: never, way: Way) => Promise<Answer>
 }
 
 export interface Answering {
   readonly kinds: ReadonlyMap<string, Kind>
   /** Told of each call that was answered. */
   readonly answered: (answered: Answered) => void
+  readonly tracing: Tracing
+  readonly log: Logger
 }
 
 export class Conversation {
@@ -79,29 +87,45 @@ export class Conversation {
 
   async #answer(call: NumberedCall): Promise<void> {
     const beganAtMs = performance.now()
-    this.#underWay += 1
-    const answer = await this.#outcome(call).catch(err => this.#refused(err))
-    this.#underWay -= 1
-    const { kinds, answered } = this.#answering
+    const requestId = requestIdOf(call.headers)
+    const { kinds, answered, tracing } = this.#answering
     const route = kinds.has(call.path) ? call.path : 'unknown'
-    answered({ method: 'POST', route, status: answer.status, ms: performance.now() - beganAtMs })
+    const parent = call.headers[TRACEPARENT]
+    const span = tracing?.start({ name: `CALL ${route}`, kind: KIND.server, parent })
+    const headers = span ? { ...call.headers, [TRACEPARENT]: span.traceparent } : call.headers
+    this.#underWay += 1
+    const answer = await this.#outcome(call, { headers, requestId }).catch(err =>
+      this.#refused(err, requestId)
+    )
+    this.#underWay -= 1
     if (this.#ready.length === 0) setImmediate(() => this.#send())
     this.#ready.push(...encodeAnswer({ n: call.n, ...answer }))
+    const { status } = answer
+    const ms = performance.now() - beganAtMs
+    answered({ method: 'POST', route, status, ms })
+    span?.end({
+      failed: status >= 500,
+      attributes: { 'http.response.status_code': status, 'convoy.request_id': requestId }
+    })
+    if (this.#answering.log.isLevelEnabled('debug')) {
+      this.#answering.log.debug({ requestId, route, status, ms }, 'call answered')
+    }
   }
 
-  async #outcome({ path, headers, body }: NumberedCall): Promise<Omit<NumberedAnswer, 'n'>> {
+  async #outcome({ path, body }: NumberedCall, way: Way): Promise<Omit<NumberedAnswer, 'n'>> {
     const kind = this.#answering.kinds.get(path)
     if (kind === undefined) throw new NotFoundError()
     const check = this.#request.compileValidationSchema(kind.body) // compiled once
     if (!check(body)) {
       throw new InvalidRequestError(validationError(check.errors ?? [], 'body').message)
     }
-    const answer = await kind.answer(body as never, headers)
+    const answer = await kind.answer(body as never, way)
     return { ...answer, retryAfterS: answer.status === 503 ? 1 : 0 }
   }
 
-  #refused(err: Error): Omit<NumberedAnswer, 'n'> {
-    const { status, retryAfterS = 0, body } = refusalOf(err, this.#request.log)
+  #refused(err: Error, requestId: string): Omit<NumberedAnswer, 'n'> {
+    const log = this.#answering.log.child({ requestId })
+    const { status, retryAfterS = 0, body } = refusalOf(err, log)
     return { status, retryAfterS, body: Buffer.from(JSON.stringify(body)) }
   }
 

@@ -8,7 +8,9 @@ import type { Registry } from 'prom-client'
 import Type from 'typebox'
 import { refusals } from '../../platform/http/openapi.ts'
 import { requestTimes } from '../../platform/http/times.ts'
+import type { Logger } from '../../platform/log.ts'
 import { needs } from '../../platform/security/access.ts'
+import type { Tracing } from '../../platform/tracing/otlp.ts'
 import { CALLS_PATH, CALLS_TYPE } from '../../platform/wire/calls.ts'
 import { Conversation, type Kind } from './conversation.ts'
 import { Read, type ReadRouteOptions, reader } from './db-read.ts'
@@ -18,6 +20,7 @@ export interface CallsRouteOptions {
   readonly reads: ReadRouteOptions
   readonly writes: WriteRouteOptions
   readonly metrics: Registry
+  readonly tracing?: Tracing
 }
 
 export const callsRoute: FastifyPluginAsyncTypebox<CallsRouteOptions> = async (app, options) => {
@@ -27,6 +30,7 @@ export const callsRoute: FastifyPluginAsyncTypebox<CallsRouteOptions> = async (a
     ['/api/v1/db/read', { body: Read, answer: reader(options.reads) }],
     ['/api/v1/db/write', { body: Write, answer: writer(options.writes) }]
   ])
+  const answering = { kinds, answered, tracing: options.tracing, log: app.log as Logger }
   const open = new Set<Conversation>()
   app.addHook('preClose', async () => {
     await Promise.all([...open].map(one => one.close()))
@@ -40,7 +44,7 @@ export const callsRoute: FastifyPluginAsyncTypebox<CallsRouteOptions> = async (a
     response: { 200: Type.String({ description: 'The answers' }), ...refusals(401, 403, 415) }
   }
   app.post(CALLS_PATH, { schema }, (request, reply) => {
-    const one = new Conversation(request, reply.hijack().raw, { kinds, answered })
+    const one = new Conversation(request, reply.hijack().raw, answering)
     open.add(one)
     reply.raw.on('close', () => open.delete(one))
   })

@@ -1,7 +1,6 @@
 /**
  * POST /api/v1/db/write and /api/v1/db/clear, and what became of a write.
  */
-import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type, { type Static } from 'typebox'
 import { IdempotencyKey, refusals } from '../../platform/http/openapi.ts'
@@ -11,8 +10,9 @@ import { type Admission, STATEMENTS_MAX, sealWrite } from '../admission/admissio
 import type { Dispatch } from '../lanes/dispatch.ts'
 import type { Answer } from '../lanes/pending-writes.ts'
 import { passOn } from './answer.ts'
-import { checkedRequestId, requestIdOf } from './request-id.ts'
+import { checkedRequestId } from './request-id.ts'
 import { WriteAnswer } from './shapes.ts'
+import { type Way, wayOf, writeFields } from './way.ts'
 
 export interface WriteRouteOptions {
   readonly admission: Admission
@@ -65,9 +65,9 @@ const reading = refusals(400, 401, 403, 404, 413, 500, 503, 504)
 
 /** What a checked body comes to, over whatever way it came. */
 export function writer({ admission, dispatch, deadlineMs }: WriteRouteOptions) {
-  return (body: Static<typeof Write>, headers: IncomingHttpHeaders): Promise<Answer> => {
+  return (body: Static<typeof Write>, way: Way): Promise<Answer> => {
     const admitted = admission.write(body.statements)
-    return dispatch.write({ ...admitted, ...requestIdOf(headers) }, deadlineMs)
+    return dispatch.write({ ...admitted, ...writeFields(way) }, deadlineMs)
   }
 }
 
@@ -87,7 +87,7 @@ export const writeRoutes: FastifyPluginAsyncTypebox<WriteRouteOptions> = async (
         response: { 200: WriteAnswer, ...writing }
       }
     },
-    async (request, reply) => passOn(reply, await write(request.body, request.headers))
+    async (request, reply) => passOn(reply, await write(request.body, wayOf(request)))
   )
 
   app.get(
@@ -120,7 +120,7 @@ export const writeRoutes: FastifyPluginAsyncTypebox<WriteRouteOptions> = async (
       }
     },
     async (request, reply) => {
-      const answer = await dispatch.write({ ...CLEAR, ...requestIdOf(request.headers) }, deadlineMs)
+      const answer = await dispatch.write({ ...CLEAR, ...writeFields(wayOf(request)) }, deadlineMs)
       return answer.status === 200 ? {} : passOn(reply, answer)
     }
   )

@@ -135,7 +135,8 @@ const codeOf = ({ status, body }: { status: number; body: string }) => [
 
 t.test('a write goes out as admitted, and the answer comes back byte for byte', async t => {
   const { call, asked } = await server(t, { body: '{"index": 1 , "rows":[1.0]}' })
-  const reply = await call('POST', 'db/write', INSERT, { 'idempotency-key': 'key~1' })
+  const headers = { 'idempotency-key': 'key~1', 'x-request-id': 'r' }
+  const reply = await call('POST', 'db/write', INSERT, headers)
   t.strictSame([reply.status, reply.body], [200, '{"index": 1 , "rows":[1.0]}'])
   t.equal(reply.headers['content-type'], 'application/json; charset=utf-8')
   const statements = JSON.stringify(
@@ -147,7 +148,8 @@ t.test('a write goes out as admitted, and the answer comes back byte for byte', 
     }))
   )
   const { commandHash } = admission.write(INSERT.statements)
-  t.strictSame(asked, [[{ statements, commandHash, requestId: 'key~1', mayRepeat: true }, 10_000]])
+  const named = { requestId: 'key~1', traceId: 'r', mayRepeat: true }
+  t.strictSame(asked, [[{ statements, commandHash, ...named }, 10_000]])
 })
 
 t.test('answers of any script and size come back byte for byte', async t => {

@@ -11,7 +11,7 @@ import { sealWrite } from '../admission/admission.ts'
 import type { Cluster, ClusterView } from '../cluster-view.ts'
 import type { Dispatch } from '../lanes/dispatch.ts'
 import { passOn } from './answer.ts'
-import { requestIdOf } from './request-id.ts'
+import { wayOf, writeFields } from './way.ts'
 
 export interface VerifyOptions {
   readonly dispatch: Pick<Dispatch, 'write'>
@@ -57,7 +57,7 @@ export const verifyRoute: FastifyPluginAsyncTypebox<VerifyOptions> = async (app,
   }
   app.post('/api/v1/cluster/verify', { schema }, async (request, reply) => {
     using heard = new Heard(view)
-    const answer = await dispatch.write({ ...VERIFY, ...requestIdOf(request.headers) }, deadlineMs)
+    const answer = await dispatch.write({ ...VERIFY, ...writeFields(wayOf(request)) }, deadlineMs)
     if (answer.status !== 200) return passOn(reply, answer)
     const { index, results } = JSON.parse(answer.body.toString()) as VerifyBody
     await view.until(({ state }) => heard.lacks(state, index).length === 0, {

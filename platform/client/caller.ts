@@ -23,6 +23,8 @@ const NOBODY: Failed = { kind: 'failed', sent: false, cause: new Error('nobody i
 export interface Context {
   /** Goes with the call as `x-request-id`, into every log line of its way. */
   readonly traceId?: string
+  /** Goes with the call, as W3C Trace Context has it. */
+  readonly traceparent?: string | undefined
   /** Of `performance.now()`; 9 s from the call unless told. */
   readonly deadlineAt?: number
 }
@@ -91,12 +93,13 @@ export class Caller implements AsyncDisposable {
 
   #attempt(
     call: Call,
-    { traceId }: Context,
+    { traceId, traceparent }: Context,
     { target, timeoutMs }: { target: Target; timeoutMs: number }
   ): Promise<Answered | Failed> {
     const { method, path, body = null, streamed = false } = call
     const headers: Record<string, string> = { ...call.headers }
     if (traceId !== undefined) headers['x-request-id'] = traceId
+    if (traceparent !== undefined) headers['traceparent'] = traceparent
     const sent = { method, path, headers, always: this.#headers, body, streamed }
     return target.call(sent, timeoutMs)
   }

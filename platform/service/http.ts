@@ -12,6 +12,7 @@ import { answerTogether } from '../http/together.ts'
 import { type Http, openHttp } from '../http.ts'
 import type { Logger } from '../log.ts'
 import type { Certificate } from '../security/tls.ts'
+import type { Tracing } from '../tracing/otlp.ts'
 import { countCalls, isCounted } from './calls.ts'
 import { ClearForbiddenError } from './errors.ts'
 import type { Readiness } from './readiness.ts'
@@ -23,6 +24,7 @@ export interface ServiceHttpOptions {
   readonly title: string
   readonly log: Logger
   readonly metrics: Registry
+  readonly tracing?: Tracing
   readonly readiness: Readiness
   readonly gate?: Gate
   readonly certificate?: Certificate | undefined
@@ -34,10 +36,10 @@ export interface ServiceHttpOptions {
 
 /** A server with all its routes; the caller listens. */
 export async function openServiceHttp(options: ServiceHttpOptions): Promise<Http> {
-  const { service, title, log, metrics, readiness, gate } = options
+  const { service, title, log, metrics, tracing, readiness, gate } = options
   const missing = () => readiness.missing
   const app = await openHttp({
-    ...{ service, title, log, metrics, missing, certificate: options.certificate },
+    ...{ service, title, log, metrics, tracing, missing, certificate: options.certificate },
     bodyLimit: BODY_MAX_BYTES,
     ...(gate && { gate })
   })

@@ -17,6 +17,7 @@ import { type Logger, openLog } from '../log.ts'
 import { findOrchestrators, registerService } from '../registration.ts'
 import { certificateOf, trust } from '../security/tls.ts'
 import { shutdownOnSignal } from '../shutdown.ts'
+import { openTracing } from '../tracing/otlp.ts'
 import { openZooKeeper } from '../zookeeper.ts'
 import type { ServiceConfig } from './config.ts'
 import { openServiceHttp } from './http.ts'
@@ -119,6 +120,7 @@ async function listen(
     title,
     log,
     metrics: new Registry(),
+    tracing: openTracing(config, { service: name, log, opened }),
     readiness,
     gate,
     certificate: certificateOf(config),
