@@ -107,7 +107,7 @@ await t.test('charts fill while there is a load', async t => {
   })
   t.match(
     await page.locator('#charts svg[role="img"]').nth(2).getAttribute('aria-label'),
-    /^Latency of writes, ms: p50 [\d.]+, p99 [\d.]+; at most [\d.]+/
+    /^Latency of writes, ms: p50 [\d.,]+, p99 [\d.,]+; at most [\d.,]+/
   )
 })
 
@@ -228,7 +228,7 @@ await t.test('SQL: rows as text, timing, plans, and what is refused', async t =>
   await page.getByLabel('Parameters').fill('[2]')
   await page.getByLabel('Consistency').selectOption('strong')
   await page.getByRole('button', { name: 'Read' }).click()
-  await page.getByText(/^2 rows in [\d.]+ ms, from worker/).waitFor()
+  await page.getByText(/^2 rows in [\d.,]+ ms, from worker/).waitFor()
   t.strictSame(await page.locator('#result td').allTextContents(), [
     '0',
     '<b>row</b> 0',
