@@ -145,7 +145,8 @@ export class Load {
   /** Status 0: no answer at all. */
   async #attempt(kind: Kind, key: string): Promise<{ status: number; text: string }> {
     try {
-      if (kind === 'read') return await this.#post('read', { sql: 'select 1 as one' })
+      // With the present time no orchestrator answers it from what it has kept.
+      if (kind === 'read') return await this.#post('read', { sql: 'select now()' })
       const statement = { sql: `insert into ${TABLE} (value) values ($1)`, params: [key] }
       return await this.#post('write', { statements: [statement] }, key)
     } catch (err) {

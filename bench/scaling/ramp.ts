@@ -143,7 +143,7 @@ function optionsOf({ client, perS, seconds }: Omit<Fire, 'stopped'>): autocannon
       path: '/api/v1/db/read',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({
-        sql: 'select * from scaled where id = $1',
+        sql: 'select *, now() from scaled where id = $1', // so that replicas answer it
         params: [1 + ((i * 97) % ROWS)]
       })
     }))
