@@ -101,7 +101,7 @@ await t.test(
 )
 
 await t.test('compose:down keeps the data, and leaves nothing that runs', async t => {
-  const rows = async () => (await read(stack, 'select count(*) from registers')).rows
+  const rows = async () => (await read(stack, 'select count(*) from history_registers')).rows
   const kept = await rows()
   const volumes = async () => (await stack.left()).filter(name => !name.startsWith('/'))
   const before = (await volumes()).length
