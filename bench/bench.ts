@@ -16,6 +16,7 @@ import { profileAll } from './profile/profile.ts'
 import { reportOf, writeReport } from './report/report.ts'
 import { printTable } from './report/table.ts'
 import { cellsOf, type Plan, runsOf, warmUpOf } from './rounds.ts'
+import { timedSay } from './script.ts'
 import { checkSameAnswers, fill, fillLarge, LARGE_WORKLOADS, WORKLOADS } from './workloads.ts'
 
 const RESULTS = join(import.meta.dirname, 'results')
@@ -63,7 +64,7 @@ const options = await yargs(hideBin(process.argv))
   .strict()
   .parse()
 
-const startedAtMs = performance.now()
+const say = timedSay()
 const stopped = stopOnSignal(say)
 try {
   await run(stopped)
@@ -166,9 +167,4 @@ function report({ plan, measured }: Compared, curve: CurvePoint[] | undefined): 
   })
   printTable(written)
   for (const path of writeReport(written, { dir: RESULTS, name: options.name })) say(path)
-}
-
-function say(line: string): void {
-  const seconds = ((performance.now() - startedAtMs) / 1_000).toFixed(1)
-  console.log(`${seconds.padStart(6)} s  ${line}`)
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import yargs from 'yargs'
 import { failed, SEE_HELP, stopOnSignal, UserError } from '../../cli/script.ts'
 import { Dice } from '../../test/simulator/random.ts'
+import { timedSay } from '../script.ts'
 import { drawPlan, FAULTS, type FaultName, parsePlan } from './plan.ts'
 import { writeReport } from './report/write.ts'
 import { runChaos } from './run.ts'
@@ -64,11 +65,7 @@ const options = await yargs(process.argv.slice(2))
   .showHelpOnFail(false, SEE_HELP)
   .parseAsync()
 
-const startedAtMs = performance.now()
-const say = (line: string) => {
-  const seconds = ((performance.now() - startedAtMs) / 1_000).toFixed(1)
-  console.log(`${seconds.padStart(6)} s  ${line}`)
-}
+const say = timedSay()
 const stopped = stopOnSignal(say)
 try {
   const held = await chaos()

@@ -7,10 +7,11 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import yargs from 'yargs'
-import { failed, SEE_HELP, stopOnSignal } from '../../cli/script.ts'
+import { SEE_HELP, stopOnSignal } from '../../cli/script.ts'
 import { Cluster } from '../../test/system/cluster.ts'
 import { keepLogs } from '../../test/torture/evidence.ts'
 import { provenanceOf } from '../report/provenance.ts'
+import { endAfter, timedSay } from '../script.ts'
 import { type Line, lineOf } from './figures.ts'
 import { type Found, Load, type Seen } from './load.ts'
 import { SCENARIOS, type Scenario } from './scenarios.ts'
@@ -53,15 +54,9 @@ const options = await yargs(process.argv.slice(2))
   .showHelpOnFail(false, SEE_HELP)
   .parseAsync()
 
-const startedAtMs = performance.now()
+const say = timedSay()
 const stopped = stopOnSignal(say)
-try {
-  const fine = await run()
-  process.exit(fine ? 0 : 1)
-} catch (err) {
-  if (!stopped.aborted) failed(err)
-  process.exit(1)
-}
+await endAfter(run, stopped)
 
 async function run(): Promise<boolean> {
   const names = options.only?.split(',')
@@ -151,9 +146,4 @@ function write(lines: readonly Line[], parts: readonly Part[]): void {
   const path = join(RESULTS, `failover-${options.name}.json`)
   writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`)
   say(path)
-}
-
-function say(line: string): void {
-  const seconds = ((performance.now() - startedAtMs) / 1_000).toFixed(1)
-  console.log(`${seconds.padStart(6)} s  ${line}`)
 }

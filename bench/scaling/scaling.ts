@@ -5,10 +5,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import yargs from 'yargs'
-import { failed, SEE_HELP, stopOnSignal } from '../../cli/script.ts'
+import { SEE_HELP, stopOnSignal } from '../../cli/script.ts'
 import { startConvoy } from '../../test/environment.ts'
 import { provenanceOf } from '../report/provenance.ts'
 import { timeChart } from '../report/time-chart.ts'
+import { endAfter, timedSay } from '../script.ts'
 import { Client } from './client.ts'
 import { fillTo, sizeOf } from './fill.ts'
 import { measureJoins, settled } from './joins.ts'
@@ -44,17 +45,11 @@ const options = await yargs(process.argv.slice(2))
   .showHelpOnFail(false, SEE_HELP)
   .parseAsync()
 
-const startedAtMs = performance.now()
+const say = timedSay()
 const stopped = stopOnSignal(say)
-try {
-  await run()
-  process.exit(0)
-} catch (err) {
-  if (!stopped.aborted) failed(err)
-  process.exit(1)
-}
+await endAfter(run, stopped)
 
-async function run(): Promise<void> {
+async function run(): Promise<boolean> {
   await using opened = new AsyncDisposableStack()
   say('starting')
   const convoy = opened.use(await startConvoy({ replicas: MIN }))
@@ -65,6 +60,7 @@ async function run(): Promise<void> {
   const ramp = await follow(client)
   const large = options.large ? await timedLarge(client, convoy.run.workersDir) : null
   report({ joins: { small, large }, ramp })
+  return true
 }
 
 interface Joins {
@@ -121,8 +117,4 @@ function report(figures: { joins: { small: Joins; large: Joins | null }; ramp: R
 
 function seconds(ms: number): string {
   return `${(ms / 1_000).toFixed(2)} s`
-}
-
-function say(line: string): void {
-  console.log(`${((performance.now() - startedAtMs) / 1_000).toFixed(1).padStart(6)} s  ${line}`)
 }

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import yargs from 'yargs'
-import { failed, SEE_HELP, stopOnSignal } from '../../cli/script.ts'
+import { SEE_HELP, stopOnSignal } from '../../cli/script.ts'
 import { startConvoy, type TestConvoy } from '../../test/environment.ts'
 import { processesOf } from '../contestants/convoy.ts'
 import { Load } from '../failover/load.ts'
@@ -17,6 +17,7 @@ import { aligned } from '../report/table.ts'
 import { Client } from '../scaling/client.ts'
 import { sizeOf } from '../scaling/fill.ts'
 import { settled } from '../scaling/joins.ts'
+import { endAfter, timedSay } from '../script.ts'
 import { backUp, bringBack, clone, fillLog, fillRows, pruned, silence } from './chores.ts'
 import { type Cost, costOf } from './watch.ts'
 
@@ -45,17 +46,11 @@ const options = await yargs(process.argv.slice(2))
   .showHelpOnFail(false, SEE_HELP)
   .parseAsync()
 
-const startedAtMs = performance.now()
+const say = timedSay()
 const stopped = stopOnSignal(say)
-try {
-  await run()
-  process.exit(0)
-} catch (err) {
-  if (!stopped.aborted) failed(err)
-  process.exit(1)
-}
+await endAfter(run, stopped)
 
-async function run(): Promise<void> {
+async function run(): Promise<boolean> {
   await using opened = new AsyncDisposableStack()
   say('starting')
   const convoy = opened.use(await startConvoy({ replicas: REPLICAS }))
@@ -71,6 +66,7 @@ async function run(): Promise<void> {
   const report = { ...provenanceOf(PACKAGES), settings, memoryAtRest: atRest, chores }
   writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`)
   say(path)
+  return true
 }
 
 async function costsOf({ run }: TestConvoy): Promise<Cost[]> {
@@ -149,8 +145,4 @@ function print(costs: readonly Cost[]): void {
     ]
   })
   console.log(`\n${aligned([head, ...rows])}\n`)
-}
-
-function say(line: string): void {
-  console.log(`${((performance.now() - startedAtMs) / 1_000).toFixed(1).padStart(6)} s  ${line}`)
 }
