@@ -2,24 +2,20 @@
  * `convoy backup` and `convoy restore`: what is brought back is what was there, at one index,
  * and nobody who uses the cluster notices. The load goes on meanwhile.
  */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import type { Folder } from '../../cli/system/folder.ts'
 import { call } from '../contract/convoy.ts'
 import { type Cluster, placesOf, startCluster } from './cluster.ts'
+import { convoy } from './command.ts'
 import { read, tryWrite, write } from './database.ts'
 import { equalOnAllWorkers, rowsIn } from './databases.ts'
 import { OWN_TYPES, TYPES } from './values.ts'
 import { until } from './wait.ts'
 import { onceOnAllWorkers, Writers } from './writers.ts'
 
-const CONVOY = fileURLToPath(new URL('../../cli/convoy/main.ts', import.meta.url))
 const FREED_MS = 10_000
 /** As slow as PostgreSQL can: half a minute for an empty database. */
 const SLOW = '/api/v1/cluster/backup?maxRateKBps=32'
@@ -42,24 +38,11 @@ interface Restored {
   readonly clusterId: string
 }
 
-async function convoy(words: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const script = spawn(process.execPath, [CONVOY, ...words], {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe']
-  })
-  const [said, failed, [code]] = await Promise.all([
-    text(script.stdout),
-    text(script.stderr),
-    once(script, 'exit')
-  ])
-  return { code: code as number, said, failed }
-}
-
 /** `convoy verify`. @returns sums by table */
 async function verify(t: Test, { folder }: Cluster): Promise<Record<string, string>> {
-  const { code, said, failed } = await convoy(['verify', '--json', '--folder', folder.root])
-  t.strictSame([code, failed], [0, ''])
-  const { tables, workers } = JSON.parse(said) as Verified
+  const { code, out, err } = await convoy(['verify', '--json', '--folder', folder.root])
+  t.strictSame([code, err], [0, ''])
+  const { tables, workers } = JSON.parse(out) as Verified
   t.strictSame(
     workers.map(({ equal }) => equal),
     [true, true, true]
@@ -118,11 +101,11 @@ await t.test('a backup is taken while clients write, and none of them fails', as
   const writers = await Writers.start(t, cluster, { clients: 8, perS: 100 })
   const taken = await until('a backup', { withinMs: FREED_MS }, async () => {
     const done = await convoy(['backup', file, '--json', ...inCluster])
-    return /RUNNING/.test(done.failed) ? undefined : done
+    return /RUNNING/.test(done.err) ? undefined : done
   })
   await writers.more(20)
   const meanwhile = await writers.stop()
-  t.strictSame([taken.code, taken.failed], [0, ''])
+  t.strictSame([taken.code, taken.err], [0, ''])
   t.strictSame(meanwhile.errors, [])
   t.comment(
     `longest gap between writes: ${meanwhile.longestGapMs.toFixed(0)} ms; ` +
@@ -132,13 +115,13 @@ await t.test('a backup is taken while clients write, and none of them fails', as
   t.notOk(readdirSync(cluster.folder.root).some(name => name.endsWith('.partial')))
   const again = await convoy(['backup', file, ...inCluster])
   t.equal(again.code, 2)
-  t.match(again.failed, '--force')
+  t.match(again.err, '--force')
 })
 
 await t.test('a system that runs is not restored into', async t => {
-  const { code, failed } = await convoy(['restore', file, '--fresh', '--yes', ...inCluster])
+  const { code, err } = await convoy(['restore', file, '--fresh', '--yes', ...inCluster])
   t.equal(code, 1)
-  t.match(failed, 'runs already')
+  t.match(err, 'runs already')
 })
 
 let old: {
@@ -173,14 +156,14 @@ await t.test('what is damaged is refused, and nothing is changed', async t => {
   for (const [what, bytes] of Object.entries(damaged)) {
     const bad = join(cluster.folder.root, 'bad.tar.gz')
     writeFileSync(bad, bytes)
-    const { code, failed } = await convoy(['restore', bad, '--fresh', '--yes', ...inCluster])
+    const { code, err } = await convoy(['restore', bad, '--fresh', '--yes', ...inCluster])
     t.equal(code, 1, what)
-    t.match(failed, /is no whole backup|is damaged/, what)
+    t.match(err, /is no whole backup|is damaged/, what)
     t.strictSame(workersIn(cluster.folder), workers)
   }
   const refused = await convoy(['restore', file, ...inCluster])
   t.equal(refused.code, 1)
-  t.match(refused.failed, 'has data already')
+  t.match(refused.err, 'has data already')
   t.strictSame(workersIn(cluster.folder), workers)
 })
 
@@ -189,9 +172,9 @@ await t.test('a restored cluster is the old one as of one index', async t => {
   const copy = await startCluster(t, {
     async prepare({ folder, name }) {
       const words = ['restore', file, '--json', '--folder', folder.root]
-      const { code, said, failed } = await convoy(words, { CONVOY_CLUSTER: name })
-      t.strictSame([code, failed], [0, ''])
-      restored = JSON.parse(said) as Restored
+      const { code, out, err } = await convoy(words, { env: { CONVOY_CLUSTER: name } })
+      t.strictSame([code, err], [0, ''])
+      restored = JSON.parse(out) as Restored
     }
   })
   t.equal(restored?.head.clusterId, old.clusterId)
