@@ -2,22 +2,18 @@
  * What no cluster may decide for itself: every in-sync worker is lost, or ZooKeeper has
  * lost its memory. It says so plainly, and an operator chooses with `npm run recover`.
  */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { call } from '../contract/convoy.ts'
 import { type Cluster, type Place, placesOf, startCluster } from './cluster.ts'
+import { convoy } from './command.ts'
 import { read, tryWrite, write } from './database.ts'
 import { equalOnAllWorkers } from './databases.ts'
 import { allPidsOf, pidsOf } from './victims.ts'
 import { until } from './wait.ts'
 import { onceOnAllWorkers, Writers } from './writers.ts'
 
-const CONVOY = fileURLToPath(new URL('../../cli/convoy/main.ts', import.meta.url))
 const SEEN_MS = 20_000
 
 interface Shown {
@@ -40,17 +36,8 @@ async function readyz({ url }: Cluster): Promise<{ status: number; missing: stri
   return { status, missing: (body as { missing: string[] }).missing.join('; ') }
 }
 
-async function recover({ folder }: Cluster, ...args: string[]) {
-  const script = spawn(process.execPath, [CONVOY, 'recover', '--folder', folder.root, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe']
-  })
-  const [said, failed, [code]] = await Promise.all([
-    text(script.stdout),
-    text(script.stderr),
-    once(script, 'exit')
-  ])
-  return { code: code as number, said, failed }
-}
+const recover = ({ folder }: Cluster, ...args: string[]) =>
+  convoy(['recover', '--folder', folder.root, ...args])
 
 /** Kills workers at the same moment, and takes their folders away. @returns what brings one back */
 async function takeAway(cluster: Cluster, places: readonly Place[]) {
@@ -103,15 +90,15 @@ await t.test('every in-sync worker is lost: an operator chooses, and knows the l
   t.match(missing, 'npm run recover')
 
   const look = await recover(cluster)
-  t.strictSame([look.code, look.failed], [0, ''])
-  t.match(look.said, `--survivor ${survivor.id} --accept-loss`)
-  t.match(look.said, 'loses at least 10 entries')
+  t.strictSame([look.code, look.err], [0, ''])
+  t.match(look.out, `--survivor ${survivor.id} --accept-loss`)
+  t.match(look.out, 'loses at least 10 entries')
   const asked = await recover(cluster, '--survivor', survivor.id)
-  t.match(asked.said, 'Nothing is changed')
+  t.match(asked.out, 'Nothing is changed')
   t.equal((await shown(cluster)).term, stuck.term)
 
   const done = await recover(cluster, '--survivor', survivor.id, '--accept-loss')
-  t.strictSame([done.code, done.failed], [0, ''])
+  t.strictSame([done.code, done.err], [0, ''])
   await cluster.healed()
   t.equal(await countOf(cluster), 1, 'what the survivor had')
   await write(cluster, insert)
@@ -152,7 +139,7 @@ async function keepsWhatReturns(
   await write(cluster, { sql: 'insert into things default values' })
   const refused = await recover(cluster, '--survivor', back.workerId, '--accept-loss')
   t.equal(refused.code, 1)
-  t.match(refused.said, 'nothing to recover')
+  t.match(refused.out, 'nothing to recover')
   // That took longer than an unnamed worker keeps what nobody wants.
   t.ok(placesOf(cluster).some(({ workerId }) => workerId === back.workerId))
   t.equal((await recover(cluster, '--forget')).code, 0)
@@ -184,10 +171,10 @@ await t.test('ZooKeeper loses its memory: nothing is lost, and nobody is cloned'
   t.ok(refused.status >= 500, 'no write is taken')
 
   const look = await recover(cluster)
-  t.match(look.said, 'no entry is known that it does not have')
+  t.match(look.out, 'no entry is known that it does not have')
   t.equal((await shown(cluster)).term, 0, 'looking changes nothing')
   const done = await recover(cluster, '--accept-loss')
-  t.strictSame([done.code, done.failed], [0, ''])
+  t.strictSame([done.code, done.err], [0, ''])
   const after = await cluster.healed()
   t.ok(after.term > before.term, 'a term above all of theirs')
   t.strictSame([...after.inSync].sort(), [...before.inSync].sort(), 'the same workers')
@@ -210,7 +197,7 @@ await t.test('a system that starts waits for an operator, and says so', async t 
     return said.some(line => line.includes('npm run recover')) ? true : undefined
   })
   const done = await recover(cluster, '--accept-loss')
-  t.strictSame([done.code, done.failed], [0, ''])
+  t.strictSame([done.code, done.err], [0, ''])
   await starting
   t.strictSame([...(await cluster.healed()).inSync].sort(), [...before.inSync].sort())
   await onceOnAllWorkers(t, cluster, report)
