@@ -64,10 +64,13 @@ export const linesOf = ({ out }: Said) =>
     .split('\n')
     .map(line => JSON.parse(line))
 
-/** Without the token and the colours of whoever runs the tests. */
+/** Whoever runs the tests may have these; Node shows no colours where `CI` is set. */
+const NOT_OURS = ['CONVOY_TOKEN', 'FORCE_COLOR', 'NO_COLOR', 'NODE_DISABLE_COLORS', 'CI']
+
 const environment = (more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv => {
-  const { CONVOY_TOKEN: _token, FORCE_COLOR: _forced, NO_COLOR: _none, ...env } = process.env
-  return { ...env, NODE_COMPILE_CACHE: COMPILED, ...more }
+  const env = { ...process.env, NODE_COMPILE_CACHE: COMPILED }
+  for (const name of NOT_OURS) Reflect.deleteProperty(env, name)
+  return { ...env, ...more }
 }
 
 export function convoy(words: readonly string[], options: CommandOptions = {}): Promise<Said> {
@@ -79,7 +82,8 @@ export function convoyOnTerminal(
   words: readonly string[],
   options: CommandOptions = {}
 ): Promise<Said> {
-  const line = [process.execPath, MAIN, ...words].map(word => `'${word}'`).join(' ')
+  // In place of the shell, which would end by Ctrl-C in a way of its own.
+  const line = `exec ${[process.execPath, MAIN, ...words].map(word => `'${word}'`).join(' ')}`
   const env = { TERM: 'xterm', ...options.env }
   return run(['script', '--quiet', '--return', '--flush', '--command', line, '/dev/null'], {
     ...options,
