@@ -22,6 +22,7 @@ import { checkSameAnswers, fill, fillLarge, LARGE_WORKLOADS, WORKLOADS } from '.
 const RESULTS = join(import.meta.dirname, 'results')
 const CONNECTIONS = [1, 10, 64]
 const FULL_CONNECTIONS = [...CONNECTIONS, 256]
+const PROFILE_CONNECTIONS = [64]
 const LARGE_CONNECTIONS = [64]
 const REFERENCES = ['baseline', 'standbys']
 
@@ -40,8 +41,9 @@ const options = await yargs(hideBin(process.argv))
   .option('profile', {
     type: 'boolean',
     default: false,
-    describe: 'shows instead where the time goes, at 64 connections'
+    describe: 'shows instead where the time goes, at 64 connections unless told'
   })
+  .option('connections', { type: 'array', number: true, describe: 'only with so many' })
   .option('workload', {
     type: 'array',
     choices: WORKLOADS.map(({ name }) => name),
@@ -57,9 +59,10 @@ const options = await yargs(hideBin(process.argv))
   .example('$0', 'the figures of the README')
   .example('$0 --profile --workload write', 'CPU per process, and the costliest functions')
   .epilogue('The report is written to bench/results/: JSON with every round, and SVG plots.')
-  .check(({ rounds = 1, seconds = 1, replicas }) => {
-    const whole = [rounds, replicas].every(number => Number.isInteger(number) && number > 0)
-    return (whole && seconds > 0) || 'rounds, seconds and replicas are above 0'
+  .check(({ rounds = 1, seconds = 1, replicas, connections = [1] }) => {
+    const counts = [rounds, replicas, ...connections]
+    const whole = counts.every(number => Number.isInteger(number) && number > 0)
+    return (whole && seconds > 0) || 'rounds, seconds, replicas and connections are above 0'
   })
   .strict()
   .parse()
@@ -137,10 +140,15 @@ function planOf(contestants: Contestant[]): Plan {
   return {
     contestants,
     workloads: WORKLOADS.filter(({ name }) => workload?.includes(name) ?? true),
-    connections: options.full ? FULL_CONNECTIONS : CONNECTIONS,
+    connections: options.connections ?? usualConnections(),
     rounds: options.rounds ?? 3,
     seconds: options.seconds ?? (quick && !profile ? 0.5 : 1.5)
   }
+}
+
+function usualConnections(): readonly number[] {
+  if (options.profile) return PROFILE_CONNECTIONS
+  return options.full ? FULL_CONNECTIONS : CONNECTIONS
 }
 
 async function measureAll(plan: Plan, stopped: AbortSignal): Promise<[Run, Measurement][]> {

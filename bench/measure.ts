@@ -27,8 +27,11 @@ export interface Run {
   readonly seed: number
 }
 
-/** Built before the clock starts; a connection begins again with its first one. */
-const REQUESTS_PER_CONNECTION = 200
+/**
+ * Built before the clock starts, more than are answered: a connection that began again with its
+ * first one would ask for what a cache has.
+ */
+const REQUESTS_PER_S = { ofAll: 20_000, ofOne: 5_000 }
 const TIMEOUT_S = 10
 /** How exactly autocannon keeps the end. */
 const SAMPLE_MS = 50
@@ -71,6 +74,8 @@ export async function measure(run: Run, stopped: AbortSignal): Promise<Measureme
 
 function optionsOf(run: Run, random: Random): autocannon.Options {
   const { contestant, workload, connections, seconds } = run
+  const perS = Math.min(REQUESTS_PER_S.ofOne, REQUESTS_PER_S.ofAll / connections)
+  const requests = Math.ceil(perS * seconds)
   return {
     url: contestant.doors[workload.door],
     connections,
@@ -79,8 +84,6 @@ function optionsOf(run: Run, random: Random): autocannon.Options {
     sampleInt: SAMPLE_MS,
     // Each connection has its own: else all would ask for the same row at the same moment.
     setupClient: client =>
-      client.setRequests(
-        Array.from({ length: REQUESTS_PER_CONNECTION }, () => workload.request(random))
-      )
+      client.setRequests(Array.from({ length: requests }, () => workload.request(random)))
   }
 }

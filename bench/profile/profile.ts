@@ -1,13 +1,13 @@
 /**
- * `--profile`: where the time goes. For each workload and contestant one run at the
- * most connections, with CPU time per request of every process, and the functions that
+ * `--profile`: where the time goes. For each workload, number of connections and contestant
+ * one run, with CPU time per request of every process, and the functions that
  * took most of it in the Node processes.
  */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Measurement, measure, type Run } from '../measure.ts'
-import type { Plan } from '../rounds.ts'
+import { type Plan, runsOf } from '../rounds.ts'
 import { beginProfiles, prepareProfile, whenWritten } from './inspect.ts'
 import { cpuTimes, type Processes } from './processes.ts'
 import { type CpuProfile, type FunctionTime, timesOf } from './times.ts'
@@ -30,14 +30,11 @@ const MARGIN_S = 0.25
 
 export async function profileAll({ dir, plan, stopped }: ProfileOptions): Promise<void> {
   mkdirSync(dir, { recursive: true })
-  const connections = Math.max(...plan.connections)
-  for (const workload of plan.workloads) {
-    for (const contestant of plan.contestants) {
-      const run = { contestant, workload, connections, seconds: plan.seconds, seed: 1 }
-      const processes = await contestant.processes()
-      printBudget(run, await budgetOf(run, { processes, stopped }))
-      await printProfiles(run, { processes, stopped, dir })
-    }
+  // Each once, as in the first round of a comparison.
+  for (const run of runsOf({ ...plan, rounds: 1 })) {
+    const processes = await run.contestant.processes()
+    printBudget(run, await budgetOf(run, { processes, stopped }))
+    await printProfiles(run, { processes, stopped, dir })
   }
 }
 
@@ -84,11 +81,12 @@ async function printProfiles(
   run: Run,
   known: { readonly processes: Processes; readonly stopped: AbortSignal; readonly dir: string }
 ): Promise<void> {
-  const { contestant, workload, seconds } = run
+  const { contestant, workload, connections, seconds } = run
   const profiled = [...known.processes]
     .filter(([name]) => !FOREIGN.has(name))
     .map(([name, pid]) => {
-      const file = `${contestant.name}-${workload.name}-${name.replace(' ', '-')}.cpuprofile`
+      const of = [contestant.name, workload.name, connections, name.replace(' ', '-')]
+      const file = `${of.join('-')}.cpuprofile`
       return { name, pid, seconds, file: join(known.dir, file) }
     })
   for (const one of profiled) {
@@ -100,7 +98,7 @@ async function printProfiles(
   await Promise.all([load, begun])
   for (const one of profiled) {
     await whenWritten(one)
-    printTimes(`${contestant.name}, ${one.name}, ${workload.name}`, one.file)
+    printTimes(`${contestant.name}, ${one.name}, ${workload.name}, ${connections}`, one.file)
   }
 }
 

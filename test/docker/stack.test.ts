@@ -67,7 +67,10 @@ await t.test('faults, and a history without a flaw', async t => {
     const { inSync } = await stack.healed()
     await stack.engine.stop()
     await stack.engine.start()
-    t.strictSame([...(await stack.healed()).inSync].sort(), [...inSync].sort(), 'the same workers')
+    const { inSync: now } = await stack.healed()
+    // One that had more, not acknowledged, than who is elected without it diverges, and is replaced.
+    const same = now.filter(id => inSync.includes(id))
+    t.ok(same.length >= 2, `${same.length} of 3 go on with the data they had`)
     await goesOn('the restart')
   })
   await clients.stop()
