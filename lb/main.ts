@@ -1,7 +1,7 @@
 /** Starts lb: ZooKeeper first, then the server; closes in reverse. */
 import { randomUUID } from 'node:crypto'
 import { Registry } from 'prom-client'
-import { openAmqp } from '../platform/amqp.ts'
+import { openAmqp, UNHURRIED_PING_MS } from '../platform/amqp.ts'
 import { loadConfig } from '../platform/config.ts'
 import { Gate } from '../platform/controls/gate.ts'
 import { listenToControls } from '../platform/controls/listener.ts'
@@ -52,6 +52,7 @@ opened.use(
   openAmqp({
     url: config.CONVOY_AMQP_URL,
     name: 'lb',
+    pingMs: UNHURRIED_PING_MS,
     log,
     setup: async link => controls.attach(link),
     down() {}

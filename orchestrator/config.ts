@@ -137,10 +137,17 @@ export type OrchestratorConfig = ReturnType<typeof loadOrchestratorConfig>
 /** Enough for a few turns of a batch; what is beyond waits in the lane, where it is bounded. */
 const UNCONFIRMED_MAX = 16
 
+/** Clients that ask again as soon as they are answered have done so by then. */
+const AFTER_ANSWERS_MS = 1.5
+/** About what a batch takes; a write could hardly be executed earlier, for those before it are. */
+const BESIDE_OTHERS_MS = 15
+
 export const laneLimits = (config: OrchestratorConfig): LaneLimits => ({
   inFlightMax: config.CONVOY_LANE_IN_FLIGHT,
   unconfirmedMax: UNCONFIRMED_MAX,
   holdMs: config.CONVOY_LANE_HOLD_MS,
+  afterAnswersMs: AFTER_ANSWERS_MS,
+  besideOthersMs: BESIDE_OTHERS_MS,
   batchMax: config.CONVOY_LANE_BATCH,
   batchMaxBytes: config.CONVOY_LANE_BATCH_BYTES,
   waitingMax: config.CONVOY_LANE_WAITING,

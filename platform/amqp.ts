@@ -8,6 +8,7 @@
  * - Nothing here rejects or throws behind the caller's back.
  */
 import { randomBytes } from 'node:crypto'
+import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Channel, type ChannelModel, connect, IllegalOperationError } from 'amqplib'
 import { backoffMs, RECONNECT } from './backoff.ts'
@@ -16,11 +17,13 @@ import type { Logger } from './log.ts'
 const DIAL_TIMEOUT_MS = 3_000
 const CLOSE_TIMEOUT_MS = 1_000
 const HEARTBEAT_S = 2
-/** Pause between an answer to a ping and the next ping. */
-const PING_MS = 100
+/** Pause after the last that was heard, before a ping. */
+const PING_MS = 80
+/** Of services, for which nobody waits when RabbitMQ is gone. */
+export const UNHURRIED_PING_MS = 1_000
 /**
  * A broken network tells nobody: who does not answer a ping for so long is not there. With
- * the pause below a worker's default `replicaTimeoutMs`, so that a master finds out that it
+ * two pauses below a worker's default `replicaTimeoutMs`, so that a master finds out that it
  * is itself cut off before it takes its replicas for lost.
  */
 const SILENCE_MS = 800
@@ -42,6 +45,8 @@ export interface AmqpOptions {
   /** Shown in the broker's list of connections. */
   readonly name: string
   readonly log: Logger
+  /** A connection on which nothing was heard for so long is pinged. */
+  readonly pingMs?: number
   /** A link that does not answer is given up after so long. */
   readonly silenceMs?: number
   /** Declares queues and starts consumers on a new link. When it rejects, the link is dropped. */
@@ -212,7 +217,9 @@ class Pair {
 
   /** AMQP's heartbeats would take 4 to 6 s to notice a network that carries nothing any more. */
   #ping(connection: ChannelModel, channel: Channel): void {
-    const { silenceMs = SILENCE_MS } = this.#options
+    const { silenceMs = SILENCE_MS, pingMs = PING_MS } = this.#options
+    const { stream } = innerOf(connection)
+    let heardBytes = 0
     let blocked = false // The broker does not read from whom it blocks, and says so.
     connection.on('blocked', () => {
       blocked = true
@@ -230,9 +237,17 @@ class Pair {
       const heard = () => {
         answered = true
         clearTimeout(timer)
-        if (this.cause === undefined) setTimeout(ask, PING_MS, silenceMs).unref()
+        heardBytes = stream.bytesRead
+        if (this.cause === undefined) setTimeout(look, pingMs).unref()
       }
       whileOpen(() => channel.checkExchange(PING_EXCHANGE).then(heard, heard))
+    }
+    // Whoever has said something else meanwhile is there.
+    const look = () => {
+      if (this.cause !== undefined) return
+      if (stream.bytesRead === heardBytes) return ask(silenceMs)
+      heardBytes = stream.bytesRead
+      setTimeout(look, pingMs).unref()
     }
     ask(DIAL_TIMEOUT_MS) // A broker that has just started has everybody to greet.
   }
@@ -252,9 +267,11 @@ class Pair {
  * With an error, for it does not notice a socket that is destroyed without one.
  */
 function destroy(connection: ChannelModel, cause: Error): void {
-  const { stream } = connection.connection as unknown as { stream: import('node:net').Socket }
-  stream.destroy(cause)
+  innerOf(connection).stream.destroy(cause)
 }
+
+const innerOf = (connection: ChannelModel) =>
+  connection.connection as unknown as { readonly stream: Socket }
 
 /**
  * Sends, or acknowledges, on a channel that may have ended a moment ago: then it is

@@ -6,7 +6,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { LogController } from 'fastify'
-import { collectDefaultMetrics, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
 import { type Gate, guard } from './controls/gate.ts'
 import { MethodNotAllowedError, NotFoundError } from './errors.ts'
 import { KnownPaths } from './http/paths.ts'
@@ -16,6 +16,7 @@ import { logRequests } from './http/request-log.ts'
 import { observeTimes } from './http/times.ts'
 import { answerUnreadable } from './http/unreadable.ts'
 import { follow, type Logger } from './log.ts'
+import { collectProcessMetrics } from './process-metrics.ts'
 import { bearerScheme, guardRoutes } from './security/access.ts'
 import { DOCS_POLICY } from './security/headers.ts'
 import type { Certificate } from './security/tls.ts'
@@ -76,7 +77,7 @@ export async function openHttp(options: HttpOptions) {
   if (options.tokens !== undefined) guardRoutes(app, { tokens: options.tokens, log: options.log })
   if (options.tracing !== undefined) traceRequests(app, options.tracing)
   if (options.gate !== undefined) guard(app, options.gate)
-  collectDefaultMetrics({ register: options.metrics })
+  collectProcessMetrics(options.metrics)
   observeTimes(app, options.metrics)
   logRequests(app, options.log)
   await app.register(swagger, {

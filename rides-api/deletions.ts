@@ -9,7 +9,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Channel, ConsumeMessage } from 'amqplib'
 import { ConstraintError, type Database } from 'convoy/client'
-import { type Amqp, type AmqpLink, openAmqp } from '../platform/amqp.ts'
+import { type Amqp, type AmqpLink, openAmqp, UNHURRIED_PING_MS } from '../platform/amqp.ts'
 import type { Logger } from '../platform/log.ts'
 import {
   declareEvents,
@@ -57,6 +57,7 @@ export function openDeletions(options: DeletionsOptions): Events {
   const amqp: Amqp = openAmqp({
     url,
     name: 'rides-api',
+    pingMs: UNHURRIED_PING_MS,
     log,
     setup: async link => {
       await declareEvents(link.consuming)

@@ -7,7 +7,7 @@
  *   the sweep of every instance.
  */
 import type { ConfirmChannel } from 'amqplib'
-import { type Amqp, type AmqpLink, openAmqp } from '../platform/amqp.ts'
+import { type Amqp, type AmqpLink, openAmqp, UNHURRIED_PING_MS } from '../platform/amqp.ts'
 import type { Logger } from '../platform/log.ts'
 import {
   declareEvents,
@@ -55,6 +55,7 @@ export class Relay implements AsyncDisposable {
     this.#amqp = openAmqp({
       url,
       name: 'users-api',
+      pingMs: UNHURRIED_PING_MS,
       log,
       setup: link => this.#setup(link),
       down: () => {

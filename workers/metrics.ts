@@ -2,7 +2,8 @@
  * Figures of a worker. Times are noted once per message or batch, not per request; all
  * else is looked up when somebody asks.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { collectProcessMetrics } from '../platform/process-metrics.ts'
 import type { State } from './protocol/state.ts'
 
 const BUCKETS_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10]
@@ -41,7 +42,7 @@ export interface WorkerMetrics {
 
 export function openMetrics(): WorkerMetrics {
   const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
+  collectProcessMetrics(registry)
   return { registry, times: openTimes(registry), show: (...shown) => show(registry, ...shown) }
 }
 

@@ -22,6 +22,8 @@ const services = await startServices()
 t.teardown(() => services[Symbol.asyncDispose]())
 
 const LANES: LaneLimits = {
+  afterAnswersMs: 0,
+  besideOthersMs: 0,
   inFlightMax: 2,
   unconfirmedMax: 16,
   holdMs: 20,

@@ -33,6 +33,8 @@ import {
  * many as two replicas have in work.
  */
 const READS_UNHEARD_MAX = 64
+/** Several replicas read at once: a quick read must not wait for the end of a slow one. */
+const READS_BESIDE_OTHERS_MS = 3
 /** Finds what is late and what place is free again. */
 const SWEEP_MS = 20
 
@@ -94,6 +96,8 @@ class AmqpDispatch implements Dispatch {
   #term = 0
   #readCount = 0
   #flushing = false
+  #gathering: NodeJS.Timeout | undefined
+  #gatheringUntilMs = Number.POSITIVE_INFINITY
 
   constructor(options: DispatchOptions) {
     this.#options = options
@@ -179,6 +183,7 @@ class AmqpDispatch implements Dispatch {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#sweep)
+    clearTimeout(this.#gathering)
     await this.#amqp[Symbol.asyncDispose]()
     this.#writes.expire(Number.POSITIVE_INFINITY)
     this.#reads.expire(Number.POSITIVE_INFINITY)
@@ -257,6 +262,18 @@ class AmqpDispatch implements Dispatch {
     })
   }
 
+  /** Sends what has gathered by then, unless it went before. */
+  #flushAt(atMs: number, nowMs: number): void {
+    if (atMs <= nowMs || atMs >= this.#gatheringUntilMs) return
+    clearTimeout(this.#gathering)
+    this.#gatheringUntilMs = atMs
+    const flush = () => {
+      this.#gatheringUntilMs = Number.POSITIVE_INFINITY
+      this.#flush(performance.now())
+    }
+    this.#gathering = setTimeout(flush, atMs - nowMs)
+  }
+
   #flush(nowMs: number): void {
     this.#send(this.#writeLane, nowMs)
     this.#send(this.#readLanes.readQ, nowMs)
@@ -268,7 +285,10 @@ class AmqpDispatch implements Dispatch {
     if (channel === undefined) return
     for (;;) {
       const batch = sender.lane.next(nowMs)
-      if (batch === undefined) return
+      if (batch === undefined) {
+        this.#flushAt(sender.lane.gathersUntilMs(nowMs), nowMs)
+        return
+      }
       for (const item of batch.items) sender.sending(item, nowMs)
       const ttls = batch.items.map(item => sender.ttlMs(item, nowMs))
       const expiration = String(Math.max(1, Math.ceil(Math.max(...ttls))))
@@ -299,10 +319,12 @@ class AmqpDispatch implements Dispatch {
     for (const { id, kind, status, body } of decodeReplies(content)) {
       if (kind === 'write') {
         const write = this.#writes.reply(id, { status, body }, nowMs)
-        if (write !== undefined) this.#writeLane.lane.settle(write)
+        if (write !== undefined) this.#writeLane.lane.answered(write, nowMs)
       } else {
         const read = this.#reads.reply(id, { status, body }, nowMs)
-        if (read !== undefined) this.#settleRead(read)
+        if (read === undefined) continue
+        this.#readLanes.readQ.lane.answered(read, nowMs)
+        this.#readLanes.strongQ.lane.answered(read, nowMs)
       }
     }
     this.#flushSoon()
@@ -326,5 +348,6 @@ class AmqpDispatch implements Dispatch {
 
 const readLimits = (limits: LaneLimits): LaneLimits => ({
   ...limits,
+  besideOthersMs: Math.min(limits.besideOthersMs, READS_BESIDE_OTHERS_MS),
   unconfirmedMax: READS_UNHEARD_MAX
 })

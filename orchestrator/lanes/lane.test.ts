@@ -5,6 +5,8 @@ const LIMITS: LaneLimits = {
   inFlightMax: 2,
   unconfirmedMax: 4,
   holdMs: 20,
+  afterAnswersMs: 0,
+  besideOthersMs: 0,
   batchMax: 3,
   batchMaxBytes: 100,
   waitingMax: 5,
@@ -137,4 +139,52 @@ t.test('after a disconnect no place is held', async t => {
   lane.offer(item('b'))
   lane.disconnect()
   t.strictSame(names(lane.next(0)), ['b'])
+})
+
+t.test('after answers a lane waits a moment for as many requests as were answered', async t => {
+  const [a, b, c, d] = items('a', 'b', 'c', 'd')
+  const lane = laneWith([a!, b!], { afterAnswersMs: 2 })
+  lane.next(0)
+  lane.answered(a!, 10)
+  lane.answered(b!, 10)
+  lane.offer(c!)
+  t.equal(lane.next(10.5), undefined)
+  t.equal(lane.gathersUntilMs(10.5), 12)
+  lane.offer(d!)
+  t.strictSame(names(lane.next(11)), ['c', 'd'], 'as soon as they are there')
+  lane.answered(c!, 20)
+  lane.answered(d!, 20)
+  lane.offer(item('e'))
+  t.strictSame(names(lane.next(22)), ['e'], 'and no longer')
+})
+
+t.test('one who asks again alone does not wait', async t => {
+  const lane = laneWith(items('a'), { afterAnswersMs: 2, besideOthersMs: 10 })
+  for (let nowMs = 0; nowMs < 3; nowMs++) {
+    const batch = lane.next(nowMs)
+    t.ok(batch)
+    lane.answered(batch!.items[0]!, nowMs + 0.5)
+    lane.offer(item('again'))
+  }
+})
+
+t.test('beside a batch as many gather as it holds, or for so long', async t => {
+  const [a, b] = items('a', 'b')
+  const lane = laneWith([a!, b!], { besideOthersMs: 10, inFlightMax: 3 })
+  lane.next(0)
+  lane.offer(item('c'))
+  t.equal(lane.next(9), undefined)
+  t.equal(lane.gathersUntilMs(9), 10)
+  lane.settle(a!)
+  t.strictSame(names(lane.next(9)), ['c'], 'as many as are under way')
+  lane.offer(item('d'))
+  t.equal(lane.next(18), undefined)
+  t.strictSame(names(lane.next(19)), ['d'], 'its time has come')
+})
+
+t.test('a full batch waits for nobody', async t => {
+  const lane = laneWith(items('a', 'b', 'c'), { besideOthersMs: 10, inFlightMax: 2 })
+  lane.next(0)
+  for (const one of items('d', 'e', 'f')) lane.offer(one)
+  t.strictSame(names(lane.next(0)), ['d', 'e', 'f'])
 })

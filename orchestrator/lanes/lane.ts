@@ -1,6 +1,7 @@
 /**
  * Decides what is sent when to one queue: an idle lane sends at once, a busy one
- * sends what gathered meanwhile. Pure: the caller gives the time and does the sending.
+ * gathers, for a batch costs about the same whatever is in it
+ * (docs/decisions/lanes-gather.md). Pure: the caller gives the time and does the sending.
  * Invariants:
  * - Bounded: `offer` refuses beyond the limits; nothing else lets requests in.
  * - Moving: a batch holds its place until all of it is answered or `holdMs` has
@@ -14,6 +15,10 @@ export interface LaneLimits {
   readonly inFlightMax: number
   readonly unconfirmedMax: number
   readonly holdMs: number
+  /** How long after answers as many requests are waited for as were answered. */
+  readonly afterAnswersMs: number
+  /** How long after a batch was sent as many are waited for as are under way. */
+  readonly besideOthersMs: number
   readonly batchMax: number
   readonly batchMaxBytes: number
   readonly waitingMax: number
@@ -42,6 +47,10 @@ export class Lane<T extends Sendable> {
   #waitingBytes = 0
   readonly #places = new Map<T, Place<T>>()
   #held: Place<T>[] = []
+  #sentAtMs = Number.NEGATIVE_INFINITY
+  /** Since the last batch was sent. */
+  #answered = 0
+  #answeredAtMs = Number.NEGATIVE_INFINITY
   #unconfirmed = new Set<Batch<T>>()
 
   constructor(limits: LaneLimits) {
@@ -81,13 +90,10 @@ export class Lane<T extends Sendable> {
     for (const item of behind) this.#wait(item)
   }
 
-  /** What to send now; undefined when nothing waits or every place is held. */
+  /** What to send now; undefined when nothing waits, every place is held, or more is expected. */
   next(nowMs: number): Batch<T> | undefined {
-    const { batchMax, batchMaxBytes, holdMs, inFlightMax, unconfirmedMax } = this.#limits
-    if (this.#waiting.size === 0 || this.#unconfirmed.size >= unconfirmedMax) return undefined
-    // Moving: a place is free again when its time is up.
-    this.#held = this.#held.filter(p => p.unanswered > 0 && nowMs - p.sentAtMs < holdMs)
-    if (this.#held.length >= inFlightMax) return undefined
+    const { batchMax, batchMaxBytes } = this.#limits
+    if (!this.#hasRoom(nowMs) || this.gathersUntilMs(nowMs) > nowMs) return undefined
     const items: T[] = []
     let bytes = 0
     for (const item of this.#waiting) {
@@ -104,12 +110,34 @@ export class Lane<T extends Sendable> {
     }
     this.#held.push(place)
     this.#unconfirmed.add(batch)
+    this.#sentAtMs = nowMs
+    this.#answered = 0
     return batch
+  }
+
+  /** When what waits is to be sent if nothing else comes; a time that has passed where none is. */
+  gathersUntilMs(nowMs: number): number {
+    const { afterAnswersMs, batchMax, besideOthersMs } = this.#limits
+    const { size } = this.#waiting
+    if (size === 0 || size >= batchMax) return nowMs
+    const underWay = this.#held.reduce((sum, place) => sum + place.unanswered, 0)
+    // Whoever was answered may well ask again at once.
+    const again = size < this.#answered ? this.#answeredAtMs + afterAnswersMs : nowMs
+    const beside = size < underWay ? this.#sentAtMs + besideOthersMs : nowMs
+    return Math.max(nowMs, again, beside)
   }
 
   /** The broker has taken or refused the batch. */
   heard(batch: Batch<T>): void {
     this.#unconfirmed.delete(batch)
+  }
+
+  answered(item: T, nowMs: number): void {
+    if (this.#places.has(item)) {
+      this.#answered += 1
+      this.#answeredAtMs = nowMs
+    }
+    this.settle(item)
   }
 
   /** Answered, given up, or refused: not sent any more, and its place is free. */
@@ -123,6 +151,14 @@ export class Lane<T extends Sendable> {
     this.#places.clear()
     this.#held = []
     this.#unconfirmed.clear()
+  }
+
+  #hasRoom(nowMs: number): boolean {
+    const { holdMs, inFlightMax, unconfirmedMax } = this.#limits
+    if (this.#waiting.size === 0 || this.#unconfirmed.size >= unconfirmedMax) return false
+    // Moving: a place is free again when its time is up.
+    this.#held = this.#held.filter(p => p.unanswered > 0 && nowMs - p.sentAtMs < holdMs)
+    return this.#held.length < inFlightMax
   }
 
   #wait(item: T): void {

@@ -34,6 +34,8 @@ const LANES: LaneLimits = {
   inFlightMax: 3,
   unconfirmedMax: 4,
   holdMs: 60,
+  afterAnswersMs: 0,
+  besideOthersMs: 0,
   batchMax: 4,
   batchMaxBytes: 100_000,
   waitingMax: 200,
