@@ -3,7 +3,7 @@
  * environment but what it needs, ready when its `/readyz` says so.
  */
 import { fileURLToPath } from 'node:url'
-import { NODE_OPTIONS } from '../../platform/node-options.ts'
+import { NODE_ARGS, NODE_OPTIONS } from '../../platform/node-options.ts'
 import { SYSTEM_PATH } from '../machine/software.ts'
 import type { ProcessSpec } from '../processes/watched.ts'
 
@@ -29,7 +29,7 @@ const GRACE_MS: Readonly<Record<Program, number>> = {
 }
 const PROBE_TIMEOUT_MS = 1_000
 /** Its SQL parser is never worth optimising (parser.ts), nor is what strips types at the first start: 12 MB. */
-const NODE_ARGS: Partial<Record<Program, readonly string[]>> = { orchestrator: ['--liftoff-only'] }
+const MORE_ARGS: Partial<Record<Program, readonly string[]>> = { orchestrator: ['--liftoff-only'] }
 /** Without it each process takes 19 MB more to strip types, and a quarter of a second of CPU. */
 export const COMPILED = fileURLToPath(new URL('../../node_modules/.cache/convoy', import.meta.url))
 
@@ -45,7 +45,8 @@ export function programSpec(instance: Instance, settings: Settings): ProcessSpec
     name,
     command: process.execPath,
     args: [
-      ...(NODE_ARGS[program] ?? []),
+      ...NODE_ARGS,
+      ...(MORE_ARGS[program] ?? []),
       fileURLToPath(new URL(`../../${program}/main.ts`, import.meta.url))
     ],
     env: {

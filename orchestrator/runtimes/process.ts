@@ -16,7 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { claimWithin } from '../../platform/claim.ts'
 import type { Logger } from '../../platform/log.ts'
-import { NODE_OPTIONS } from '../../platform/node-options.ts'
+import { NODE_ARGS, NODE_OPTIONS } from '../../platform/node-options.ts'
 import { isAlive, type ProcessIdentity, startTimeOf } from '../../platform/process-identity.ts'
 import { parseNode } from '../../platform/wire/znodes.ts'
 import { homeClaim } from '../../workers/home.ts'
@@ -88,7 +88,7 @@ export class ProcessRuntime implements Runtime {
     const folder = join(this.#options.dir, name)
     const output = await open(join(folder, 'worker.log'), 'a', 0o600)
     try {
-      const child = spawn(process.execPath, [this.#options.main ?? MAIN], {
+      const child = spawn(process.execPath, [...NODE_ARGS, this.#options.main ?? MAIN], {
         detached: true,
         env: {
           ...this.#options.environment,
