@@ -7,8 +7,11 @@
 import { join } from 'node:path'
 import { accountFor, makeFolder, runAs } from './account.ts'
 import { placedCa } from './certificate.ts'
+import { flushWhile } from './flush.ts'
 import { type DatabaseOptions, dataDirOf, markComplete, removeHalfMade } from './server.ts'
 
+/** Those that serve have the better use for the CPU. */
+const NICE = '10'
 /** Login for copies, over TCP and with a password. */
 export const CLONE_ROLE = 'convoy_clone'
 
@@ -30,14 +33,23 @@ export async function clonePostgres(options: CloneOptions): Promise<void> {
   await removeHalfMade(options.dir)
   const source = ['--host', options.host, '--port', String(options.port)]
   const rate = options.maxRateKBps === undefined ? [] : ['--max-rate', `${options.maxRateKBps}k`]
-  const how = ['--wal-method', 'stream', '--checkpoint', 'fast', '--no-password', ...rate]
+  const how = ['--wal-method', 'stream', '--checkpoint', 'fast', '--no-password', '--no-sync']
   const ca = options.ca && (await placedCa(options.dir, options.ca, account))
   const verified = ca ? { PGSSLMODE: 'verify-full', PGSSLROOTCERT: ca } : {}
-  // pg_basebackup syncs all it wrote before it ends, and removes what it wrote when it fails.
-  await runAs(account, {
-    program: join(options.binDir, 'pg_basebackup'),
-    args: ['--pgdata', data, '--username', CLONE_ROLE, ...source, ...how],
+  // It removes what it wrote when it fails.
+  const copying = runAs(account, {
+    program: 'nice',
+    args: [
+      ...['-n', NICE, join(options.binDir, 'pg_basebackup'), '--pgdata', data],
+      ...['--username', CLONE_ROLE, ...source, ...how, ...rate]
+    ],
     env: { PGPASSWORD: options.password, PGCONNECT_TIMEOUT: '10', ...verified },
+    cwd: options.dir
+  })
+  await flushWhile(data, copying)
+  await runAs(account, {
+    program: join(options.binDir, 'initdb'),
+    args: ['--sync-only', '--pgdata', data],
     cwd: options.dir
   })
   await markComplete(options.dir)
