@@ -94,7 +94,7 @@ export class Load {
       reads: count(read),
       writeGapMs: longestGapMs(write, window),
       readGapMs: longestGapMs(read, window),
-      slowestMs: Math.max(0, ...this.#waits.filter(within).map(({ ms }) => ms)),
+      slowestMs: this.#waits.filter(within).reduce((most, { ms }) => Math.max(most, ms), 0),
       errors: this.#errors.filter(within).map(({ what }) => what)
     }
   }

@@ -123,7 +123,9 @@ async function underWrites(
   await work(async (name, chore) => {
     stopped.throwIfAborted()
     say(name)
-    costs.push(await costOf(name, { load, processes }, chore))
+    const cost = await costOf(name, { load, processes }, chore)
+    costs.push(cost)
+    say(`  took ${(cost.tookMs / 1_000).toFixed(1)} s, no write for ${cost.writeGapMs.toFixed(0)} ms`)
   })
   await load.stop()
   return costs
