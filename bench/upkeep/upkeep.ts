@@ -125,7 +125,9 @@ async function underWrites(
     say(name)
     const cost = await costOf(name, { load, processes }, chore)
     costs.push(cost)
-    say(`  took ${(cost.tookMs / 1_000).toFixed(1)} s, no write for ${cost.writeGapMs.toFixed(0)} ms`)
+    say(
+      `  took ${(cost.tookMs / 1_000).toFixed(1)} s, no write for ${cost.writeGapMs.toFixed(0)} ms`
+    )
   })
   await load.stop()
   return costs

@@ -27,6 +27,7 @@ import {
   PendingWrites,
   type WriteAsk
 } from './pending-writes.ts'
+import { Turns } from './turns.ts'
 
 /**
  * Batches of reads under way of which nothing was heard: far from what a queue takes, and as
@@ -90,14 +91,12 @@ class AmqpDispatch implements Dispatch {
   readonly #writeLane: Sender<PendingWrite>
   readonly #readLanes: Readonly<Record<ReadLane, Sender<PendingRead>>>
   readonly #sweep: NodeJS.Timeout
+  readonly #turns = new Turns(nowMs => this.#flush(nowMs))
   #channel: ConfirmChannel | undefined
   #unconfirming: Channel | undefined
   #replyTo = ''
   #term = 0
   #readCount = 0
-  #flushing = false
-  #gathering: NodeJS.Timeout | undefined
-  #gatheringUntilMs = Number.POSITIVE_INFINITY
 
   constructor(options: DispatchOptions) {
     this.#options = options
@@ -139,7 +138,7 @@ class AmqpDispatch implements Dispatch {
       else if (!this.#writeLane.lane.offer(write)) {
         this.#writes.refused(write, new OverloadedError('too many writes wait'))
       }
-      this.#flushSoon()
+      this.#turns.soon()
     })
   }
 
@@ -157,7 +156,7 @@ class AmqpDispatch implements Dispatch {
       if (!this.#readLanes[lane].lane.offer(read)) {
         this.#reads.refused(read, new OverloadedError('too many reads wait'))
       }
-      this.#flushSoon()
+      this.#turns.soon()
     })
   }
 
@@ -172,18 +171,18 @@ class AmqpDispatch implements Dispatch {
       { term, again: again.length, givenUp: givenUp.length },
       'term began; unanswered requests are sent again'
     )
-    this.#flushSoon()
+    this.#turns.soon()
   }
 
   resizeLanes(limits: LaneLimits): void {
     this.#writeLane.lane.resize(limits)
     for (const { lane } of Object.values(this.#readLanes)) lane.resize(readLimits(limits))
-    this.#flushSoon()
+    this.#turns.soon()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#sweep)
-    clearTimeout(this.#gathering)
+    this.#turns[Symbol.dispose]()
     await this.#amqp[Symbol.asyncDispose]()
     this.#writes.expire(Number.POSITIVE_INFINITY)
     this.#reads.expire(Number.POSITIVE_INFINITY)
@@ -244,34 +243,12 @@ class AmqpDispatch implements Dispatch {
     for (const lane of ['readQ', 'strongQ'] as const) {
       this.#readLanes[lane].lane.again([...this.#reads.all].filter(read => read.lane === lane))
     }
-    this.#flushSoon()
+    this.#turns.soon()
   }
 
   #disconnect(): void {
     this.#channel = undefined
     for (const { lane } of this.#senders) lane.disconnect()
-  }
-
-  /** After all sockets that are readable now were read, so that they share a batch. */
-  #flushSoon(): void {
-    if (this.#flushing) return
-    this.#flushing = true
-    setImmediate(() => {
-      this.#flushing = false
-      this.#flush(performance.now())
-    })
-  }
-
-  /** Sends what has gathered by then, unless it went before. */
-  #flushAt(atMs: number, nowMs: number): void {
-    if (atMs <= nowMs || atMs >= this.#gatheringUntilMs) return
-    clearTimeout(this.#gathering)
-    this.#gatheringUntilMs = atMs
-    const flush = () => {
-      this.#gatheringUntilMs = Number.POSITIVE_INFINITY
-      this.#flush(performance.now())
-    }
-    this.#gathering = setTimeout(flush, atMs - nowMs)
   }
 
   #flush(nowMs: number): void {
@@ -286,7 +263,7 @@ class AmqpDispatch implements Dispatch {
     for (;;) {
       const batch = sender.lane.next(nowMs)
       if (batch === undefined) {
-        this.#flushAt(sender.lane.gathersUntilMs(nowMs), nowMs)
+        this.#turns.at(sender.lane.gathersUntilMs(nowMs), nowMs)
         return
       }
       for (const item of batch.items) sender.sending(item, nowMs)
@@ -311,7 +288,7 @@ class AmqpDispatch implements Dispatch {
       this.#options.log.debug({ queue: sender.queue }, 'RabbitMQ refused a batch')
       for (const item of batch.items) if (sender.refused(item)) sender.lane.settle(item)
     }
-    this.#flushSoon()
+    this.#turns.soon()
   }
 
   #onReplies(content: Buffer): void {
@@ -327,7 +304,7 @@ class AmqpDispatch implements Dispatch {
         this.#readLanes.strongQ.lane.answered(read, nowMs)
       }
     }
-    this.#flushSoon()
+    this.#turns.soon()
   }
 
   #settleRead(read: PendingRead): void {
