@@ -2,7 +2,7 @@
  * A small disk of a worker's own that can be full, or hang: a file system in a file. A
  * process that writes to a hung one cannot even be killed, as with real disks.
  */
-import { execFile, execFileSync } from 'node:child_process'
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import {
   mkdirSync,
   mkdtempSync,
@@ -22,6 +22,7 @@ const KEPT_BLOCKS = 256
 export class Disk implements Disposable {
   readonly #image: string
   readonly #mount: string
+  readonly #guard: ChildProcess
 
   /** Mounts an empty one; it takes no more of the real disk than is written to it. @throws Error where that is not permitted */
   constructor(dir: string, name: string, sizeMiB = SIZE_MIB) {
@@ -32,6 +33,7 @@ export class Disk implements Disposable {
     run('truncate', '-s', `${sizeMiB}M`, this.#image)
     run('mkfs.ext4', '-q', '-m', '0', this.#image)
     run('mount', '-o', 'loop', this.#image, this.#mount)
+    this.#guard = guard(this.#mount, this.#image)
   }
 
   /** Whether this machine lets us. */
@@ -94,7 +96,20 @@ export class Disk implements Disposable {
   [Symbol.dispose](): void {
     run('umount', '--lazy', this.#mount)
     rmSync(this.#image, { force: true })
+    this.#guard.stdin?.end()
   }
+}
+
+/** Takes the disk away when this process has ended in whatever way: then its standard input does. */
+function guard(mount: string, image: string): ChildProcess {
+  const script = 'cat; umount --lazy "$0" && rm -f "$1"'
+  const child = spawn('sh', ['-c', script, mount, image], {
+    detached: true, // Ctrl-C, which ends all others, is not for it.
+    cwd: '/',
+    stdio: ['pipe', 'ignore', 'ignore']
+  })
+  child.unref()
+  return child
 }
 
 async function runApart(program: string, ...args: string[]): Promise<void> {
