@@ -58,6 +58,8 @@ export class ReadSession {
   #late: { readonly until: number; readonly index: number; readonly go: () => void }[] = []
   #open = true
   #finishing = false
+  /** RabbitMQ has said so, or is gone: what it had on the way to here has come. */
+  #nothingComes = false
   #inWork = 0
   #consumerTag: string | null = null
 
@@ -86,6 +88,7 @@ export class ReadSession {
   }
 
   lost(): void {
+    this.#nothingComes = true
     if (this.#open) this.#options.drop()
   }
 
@@ -105,7 +108,10 @@ export class ReadSession {
   finish(): void {
     this.#finishing = true
     if (this.#consumerTag === null) return
-    void this.#options.channel.cancel(this.#consumerTag).catch(() => {})
+    const over = () => {
+      this.#nothingComes = true
+    }
+    void this.#options.channel.cancel(this.#consumerTag).then(over, over)
     this.#consumerTag = null
   }
 
@@ -120,7 +126,8 @@ export class ReadSession {
       for (const held of leaving) held.send()
       if (strong) this.#wantBarrier()
     }
-    if (this.#finishing && (this.#inWork === 0 || loop.view.diverged)) this.close()
+    const isDone = this.#nothingComes && this.#inWork === 0
+    if (this.#finishing && (isDone || loop.view.diverged)) this.close()
     return this.#open
   }
 
