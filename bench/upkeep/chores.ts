@@ -19,6 +19,8 @@ import { settled } from '../scaling/joins.ts'
 const PAUSE_MS = 10_000
 const WITHIN = { withinMs: 300_000 }
 const LOG_LEFT = 300_000
+/** It is in no hurry. */
+const PRUNED_WITHIN = { withinMs: 1_200_000 }
 
 const ROW_BYTES = 1_000
 const FILL_ROWS = `
@@ -115,8 +117,8 @@ export async function bringBack(file: string): Promise<void> {
 
 /** Until every worker's log is as short as it may be. */
 export async function pruned(workersDir: string): Promise<void> {
-  await until('the logs to be pruned', WITHIN, async () => {
-    await sleep(1_000) // The question itself walks over what was deleted.
+  await until('the logs to be pruned', PRUNED_WITHIN, async () => {
+    await sleep(1_000)
     const lengths = await askEveryWorker(workersDir, LOG_LENGTH)
     return lengths.every(length => Number(length) < LOG_LEFT) || undefined
   })

@@ -3,6 +3,7 @@
  * and the outcomes of requests are one table: an entry is forgotten only when its
  * request id may be.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Entry, ORIGIN, type Position } from '../entry.ts'
 import { type Answer, type Memory, StoreLostError, writeBody } from '../store.ts'
 import type { Connection, Value } from './connection.ts'
@@ -43,9 +44,16 @@ const OUTCOME = `
   select request_id, index, term, status, result from convoy.log where request_key = $1`
 
 const BITE = 2_000
-/** Oldest first; how far the log was let go is told by the same statement. */
+/** Of the time: the connection has other questions to answer, and clients write meanwhile. */
+const PRUNING_SHARE = 1 / 4
+/**
+ * Oldest first, without walking over what is gone and not vacuumed yet; how far the log was let
+ * go is told by the same statement.
+ */
 const PRUNE = `
-  with oldest as (select index, at from convoy.log order by index limit ${BITE}),
+  with oldest as (
+    select index, at from convoy.log where index > (select index from convoy.pruned)
+    order by index limit ${BITE}),
   gone as (
     delete from convoy.log l using oldest o
     where l.index = o.index and o.index <= $1 and o.at < now() - $2 * interval '1 ms'
@@ -100,6 +108,7 @@ export class Log {
   readonly #connection: Connection
   readonly #limits: Limits
   readonly #end: LogEnd
+  #pruning: Promise<void> | undefined
 
   constructor(connection: Connection, options: { limits: Limits; end: LogEnd }) {
     this.#connection = connection
@@ -157,12 +166,22 @@ export class Log {
     }
   }
 
-  async prune(keepAfter: number): Promise<void> {
+  /** One at a time: who asks while it goes on waits for its end. */
+  prune(keepAfter: number): Promise<void> {
+    this.#pruning ??= this.#prune(keepAfter).finally(() => {
+      this.#pruning = undefined
+    })
+    return this.#pruning
+  }
+
+  async #prune(keepAfter: number): Promise<void> {
     const { logEntriesMax, logKeepMs, resultsKeepMs } = this.#limits
     const values = [keepAfter, resultsKeepMs, this.#end.last.index - logEntriesMax, logKeepMs]
     for (;;) {
+      const beganMs = performance.now()
       const [gone] = await this.#connection.rows(PRUNE, values.map(String))
       if (Number(gone?.[0] ?? 0) < BITE) return
+      await sleep((performance.now() - beganMs) * (1 / PRUNING_SHARE - 1))
     }
   }
 }
