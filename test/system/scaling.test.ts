@@ -15,6 +15,8 @@ import { onceOnAllWorkers, Writers } from './writers.ts'
 
 const SCALED = { withinMs: 60_000 }
 const LOOK_MS = 50
+/** Shorter than after which a worker counts as silent, longer than a round of reads. */
+const STILL_MS = 500
 /** Its window of 2 s is for so many reads a replica. */
 const WINDOW = { kind: 'window', windowS: 2, readsPerReplica: 20 }
 
@@ -150,7 +152,10 @@ await t.test(
     const readers = startReaders(t, 8)
     await readers.more(40)
     const before = redelivered()
-    await cluster.kill('replica')
+    // It stands still first, so that it surely has taken what it will not answer.
+    const { pids } = await cluster.pause('replica')
+    await sleep(STILL_MS)
+    for (const pid of pids) process.kill(pid, 'SIGKILL')
     await until('a read to be delivered again', SCALED, () => redelivered() > before || undefined)
     await readers.stop()
     t.strictSame(readers.failed, [])
