@@ -3,6 +3,7 @@
  * count apart from the process that started them.
  */
 import { readdirSync, readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 
 /** Process ids by what they do. */
 export type Processes = ReadonlyMap<string, number>
@@ -12,25 +13,38 @@ const TICK_MS = 10
 
 /** Milliseconds of CPU that each has used so far, with the processes below it. */
 export const cpuTimes = (processes: Processes): Map<string, number> =>
-  sums(processes, ({ cpuMs }) => cpuMs)
+  sums(owned(processes).map(({ name, process }) => [name, process.cpuMs]))
 
-/** Bytes of memory of each, with the processes below it; what several share is split between them (PSS). */
-export const memoryOf = (processes: Processes): Map<string, number> => sums(processes, pssOf)
+/**
+ * Bytes of memory of each, with the processes below it; what several share is split between
+ * them (PSS). The kernel walks through all of it: a caller that measures time goes on meanwhile.
+ */
+export async function memoryOf(processes: Processes): Promise<Map<string, number>> {
+  const found = owned(processes).map(async ({ name, process }) => {
+    return [name, await pssOf(process)] as const
+  })
+  return sums(await Promise.all(found))
+}
 
-function sums(processes: Processes, figure: (one: Process) => number): Map<string, number> {
+/** Those of `processes`, and all below them. */
+function owned(processes: Processes): { readonly name: string; readonly process: Process }[] {
   const owners = new Map([...processes].map(([name, pid]) => [pid, name]))
   const all = readProcesses()
+  return [...all.values()].flatMap(process => {
+    const name = ownerOf(process, { all, owners })
+    return name === undefined ? [] : [{ name, process }]
+  })
+}
+
+function sums(figures: readonly (readonly [name: string, figure: number])[]): Map<string, number> {
   const found = new Map<string, number>()
-  for (const one of all.values()) {
-    const name = ownerOf(one, { all, owners })
-    if (name !== undefined) found.set(name, (found.get(name) ?? 0) + figure(one))
-  }
+  for (const [name, figure] of figures) found.set(name, (found.get(name) ?? 0) + figure)
   return found
 }
 
-function pssOf({ pid }: Process): number {
+async function pssOf({ pid }: Process): Promise<number> {
   try {
-    const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
+    const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8')
     return Number(/^Pss:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1_024
   } catch {
     return 0 // It ended.

@@ -5,7 +5,7 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setInterval, setTimeout as sleep } from 'node:timers/promises'
 import { restoreBackup } from '../../cli/backup/restore.ts'
 import { saveBackup } from '../../cli/backup/save.ts'
 import { findSoftware } from '../../cli/machine/software.ts'
@@ -20,7 +20,7 @@ const PAUSE_MS = 10_000
 const WITHIN = { withinMs: 300_000 }
 const LOG_LEFT = 300_000
 /** It is in no hurry. */
-const PRUNED_WITHIN = { withinMs: 1_200_000 }
+const PRUNED_WITHIN_MS = 2_400_000
 
 const ROW_BYTES = 1_000
 const FILL_ROWS = `
@@ -115,13 +115,13 @@ export async function bringBack(file: string): Promise<void> {
   }
 }
 
-/** Until every worker's log is as short as it may be. */
-export async function pruned(workersDir: string): Promise<void> {
-  await until('the logs to be pruned', PRUNED_WITHIN, async () => {
-    await sleep(1_000)
+/** Until every worker's log is as short as it may be. @throws when `stopped`, or after very long */
+export async function pruned(workersDir: string, stopped: AbortSignal): Promise<void> {
+  const signal = AbortSignal.any([stopped, AbortSignal.timeout(PRUNED_WITHIN_MS)])
+  for await (const _ of setInterval(1_000, undefined, { signal })) {
     const lengths = await askEveryWorker(workersDir, LOG_LENGTH)
-    return lengths.every(length => Number(length) < LOG_LEFT) || undefined
-  })
+    if (lengths.every(length => Number(length) < LOG_LEFT)) return
+  }
 }
 
 const LOG_LENGTH = `

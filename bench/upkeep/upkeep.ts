@@ -56,7 +56,7 @@ async function run(): Promise<boolean> {
   const convoy = opened.use(await startConvoy({ replicas: REPLICAS }))
   opened.defer(() => say('stopping'))
   await sleep(REST_MS, undefined, { signal: stopped })
-  const atRest = Object.fromEntries(memoryOf(await processesOf(convoy.run, SERVICES)))
+  const atRest = Object.fromEntries(await memoryOf(await processesOf(convoy.run, SERVICES)))
   printMemory(atRest)
   const chores = await costsOf(convoy)
   print(chores)
@@ -87,7 +87,7 @@ async function costsOf({ run }: TestConvoy): Promise<Cost[]> {
   const supervisor = run.pids['orchestrator'] ?? 0
   await fillLog(client, { workersDir, entries: options.entries, supervisor })
   const second = await underWrites(run, cost =>
-    cost(`pruning of ${options.entries} entries`, () => pruned(workersDir))
+    cost(`pruning of ${options.entries} entries`, () => pruned(workersDir, stopped))
   )
   return [...first, ...second]
 }

@@ -6,7 +6,7 @@ import { setInterval } from 'node:timers'
 import type { Load } from '../failover/load.ts'
 import { memoryOf, type Processes } from '../profile/processes.ts'
 
-const LOOK_MS = 250
+const LOOK_MS = 500
 
 export interface Cost {
   readonly name: string
@@ -32,7 +32,7 @@ export async function costOf(
 ): Promise<Cost> {
   const peak = new Map<string, number>()
   const look = async () => {
-    for (const [process, bytes] of memoryOf(await processes())) {
+    for (const [process, bytes] of await memoryOf(await processes())) {
       peak.set(process, Math.max(bytes, peak.get(process) ?? 0))
     }
   }
