@@ -18,9 +18,8 @@ import { settled } from '../scaling/joins.ts'
 /** Of a worker that is silent: less than after which it is replaced, more than it may be in-sync. */
 const PAUSE_MS = 10_000
 const WITHIN = { withinMs: 300_000 }
-const LOG_LEFT = 300_000
 /** It is in no hurry. */
-const PRUNED_WITHIN_MS = 2_400_000
+const PRUNED_WITHIN_MS = 1_200_000
 
 const ROW_BYTES = 1_000
 const FILL_ROWS = `
@@ -52,16 +51,19 @@ const FILL_LOG = `
  * The whole cluster stands still meanwhile, or it would write to the log as well; then
  * the workers are killed, for they remember where their logs ended.
  * @param supervisor pid of the orchestrator, which would replace workers that are silent
+ * @returns index of the last one that every worker has
  */
 export async function fillLog(
   client: Client,
   { workersDir, entries, supervisor }: { workersDir: string; entries: number; supervisor: number }
-): Promise<void> {
+): Promise<number> {
   const filled = FILL_LOG.replace('$ENTRIES', `${entries}`)
   const workers = await client.pids()
   for (const pid of [supervisor, ...workers]) process.kill(pid, 'SIGSTOP')
+  let last = 0
   try {
     await onEveryWorker(workersDir, [AGED, filled, 'vacuum convoy.log', 'checkpoint'])
+    last = Math.min(...(await askEveryWorker(workersDir, LAST)).map(Number))
   } finally {
     for (const pid of workers) process.kill(pid, 'SIGKILL')
     process.kill(supervisor, 'SIGCONT')
@@ -72,6 +74,7 @@ export async function fillLog(
     return all || undefined
   })
   await settled(client, workers.length - 1)
+  return last
 }
 
 /** Until so many replicas are in-sync; a new one is cloned. */
@@ -115,14 +118,17 @@ export async function bringBack(file: string): Promise<void> {
   }
 }
 
-/** Until every worker's log is as short as it may be. @throws when `stopped`, or after very long */
-export async function pruned(workersDir: string, stopped: AbortSignal): Promise<void> {
+/** Until every worker has let go of the log up to `index`. @throws when `stopped`, or after very long */
+export async function pruned(
+  workersDir: string,
+  { index, stopped }: { readonly index: number; readonly stopped: AbortSignal }
+): Promise<void> {
   const signal = AbortSignal.any([stopped, AbortSignal.timeout(PRUNED_WITHIN_MS)])
   for await (const _ of setInterval(1_000, undefined, { signal })) {
-    const lengths = await askEveryWorker(workersDir, LOG_LENGTH)
-    if (lengths.every(length => Number(length) < LOG_LEFT)) return
+    const gone = await askEveryWorker(workersDir, PRUNED)
+    if (gone.every(upTo => Number(upTo) >= index)) return
   }
 }
 
-const LOG_LENGTH = `
-  select (select max(index) from convoy.log) - (select index from convoy.pruned)`
+const LAST = 'select max(index) from convoy.log'
+const PRUNED = 'select index from convoy.pruned'

@@ -85,9 +85,9 @@ async function costsOf({ run }: TestConvoy): Promise<Cost[]> {
   })
   say(`filling the log with ${options.entries} entries below Convoy`)
   const supervisor = run.pids['orchestrator'] ?? 0
-  await fillLog(client, { workersDir, entries: options.entries, supervisor })
+  const index = await fillLog(client, { workersDir, entries: options.entries, supervisor })
   const second = await underWrites(run, cost =>
-    cost(`pruning of ${options.entries} entries`, () => pruned(workersDir, stopped))
+    cost(`pruning of ${options.entries} entries`, () => pruned(workersDir, { index, stopped }))
   )
   return [...first, ...second]
 }

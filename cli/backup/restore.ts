@@ -16,7 +16,8 @@ import { type ClusterState, STATE } from '../../platform/wire/znodes.ts'
 import { openZooKeeper } from '../../platform/zookeeper.ts'
 import { newWorkerId, openHome } from '../../workers/home.ts'
 import { accountFor } from '../../workers/postgres/account.ts'
-import { markComplete } from '../../workers/postgres/server.ts'
+import { flushWhile } from '../../workers/postgres/flush.ts'
+import { dataDirOf, markComplete } from '../../workers/postgres/server.ts'
 import type { Software } from '../machine/software.ts'
 import { endLeftovers } from '../processes/leftovers.ts'
 import { Ports } from '../processes/ports.ts'
@@ -86,7 +87,7 @@ async function copyIn(dir: string, options: RestoreOptions): Promise<Copy> {
   const database = { dir, binDir: software.postgresBin, runAs: postgresUser }
   const major = await postgresMajor(software.postgresBin)
   let read = 0
-  const head = await unpack({
+  const unpacking = unpack({
     ...{ file, dir, account: await accountFor(postgresUser) },
     onHead({ postgres }) {
       if (Number.parseInt(postgres, 10) === major) return
@@ -97,6 +98,7 @@ async function copyIn(dir: string, options: RestoreOptions): Promise<Copy> {
       onStep('unpacking', read)
     }
   })
+  const head = await flushWhile(dataDirOf(dir), unpacking)
   onStep('checking all files')
   await checkFiles(database)
   onStep('PostgreSQL finishes the copy')

@@ -11,7 +11,7 @@ const LOOK_MS = 50
 const WORTH_BYTES = 4 * 1024 * 1024
 
 /** Ends as `filling` does; what is left then is for the one who syncs it whole. */
-export async function flushWhile(dir: string, filling: Promise<void>): Promise<void> {
+export async function flushWhile<T>(dir: string, filling: Promise<T>): Promise<T> {
   const flushed = new Map<string, number>()
   const ended = filling.then(
     () => true,
@@ -23,7 +23,7 @@ export async function flushWhile(dir: string, filling: Promise<void>): Promise<v
       flushed.set(path, bytes)
     }
   }
-  await filling
+  return filling
 }
 
 /** Synchronous, for there may be a thousand files; whoever copies a database has nothing else to do. */
