@@ -48,8 +48,12 @@ export class RateLimit {
   }
 }
 
-/** An IPv6 client has a whole /64 to send from. */
+/** An IPv6 client has a whole /64 to send from: the first four of eight groups. */
 function networkOf(address: string): string {
   if (!isIPv6(address) || address.startsWith('::')) return address // loopback, or IPv4 in IPv6
-  return address.split(':', 4).join(':')
+  const [head = '', tail] = address.split('::')
+  const groups = head.split(':')
+  const left = tail === undefined ? 0 : 8 - groups.length - tail.split(':').length
+  const zeros = Array.from({ length: Math.max(0, left) }, () => '0')
+  return [...groups, ...zeros, ...(tail ?? '').split(':')].slice(0, 4).join(':')
 }

@@ -50,6 +50,7 @@ export async function openLb(options: LbOptions): Promise<Http> {
     metrics,
     tracing,
     bodyLimit: BODY_MAX_BYTES,
+    anyName: true,
     missing,
     certificate,
     ...(gate && { gate })

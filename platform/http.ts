@@ -18,6 +18,13 @@ import { answerUnreadable } from './http/unreadable.ts'
 import { follow, type Logger } from './log.ts'
 import { collectProcessMetrics } from './process-metrics.ts'
 import { bearerScheme, guardRoutes } from './security/access.ts'
+import {
+  CrossSiteError,
+  isCrossSite,
+  isForeignName,
+  isLoopback,
+  UnknownHostError
+} from './security/browsers.ts'
 import { DOCS_POLICY } from './security/headers.ts'
 import type { Certificate } from './security/tls.ts'
 import type { Tokens } from './security/tokens.ts'
@@ -39,6 +46,8 @@ export interface HttpOptions {
   readonly tracing?: Tracing
   /** Of a server whose routes are not for everybody: each says who may call it. */
   readonly tokens?: Tokens
+  /** For a door that is open to everybody, under whatever name. */
+  readonly anyName?: boolean
   /** What is missing before the service can do its work; ready when empty. */
   readonly missing: () => readonly string[]
   /** Only TLS is taken where there is one. */
@@ -73,6 +82,7 @@ export async function openHttp(options: HttpOptions) {
   app.setErrorHandler(replyWithError)
   app.removeContentTypeParser('text/plain') // 415, as any other that is not JSON
   refuseUnknown(app)
+  refuseOtherSites(app, { anyName: options.anyName === true || options.tokens?.asked === true })
   follow(options.log, app.log as Logger)
   if (options.tokens !== undefined) guardRoutes(app, { tokens: options.tokens, log: options.log })
   if (options.tracing !== undefined) traceRequests(app, options.tracing)
@@ -111,6 +121,15 @@ function refuseUnknown(app: Http): void {
   })
   app.setNotFoundHandler(() => {
     throw new NotFoundError()
+  })
+}
+
+/** So that no page that is open in a browser on this machine can do anything here. */
+function refuseOtherSites(app: Http, { anyName }: { readonly anyName: boolean }): void {
+  app.addHook('onRequest', ({ method, headers, socket }, _reply, done) => {
+    if (isCrossSite(method, headers)) return done(new CrossSiteError())
+    const isForeign = !anyName && isForeignName(headers.host) && isLoopback(socket.localAddress)
+    done(isForeign ? new UnknownHostError(headers.host ?? '') : undefined)
   })
 }
 

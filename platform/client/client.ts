@@ -5,6 +5,7 @@
 import { type Database, openDatabase } from './database.ts'
 import { Targets } from './targets.ts'
 
+export { OperationDisabledError } from '../controls/errors.ts'
 export type { Param } from '../wire/requests.ts'
 export type { Context } from './caller.ts'
 export type {

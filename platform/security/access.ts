@@ -46,7 +46,7 @@ export function guardRoutes(app: Http, { tokens, log }: { tokens: Tokens; log: L
     const needed = neededOf(route)
     if (needed === undefined) return
     const { role, view } = needed
-    if (role === 'admin') route.onResponse = added(route.onResponse, audited)
+    if (role === 'admin') route.onRequest = added(route.onRequest, audited)
     if (!tokens.asked || (view && !tokens.forViews)) return
     route.onRequest = added(route.onRequest, guardOf(role))
   })

@@ -1,3 +1,5 @@
+import type { AddressInfo } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import t, { type Test } from 'tap'
@@ -55,6 +57,33 @@ t.test('so does one that is refused, and one with a lesser token', async t => {
     { audit: true, who: null, call, status: 401 },
     { audit: true, who: { name: 'rob', role: 'read' }, call, status: 403 }
   ])
+})
+
+t.test('so does one whose caller does not wait for the answer', async t => {
+  const { app, told } = await server(t)
+  const begun = Promise.withResolvers<void>()
+  const go = Promise.withResolvers<void>()
+  app.put('/api/v1/slow', { schema: { security: needs('admin') } }, async () => {
+    begun.resolve()
+    await go.promise
+    return {}
+  })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const hangUp = new AbortController()
+  const { port } = app.server.address() as AddressInfo
+  const asked = fetch(`http://127.0.0.1:${port}/api/v1/slow`, {
+    method: 'PUT',
+    headers: { authorization: 'Bearer secret-of-ann', 'content-type': 'application/json' },
+    body: '{"to":4}',
+    signal: hangUp.signal
+  })
+  await begun.promise
+  hangUp.abort()
+  await t.rejects(asked)
+  while (told().length === 0) await setImmediate()
+  go.resolve()
+  const who = { name: 'ann' }
+  t.match(told(), [{ audit: true, who, call: 'PUT /api/v1/slow', body: '{"to":4}', status: null }])
 })
 
 t.test('no line holds a token, or more of a body than its beginning', async t => {
