@@ -110,7 +110,7 @@ export interface Store extends AsyncDisposable {
    */
   read(reads: readonly ReadCommand[]): Promise<readonly ReadResult[]>
 
-  /** What the answer to a statement depends on (`Dependence` and its index). Rejects for no fault of the statement. */
+  /** What the answer to a statement depends on (`Dependence` and its index). Never rejects; 503 when it cannot tell now. */
   dependence(sql: string): Promise<ReadResult>
 
   /** How many connections its reads share from now on. */

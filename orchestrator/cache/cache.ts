@@ -86,6 +86,10 @@ export class Cache implements Disposable {
       return
     }
     void this.#prove()
+    this.#learnWanted()
+  }
+
+  #learnWanted(): void {
     for (const statement of this.reads.statements.takeWanted()) void this.#learn(statement)
   }
 
@@ -100,7 +104,8 @@ export class Cache implements Disposable {
   async #learn(statement: Statement): Promise<void> {
     const { sql: dependenceOf } = statement
     const told = await this.#ask<Dependence & { index: number }>('readQ', { dependenceOf })
-    if (told !== undefined) this.reads.statements.learn(statement, told)
+    this.reads.statements.learn(statement, told)
+    this.#learnWanted()
   }
 
   /** Undefined when nobody answers in time; it is asked again. */

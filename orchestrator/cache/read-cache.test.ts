@@ -170,3 +170,21 @@ t.test('statements are remembered in bounded memory', async t => {
   t.equal(cache.statements.get('first'), undefined)
   t.not(cache.statements.make('first').id, first.id)
 })
+
+t.test('of many statements a few are asked about at a time, each once', async t => {
+  const { statements } = listening().cache
+  const all = Array.from({ length: 20 }, (_, i) => statements.make(`select ${i}`))
+  const wantAll = () => {
+    for (const one of all) statements.want(one)
+  }
+  wantAll()
+  const first = statements.takeWanted()
+  t.strictSame(first, all.slice(0, 8))
+  wantAll()
+  t.strictSame(statements.takeWanted(), [])
+  for (const one of first.slice(0, 2)) statements.learn(one, undefined)
+  t.strictSame(statements.takeWanted(), all.slice(8, 10))
+  wantAll()
+  for (const one of first.slice(2)) statements.learn(one, undefined)
+  t.strictSame(statements.takeWanted(), all.slice(10, 16))
+})

@@ -6,6 +6,8 @@ import type { Dependence, Param } from '../../platform/wire/requests.ts'
 import type { Ground, Heard } from './heard.ts'
 
 const STATEMENTS_MAX = 2_000
+/** Each question takes a connection to a worker's PostgreSQL, which clients' reads need as well. */
+const ASKED_MAX = 8
 /** No clock and no session's time zone has a say in how these are read. */
 const ISO = /^\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?( ?(Z|[+-]\d\d(:?\d\d)?))?)?$/
 
@@ -21,6 +23,7 @@ export class Statements {
   readonly #heard: Heard
   readonly #statements = new Map<string, Statement>()
   readonly #wanted = new Set<Statement>()
+  readonly #asked = new Set<Statement>()
   #made = 0
 
   constructor(heard: Heard) {
@@ -36,7 +39,7 @@ export class Statements {
     this.#statements.set(sql, statement)
     if (this.#statements.size > STATEMENTS_MAX) {
       const [eldest] = this.#statements.values()
-      if (eldest !== undefined) this.#statements.delete(eldest.sql)
+      if (eldest !== undefined) this.#drop(eldest)
     }
     return statement
   }
@@ -52,29 +55,40 @@ export class Statements {
     return dependence.kept && plain ? dependence : null
   }
 
-  /** It is to be asked about. */
+  /** It is to be asked about, unless it is already. */
   want(statement: Statement): void {
-    this.#wanted.add(statement)
+    if (!this.#asked.has(statement)) this.#wanted.add(statement)
   }
 
   isNever({ dependence }: Statement): boolean {
     return dependence !== null && !dependence.kept && !this.#isOld(dependence)
   }
 
-  /** Those to be asked about; each of them once. */
+  /** Those to be asked about now, each of them once until `learn`; the others have to wait. */
   takeWanted(): Statement[] {
-    const wanted = [...this.#wanted]
-    this.#wanted.clear()
-    return wanted
+    const taken = [...this.#wanted].slice(0, ASKED_MAX - this.#asked.size)
+    for (const statement of taken) {
+      this.#wanted.delete(statement)
+      this.#asked.add(statement)
+    }
+    return taken
   }
 
-  learn(statement: Statement, told: Dependence & { readonly index: number }): void {
+  /** @param told undefined when nobody answered: a read that wants it has it asked again */
+  learn(statement: Statement, told: (Dependence & { readonly index: number }) | undefined): void {
+    this.#asked.delete(statement)
+    if (told === undefined) return
     const { index, tables, instants } = told
     const kept = tables !== null
     statement.dependence = {
       ...{ epoch: this.#heard.epoch, index, kept, instants },
       tables: (tables ?? []).map(name => this.#heard.table(name))
     }
+  }
+
+  #drop(statement: Statement): void {
+    this.#statements.delete(statement.sql)
+    this.#wanted.delete(statement)
   }
 
   #isOld({ epoch, index }: Ground): boolean {

@@ -103,4 +103,10 @@ t.test('what answers depend on', async t => {
     const { tables } = await dependence(sql)
     t.ok(tables === null || tables.includes('{CONST :relid 1'))
   })
+
+  await t.test('is told of many statements asked at once, more than may connect', async t => {
+    const asked = Array.from({ length: 200 }, (_, i) => store.dependence(`select ${i} from people`))
+    const statuses = (await Promise.all(asked)).map(({ answer }) => answer.status)
+    t.strictSame(new Set(statuses), new Set([200]))
+  })
 })

@@ -47,8 +47,38 @@ const RESOLVE = `
         select relid from pg_catalog.pg_partition_tree(pg_catalog.pg_partition_root(r.id))) t (id)
       join pg_catalog.pg_class c on c.oid = t.id and c.relkind <> 'v')`
 
+/** Clients' reads and writes need connections as well. */
+const AT_A_TIME = 4
+const UNTOLD: ReadResult = { applied: 0, answer: { status: 503, body: '{}' } }
+
+/** Analyses a few statements at a time; the others wait. */
+export class Analyst {
+  readonly #connect: ConnectOptions
+  readonly #waiting: (() => void)[] = []
+  #free = AT_A_TIME
+
+  constructor(connect: ConnectOptions) {
+    this.#connect = connect
+  }
+
+  /** Never rejects: nothing but what is kept rests on it, and others notice a database that is gone. */
+  async dependenceOf(sql: string): Promise<ReadResult> {
+    if (this.#free > 0) this.#free -= 1
+    else await new Promise<void>(go => this.#waiting.push(go))
+    try {
+      return await dependenceOf(this.#connect, sql)
+    } catch {
+      return UNTOLD
+    } finally {
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#free += 1
+      else next()
+    }
+  }
+}
+
 /** Over a connection of its own, for it is asked once per statement. */
-export async function dependenceOf(connect: ConnectOptions, sql: string): Promise<ReadResult> {
+async function dependenceOf(connect: ConnectOptions, sql: string): Promise<ReadResult> {
   const trees: string[] = []
   await using connection = await Connection.open({
     ...connect,

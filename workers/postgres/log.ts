@@ -48,16 +48,18 @@ const BITE = 2_000
 const PRUNING_SHARE = 1 / 4
 /**
  * Oldest first, without walking over what is gone and not vacuumed yet; how far the log was let
- * go is told by the same statement.
+ * go is told by the same statement. It ends before the first that is to stay, however old those
+ * behind it look: clocks jump, and what is left of the log has no gaps.
  */
 const PRUNE = `
   with oldest as (
-    select index, at from convoy.log where index > (select index from convoy.pruned)
-    order by index limit ${BITE}),
+    select index, index <= $1 and at < now() - $2 * interval '1 ms'
+      and (index <= $3 or at < now() - $4 * interval '1 ms') as may_go
+    from convoy.log where index > (select index from convoy.pruned) order by index limit ${BITE}),
+  stays as (select min(index) as index from oldest where not may_go),
   gone as (
     delete from convoy.log l using oldest o
-    where l.index = o.index and o.index <= $1 and o.at < now() - $2 * interval '1 ms'
-      and (o.index <= $3 or o.at < now() - $4 * interval '1 ms')
+    where l.index = o.index and o.index < coalesce((select index from stays), o.index + 1)
     returning l.index, l.term, l.checksum),
   newest as (select * from gone order by index desc limit 1)
   update convoy.pruned p set index = n.index, term = n.term, checksum = n.checksum

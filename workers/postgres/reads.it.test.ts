@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import type { Entry } from '../entry.ts'
-import { command, ddl, entryOf, readOf, startWorker } from './testing.ts'
+import { below, command, ddl, entryOf, readOf, startWorker } from './testing.ts'
 
 t.test('reads', async t => {
   const limits = { readTimeoutMs: 500, maxReadRows: 1_000, maxReadBytes: 100_000 }
@@ -112,3 +112,25 @@ t.test('the log lets go of what its limits allow', async t => {
   if (few === 'pruned') throw new Error('pruned')
   t.equal(few.entries.length, 1)
 })
+
+t.test(
+  'what is left of the log has no gaps, and its end stays, though the clock was set back',
+  async t => {
+    const { store, server } = await startWorker(t, { logEntriesMax: 1, resultsKeepMs: 0 })
+    await store.beginTerm(1)
+    await store.execute([ddl('create table a (id int primary key)')], 1)
+    const inserts = Array.from({ length: 20 }, (_, i) => command([`insert into a values (${i})`]))
+    await store.execute(inserts, 1)
+    await below(server, "update convoy.log set at = at + interval '1 hour' where index = 10")
+    await sleep(5)
+    await store.prune(store.last.index)
+    t.equal(await store.entriesAfter(8, 1e9), 'pruned')
+    const kept = await store.entriesAfter(9, 1e9)
+    if (kept === 'pruned') throw new Error('pruned')
+    t.strictSame(
+      kept.entries.map(({ index }) => index),
+      Array.from({ length: store.last.index - 9 }, (_, i) => 10 + i)
+    )
+    t.equal((await readOf(store, 'select 1')).body.index, store.last.index)
+  }
+)

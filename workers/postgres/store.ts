@@ -17,7 +17,7 @@ import {
 } from '../store.ts'
 import { Applier } from './apply.ts'
 import { Connection, type ConnectOptions } from './connection.ts'
-import { dependenceOf } from './dependence.ts'
+import { Analyst } from './dependence.ts'
 import { Executor } from './execute.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import { APPEND, appendValues, Log, type LogEnd, readEnd } from './log.ts'
@@ -72,6 +72,7 @@ class PostgresStore implements Store {
   readonly #end: LogEnd
   readonly #log: Log
   readonly #readers: Readers
+  readonly #analyst: Analyst
   readonly #opened: AsyncDisposableStack
   readonly #sessions = new Map<string, Promise<Session>>()
   readonly #open: Session[] = []
@@ -94,6 +95,7 @@ class PostgresStore implements Store {
     this.#log = new Log(parts.keeper, { limits, end })
     const connect = this.#connect('convoy_read', { statementTimeoutMs: limits.readTimeoutMs })
     this.#readers = parts.opened.use(new Readers({ connect, limits, workerId: options.workerId }))
+    this.#analyst = new Analyst(connect)
   }
 
   get memory(): Memory {
@@ -169,8 +171,7 @@ class PostgresStore implements Store {
   }
 
   dependence(sql: string): Promise<ReadResult> {
-    const { readTimeoutMs } = this.#limits
-    return dependenceOf(this.#connect('convoy_read', { statementTimeoutMs: readTimeoutMs }), sql)
+    return this.#analyst.dependenceOf(sql)
   }
 
   resizeReaders(max: number): Promise<void> {

@@ -9,12 +9,13 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import pg from 'pg'
 import type { Test } from 'tap'
 import type { ReadCommand, Statement, WriteCommand } from '../../platform/wire/requests.ts'
 import type { Entry } from '../entry.ts'
 import type { Executed, Store } from '../store.ts'
 import type { Limits } from './limits.ts'
-import { initDatabase, type PostgresServer, startPostgres } from './server.ts'
+import { initDatabase, type PostgresServer, SETUP_ROLE, startPostgres } from './server.ts'
 import { openStore } from './store.ts'
 
 export const BIN_DIR = '/usr/lib/postgresql/15/bin'
@@ -65,6 +66,17 @@ export async function openWorker(
   const store = await openStore({ socketDir, port, ...identity, limits })
   t.teardown(() => store[Symbol.asyncDispose]())
   return { dir, server, store }
+}
+
+/** A statement as nobody but the server's own setup may run it. */
+export async function below({ socketDir, port }: PostgresServer, sql: string): Promise<void> {
+  const client = new pg.Client({ host: socketDir, port, user: SETUP_ROLE, database: 'postgres' })
+  await client.connect()
+  try {
+    await client.query(sql)
+  } finally {
+    await client.end()
+  }
 }
 
 let made = 0
