@@ -1,8 +1,16 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { openFolder } from './folder.ts'
+import { isFolder, openFolder } from './folder.ts'
 import { keptSecrets } from './secrets.ts'
 
 function places(t: Test) {
@@ -41,4 +49,26 @@ t.test('an emptied folder has new secrets, a removed one is gone', async t => {
     [root, home].map(dir => existsSync(dir)),
     [false, false]
   )
+})
+
+t.test("what is not Convoy's stays, also the log of who empties it", async t => {
+  const { root } = places(t)
+  const folder = openFolder(root, undefined)
+  const others = ['monday.tar.gz', 'convoy.log', 'compose']
+  for (const name of others) writeFileSync(join(root, name), 'x')
+  writeFileSync(join(folder.workers, 'data'), 'x')
+  folder.empty()
+  for (const name of others) t.ok(existsSync(join(root, name)), name)
+  t.notOk(existsSync(join(folder.workers, 'data')))
+  folder.remove()
+  t.strictSame(readdirSync(root).sort(), ['compose', 'monday.tar.gz'])
+})
+
+t.test("somebody else's folder is refused, and left as it is", async t => {
+  const { root } = places(t)
+  mkdirSync(join(root, 'workers'), { recursive: true })
+  writeFileSync(join(root, 'package.json'), '{}')
+  t.throws(() => openFolder(root, undefined), /no folder of Convoy's: it holds package.json/)
+  t.strictSame(readdirSync(root).sort(), ['package.json', 'workers'])
+  t.notOk(isFolder(root))
 })

@@ -14,12 +14,14 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   symlinkSync,
   unlinkSync
 } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { ConfigError } from '../../platform/config.ts'
+import { UserError } from '../script.ts'
 
 export interface Folder {
   readonly root: string
@@ -33,12 +35,20 @@ export interface Folder {
   readonly runFile: string
   /** Throws away data, secrets and logs. Nothing of the system may run. */
   empty(): void
-  /** Removes all of it. Nothing of the system may run. */
+  /** Removes all that is Convoy's, and the folder when nothing else is in it. Nothing of the system may run. */
   remove(): void
 }
 
 const DATA = ['rabbitmq', 'zookeeper', 'workers'] as const
 const SECRETS = 'secrets.json'
+/** Begun before the system that it tells of is emptied. */
+const STARTER_LOG = ['convoy.log', 'convoy.log.1']
+const MADE = [
+  ...[...DATA, 'restoring', SECRETS, 'logs', 'pids', 'tls'],
+  ...['run.json', 'settings.json', 'starter.json', 'token']
+]
+/** A stack in containers keeps its settings here. */
+const NEIGHBOURS = ['compose']
 
 const isRoot = () => process.getuid?.() === 0
 
@@ -50,7 +60,13 @@ export function dataFolderOf(checkout: string): string | undefined {
   return join('/var/lib/convoy', name)
 }
 
-/** @param data where the servers' data lies, when not in `root` itself */
+/** Whether a system keeps, or kept, its things there. */
+export const isFolder = (root: string): boolean => DATA.every(name => existsSync(join(root, name)))
+
+/**
+ * @param data where the servers' data lies, when not in `root` itself
+ * @throws UserError where `root` holds somebody else's things
+ */
 export function openFolder(root: string, data: string | undefined): Folder {
   const home = data ?? root
   const make = () => {
@@ -65,9 +81,12 @@ export function openFolder(root: string, data: string | undefined): Folder {
     bring(join(root, SECRETS), join(home, SECRETS))
     for (const name of [...DATA, SECRETS]) linkTo(join(home, name), join(root, name))
   }
-  const remove = () => {
-    for (const dir of new Set([root, home])) rmSync(dir, { recursive: true, force: true })
+  const empty = () => {
+    for (const dir of new Set([root, home])) {
+      for (const name of MADE) rmSync(join(dir, name), { recursive: true, force: true })
+    }
   }
+  refuseForeign(root)
   make()
   return {
     root,
@@ -80,11 +99,28 @@ export function openFolder(root: string, data: string | undefined): Folder {
     secretsFile: join(home, SECRETS),
     runFile: join(root, 'run.json'),
     empty() {
-      remove()
+      empty()
       make()
     },
-    remove
+    remove() {
+      empty()
+      for (const name of STARTER_LOG) rmSync(join(root, name), { force: true })
+      for (const dir of new Set([root, home])) {
+        if (readdirSync(dir).length === 0) rmdirSync(dir)
+      }
+    }
   }
+}
+
+/** Its things would lie among ours, and some of them could have names that ours have. */
+function refuseForeign(root: string): void {
+  if (!existsSync(root) || isFolder(root)) return
+  const known = [...MADE, ...STARTER_LOG, ...NEIGHBOURS]
+  const other = readdirSync(root).find(name => !known.includes(name))
+  if (other === undefined) return
+  throw new UserError(
+    `${root} is no folder of Convoy's: it holds ${other}. Name another folder, or a new one`
+  )
 }
 
 /** Earlier versions kept the secrets in the checkout. */

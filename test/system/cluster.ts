@@ -4,7 +4,7 @@
  * them in faults.ts). Nothing of it is left when it is disposed of.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -174,7 +174,7 @@ export class Cluster extends Faults implements AsyncDisposable {
     await this.heal() // A process that stands still cannot be stopped in order.
     await this.stop()
     this.removeDisks()
-    this.folder.remove()
+    rmSync(this.folder.root, { recursive: true, force: true }) // with what a test put into it
   }
 
   protected get network(): Network {

@@ -1,10 +1,10 @@
 /**
  * `convoy down`: stops the system of this checkout, whole. Doing it twice does no harm.
  */
-import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isAlive, signal } from '../../processes/identity.ts'
 import { AlreadyRunningError, endLeftoversOf } from '../../system/convoy.ts'
+import { isFolder } from '../../system/folder.ts'
 import { starterIn } from '../../system/starter.ts'
 import { command, printJson } from '../command.ts'
 import { CommandError, EXIT } from '../outcome.ts'
@@ -24,7 +24,7 @@ export const down = command({
   ],
   run: async args => {
     const place = placeOf(args)
-    const stopped = existsSync(place.root) && (await stop(place))
+    const stopped = isFolder(place.root) && (await stop(place))
     if (args.json) printJson({ stopped })
     else stdout(stopped ? 'stopped; nothing is left running' : `no Convoy runs in ${place.root}`)
     return EXIT.done

@@ -1,6 +1,7 @@
 /**
  * `convoy up`, and `npm start`: a whole Convoy on this machine, from nothing to a banner.
  */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { removeConvoy } from '../../system/convoy.ts'
 import { command } from '../command.ts'
@@ -30,9 +31,12 @@ export const up = command<UpOptions>({
     const place = placeOf(args)
     if (args.remove) {
       await removeConvoy(place.open())
-      say(`removed ${place.dirs.join(' and ')}`)
+      const left = place.dirs.filter(dir => existsSync(dir))
+      say(`removed all data, secrets and logs in ${place.dirs.join(' and ')}`)
+      if (left.length > 0) say(`what else is in ${left.join(' and ')} stays`)
       return EXIT.done
     }
+    place.open() // It says what is wrong with the folder, before a log is written there.
     if (args.detach) return await inBackground(args, join(place.root, 'convoy.log'))
     return await inForeground(args, { place, say })
   }
