@@ -36,7 +36,23 @@ const DEFAULTS: Settings = {
   CONVOY_LOG_LEVEL: 'info'
 }
 
+/** What compose.yaml passes on; the cluster and the engine's socket are found out at each start. */
+export const SETTABLE: readonly string[] = [...SECRETS, ...Object.keys(DEFAULTS)]
+
 export const settingsFileOf = (cluster: string): string => join(FOLDER, `${cluster}.env`)
+
+/**
+ * @param texts NAME=VALUE
+ * @returns what is wrong with them; undefined when all can be kept
+ */
+export function refusalOf(texts: readonly string[]): string | undefined {
+  if (!texts.every(text => /^CONVOY_\w+=.*$/.test(text))) return '--set CONVOY_NAME=VALUE'
+  const names = texts.map(text => text.slice(0, text.indexOf('=')))
+  const unknown = names.filter(name => !SETTABLE.includes(name))
+  if (unknown.length === 0) return undefined
+  const known = SETTABLE.toSorted().join('\n  ')
+  return `--set cannot change ${unknown.join(', ')}; it takes\n  ${known}`
+}
 
 /** @param given replaces what the file says, and stays there */
 export function keepSettings(file: string, given: Settings): Settings {

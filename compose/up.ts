@@ -6,6 +6,7 @@ import yargs from 'yargs'
 import { failed, SEE_HELP } from '../cli/script.ts'
 import { loadComposeConfig } from './config.ts'
 import { buildImages } from './images.ts'
+import { refusalOf } from './settings.ts'
 import { Stack } from './stack.ts'
 
 const READY_MS = 180_000
@@ -40,7 +41,8 @@ const options = await yargs(process.argv.slice(2))
     if (replicas !== undefined && !(replicas >= 1 && replicas <= 50)) {
       throw new Error('--replicas is a number from 1 to 50')
     }
-    if (!set.every(text => /^CONVOY_\w+=.*$/.test(text))) throw new Error('--set CONVOY_NAME=VALUE')
+    const refusal = refusalOf(set)
+    if (refusal !== undefined) throw new Error(refusal)
     return true
   })
   .epilogue('Settings and secrets are in .convoy/compose/<cluster>.env (mode 600).')
