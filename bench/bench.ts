@@ -59,7 +59,7 @@ const options = await yargs(hideBin(process.argv))
   })
   .option('replicas', { type: 'number', default: 2, describe: 'of Convoy, beside the master' })
   .option('name', { type: 'string', default: 'latest', describe: 'of the files of the report' })
-  .example('$0', 'the figures of the README')
+  .example('$0 --full --seconds 1.5', 'the figures of the README')
   .example('$0 --profile --workload write', 'CPU per process, and the costliest functions')
   .epilogue('The report is written to bench/results/: JSON with every round, and SVG plots.')
   .check(({ rounds = 1, seconds = 1, replicas, connections = [1] }) => {

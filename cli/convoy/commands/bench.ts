@@ -39,7 +39,8 @@ export const bench = programsCommand({
     }
   ],
   examples: [
-    ['$0 bench', 'the figures of the README, in about 5 minutes'],
+    ['$0 bench', 'about 5 minutes'],
+    ['$0 bench throughput --full --seconds 1.5', 'the figures of the README, in about 20 minutes'],
     ['$0 bench throughput --quick', 'about 1 minute, less exact'],
     ['$0 bench load --users 1000 --rides 2000', 'load on the running system']
   ]
