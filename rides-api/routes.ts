@@ -1,5 +1,5 @@
 /**
- * The rides of the ride pooling, as API.md has them: the spellings and capitals of
+ * The rides of the ride pooling, as docs/api.md has them: the spellings and capitals of
  * bodies are the clients', not ours.
  */
 import { hash } from 'node:crypto'

@@ -1,5 +1,5 @@
 /**
- * The users of the ride pooling, as API.md has them. Every answer carries the header
+ * The users of the ride pooling, as docs/api.md has them. Every answer carries the header
  * `Convoy-Index`: the log index it is based on.
  */
 

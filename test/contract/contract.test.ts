@@ -1,6 +1,6 @@
 /**
- * Every line of API.md section 1, against a whole system. The parts share one, for a
- * start takes seconds; each uses names of its own, and the last one clears it.
+ * Every line of docs/api.md about the ride pooling, against a whole system. The parts share
+ * one, for a start takes seconds; each uses names of its own, and the last one clears it.
  */
 import t from 'tap'
 import { startConvoy } from '../environment.ts'

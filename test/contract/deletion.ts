@@ -1,4 +1,4 @@
-/** What API.md section 1 says about the deletion of a user who has rides. */
+/** What docs/api.md says about the deletion of a user who has rides. */
 import type { Test } from 'tap'
 import { until } from '../system/wait.ts'
 import { type Convoy, call, newRide, newUser, PASSWORD } from './convoy.ts'

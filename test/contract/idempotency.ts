@@ -1,4 +1,4 @@
-/** What API.md section 1 says about a caller's Idempotency-Key. */
+/** What docs/api.md says about a caller's Idempotency-Key. */
 import { randomUUID } from 'node:crypto'
 import type { Test } from 'tap'
 import { type Answer, type Convoy, call, newName, newRide, newUser, PASSWORD } from './convoy.ts'

@@ -1,4 +1,4 @@
-/** The lines of API.md section 1 about rides. */
+/** The lines of docs/api.md about rides. */
 import type { Test } from 'tap'
 import { type Convoy, call, codeOf, newName, newRide, newUser, type RideFields } from './convoy.ts'
 

@@ -1,4 +1,4 @@
-/** The lines of API.md section 1 about users. */
+/** The lines of docs/api.md about users. */
 import type { Test } from 'tap'
 import { type Convoy, call, codeOf, newName, newUser, PASSWORD } from './convoy.ts'
 
