@@ -40,7 +40,7 @@ const options = await yargs(process.argv.slice(2))
   })
   .option('name', { type: 'string', default: 'latest', describe: 'of the file of the report' })
   .option('logs', { type: 'string', describe: 'a folder that the logs are copied to' })
-  .example('$0', 'the figures of the README, in about half an hour')
+  .example('$0 --times 20 --only nothing,master,handover', 'rows of the table in the README')
   .example('$0 --quick --only master,replica', '')
   .epilogue('The report is written to bench/results/failover-<name>.json.')
   .check(({ only, times = 1, writers, readers, pause }) => {

@@ -12,7 +12,7 @@ export interface ServerSettings {
   readonly tls?: { readonly cert: string; readonly key: string } | undefined
 }
 
-/** Rows travel as text (CAPTURE.md): two workers must print and read them alike. */
+/** Rows travel as text (docs/values.md): two workers must print and read them alike. */
 const TEXT_FORM = {
   datestyle: 'ISO, MDY',
   intervalstyle: 'postgres',
