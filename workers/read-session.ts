@@ -200,7 +200,9 @@ export class ReadSession {
     const applied = Math.max(0, ...results.map(result => result.applied))
     const send = () => {
       const { publishing } = this.#options.link
-      whileOpen(() => publishing.sendToQueue(job.replyTo, encodeReplies(replies)))
+      whileOpen(() => {
+        for (const message of encodeReplies(replies)) publishing.sendToQueue(job.replyTo, message)
+      })
       this.#options.count(replies.length)
       this.#settle(job, replies.length)
     }

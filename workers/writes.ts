@@ -156,7 +156,8 @@ class Session {
       const { channel, link, times } = this.#options
       whileOpen(() => {
         for (const [replyTo, answers] of replies) {
-          link.publishing.sendToQueue(replyTo, encodeReplies(answers))
+          const messages = encodeReplies(answers)
+          for (const message of messages) link.publishing.sendToQueue(replyTo, message)
         }
         // Answered in the order in which they came, so one acknowledgement is for all.
         const last = deliveries.at(-1)

@@ -90,7 +90,7 @@ async function consume<C extends WriteCommand | ReadCommand>(
         const replies = commands.map(one => {
           return { id: idOf(one), kind, status: 200, body: `"${idOf(one)}"` } as const
         })
-        channel.sendToQueue(replyTo, encodeReplies(replies))
+        for (const message of encodeReplies(replies)) channel.sendToQueue(replyTo, message)
       }
     })
   })
@@ -153,10 +153,10 @@ async function consumeAgain(t: Test, { CONVOY_AMQP_URL }: TestServices, seen: Wr
     if (message === null) return
     const { replyTo, commands } = decodeWrites(message.content)
     seen.push(...commands)
-    for (const { requestId: id } of commands) {
-      const reply = { id, kind: 'write', status: 200, body: `"${id}"` } as const
-      channel.sendToQueue(replyTo, encodeReplies([reply]))
-    }
+    const replies = commands.map(({ requestId: id }) => {
+      return { id, kind: 'write', status: 200, body: `"${id}"` } as const
+    })
+    for (const message of encodeReplies(replies)) channel.sendToQueue(replyTo, message)
   }
   await channel.consume(WRITE_QUEUE, answer, { noAck: true })
 }

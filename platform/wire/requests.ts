@@ -5,6 +5,9 @@
  */
 import { decodeFrame, encodeFrame } from './frame.ts'
 
+/** Of the replies in one message, unless one alone is larger: RabbitMQ ends a channel that brings it 128 MiB. */
+const MESSAGE_CHARS = 4 * 1024 * 1024
+
 /** JSON values as they came from the caller; the worker hands them to PostgreSQL as text. */
 export type Param = string | number | boolean | null | readonly unknown[] | object
 
@@ -112,7 +115,22 @@ export const decodeReads = (content: Buffer): ReadMessage =>
 
 export const isCommand = (read: ReadRequest): read is ReadCommand => 'sql' in read
 
-export function encodeReplies(replies: readonly Reply[]): Buffer {
+/** In several messages, in their order, where one would be too large. */
+export function encodeReplies(replies: readonly Reply[]): Buffer[] {
+  const messages: Buffer[] = []
+  let from = 0
+  let chars = 0
+  for (const [i, { body }] of replies.entries()) {
+    chars += body.length
+    if (i === from || chars <= MESSAGE_CHARS) continue
+    messages.push(encodeTogether(replies.slice(from, i)))
+    from = i
+    chars = body.length
+  }
+  return [...messages, encodeTogether(replies.slice(from))]
+}
+
+function encodeTogether(replies: readonly Reply[]): Buffer {
   const header = replies.map(({ id, kind, status }) => ({ id, kind, status }))
   return encodeFrame(
     header,
