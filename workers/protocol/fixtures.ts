@@ -32,7 +32,7 @@ export function worker(changes: Partial<State> = {}): State {
 
 export function entriesAfter(
   prev: Position,
-  options: { count: number; term: number; tag?: string }
+  options: { count: number; term: number; tag?: string; changes?: string }
 ): Entry[] {
   const entries: Entry[] = []
   let { index, checksum } = prev
@@ -40,7 +40,7 @@ export function entriesAfter(
     index += 1
     const requestId = `${options.tag ?? 'r'}${index}`
     const bare = { index, term: options.term, requestId, commandHash: '', status: 200 }
-    const whole = { ...bare, changes: '[]', result: '[]' }
+    const whole = { ...bare, changes: options.changes ?? '[]', result: '[]' }
     checksum = checksumOf(checksum, whole)
     entries.push({ ...whole, checksum })
   }

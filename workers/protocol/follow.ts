@@ -7,7 +7,7 @@ import { checksumOf, type Entry, positionOf } from '../entry.ts'
 import { diverge, startOver } from './diverge.ts'
 import type { Append, Pruned } from './messages.ts'
 import type { Follower, State, Step } from './state.ts'
-import { isNamed, stay, step, withRole } from './steps.ts'
+import { firstWithin, isNamed, sizeOf, stay, step, withRole } from './steps.ts'
 
 /** Entries held beyond `last`, and their bytes; what does not fit is fetched later. */
 const PENDING_MAX = 8_192
@@ -187,28 +187,14 @@ export function advanceFollower(state: State, nowMs: number): Step {
   if (state.diverged !== null) return startOver(state, nowMs)
   if (!role.matched || role.pending.length === 0 || state.working !== null) return stay(state)
   if (!state.postgres) return stay(state)
-  const count = fitting(role.pending)
-  const entries = role.pending.slice(0, count)
+  const entries = firstWithin(role.pending, APPLY_BYTES)
   const next: State = {
     ...state,
     working: 'applying',
-    role: { ...role, pending: role.pending.slice(count) }
+    role: { ...role, pending: role.pending.slice(entries.length) }
   }
   return step(next, { do: 'apply', term: role.term, entries })
 }
 
-const sizeOf = (entry: Entry): number => entry.changes.length + entry.result.length
-
 const bytesOf = (entries: readonly Entry[]): number =>
   entries.reduce((sum, entry) => sum + sizeOf(entry), 0)
-
-function fitting(entries: readonly Entry[]): number {
-  let bytes = 0
-  let count = 0
-  for (const entry of entries) {
-    bytes += sizeOf(entry)
-    if (count > 0 && bytes > APPLY_BYTES) break
-    count += 1
-  }
-  return count
-}

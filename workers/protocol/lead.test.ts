@@ -2,7 +2,7 @@ import t from 'tap'
 import { ORIGIN } from '../entry.ts'
 import { done, endOf, entriesAfter, peer, run, stateRead, worker } from './fixtures.ts'
 import type { Confirm, Message } from './messages.ts'
-import type { Event, State } from './state.ts'
+import type { Effect, Event, State } from './state.ts'
 import { viewOf } from './view.ts'
 
 const [first] = entriesAfter(ORIGIN, { count: 1, term: 1, tag: 'begin' })
@@ -143,3 +143,26 @@ t.test('a master makes room for one that has RabbitMQ when it has not, and else 
   const back = run(broker, [{ kind: 'peers', peers }], 60_000).state
   t.strictSame([role(back, 60_999), role(back, 61_000)], ['leader', 'follower'], 'it may be slower')
 })
+
+t.test('of a batch too large for one message what does not fit is fetched', async t => {
+  const changes = 'x'.repeat(12 * 1024 * 1024)
+  const entries = entriesAfter(begun, { count: 4, term: 1, changes })
+  const wrote = run(master(), [{ kind: 'executed', term: 1, entries }])
+  const beat = run(wrote.state, [{ kind: 'tick' }], 200)
+  const [news, after] = [...sent(wrote.effects), ...sent(beat.effects)]
+  if (news?.kind !== 'append' || after === undefined) throw new Error('nothing was sent')
+  t.strictSame(news.entries, entries.slice(0, 2))
+
+  const joined = worker({ self: { id: 'b', pid: 200 }, term: 1, last: begun })
+  const heard = run(joined, [
+    stateRead(three, { version: 5, beganMs: 0 }),
+    { kind: 'message', message: news },
+    { kind: 'message', message: after }
+  ])
+  t.match(done(heard.effects, 'apply'), [{ entries: { length: 1 } }], 'a part at a time')
+  const asked = sent(heard.effects).find(({ kind }) => kind === 'fetch')
+  t.match(asked, { after: news.entries[1]?.index })
+})
+
+const sent = (effects: readonly Effect[]): Message[] =>
+  effects.flatMap(effect => (effect.do === 'send' ? [effect.message] : []))

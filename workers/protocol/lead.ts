@@ -8,8 +8,14 @@ import { follow } from './follow.ts'
 import { commitIndexOf, counting, keepAfterOf, NOTHING, wantedMembers } from './members.ts'
 import type { Append, Confirm, Fetch } from './messages.ts'
 import { ChecksumTail, type Leader, type Progress, type State, type Step } from './state.ts'
-import { ifLeader, stay, step, then, withRole } from './steps.ts'
+import { firstWithin, ifLeader, stay, step, then, withRole } from './steps.ts'
 import { drain, hasDrained } from './wishes.ts'
+
+/**
+ * Characters of the entries that are sent at once: RabbitMQ ends a channel that brings it 128 MiB.
+ * What is behind them shows as a gap in the next message, and is fetched.
+ */
+const ANNOUNCED_MAX = 32 * 1024 * 1024
 
 /** Elected: the term begins with an entry of its own, whatever came before. */
 export function lead(state: State, elected: { term: number; members: readonly string[] }): Step {
@@ -45,7 +51,8 @@ export function onEntries(
   const prev = state.last
   const grown: State = { ...state, last: positionOf(newest) }
   const leader: Leader = { ...role, first: role.first ?? newest.index }
-  return announce(withRole(grown, leader), leader, { prev, entries, nowMs })
+  const announced = firstWithin(entries, ANNOUNCED_MAX)
+  return announce(withRole(grown, leader), leader, { prev, entries: announced, nowMs })
 }
 
 function announce(

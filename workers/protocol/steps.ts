@@ -1,6 +1,7 @@
 /**
  * Small pieces that every role's decisions are made of.
  */
+import type { Entry } from '../entry.ts'
 import type { Effect, Leader, Role, State, Step } from './state.ts'
 
 export const stay = (state: State): Step => ({ state, effects: [] })
@@ -27,3 +28,16 @@ export const knownTermOf = ({ known }: State): number => known?.state.term ?? 0
 export const membersOf = ({ known }: State): readonly string[] => known?.state.inSync ?? []
 
 export const isNamed = (state: State): boolean => membersOf(state).includes(state.self.id)
+
+/** In characters, of which none takes more than 3 bytes. */
+export const sizeOf = (entry: Entry): number => entry.changes.length + entry.result.length
+
+/** The first of them, as many as fit into `maxSize`, but one at least. */
+export function firstWithin(entries: readonly Entry[], maxSize: number): readonly Entry[] {
+  let size = 0
+  for (const [i, entry] of entries.entries()) {
+    size += sizeOf(entry)
+    if (i > 0 && size > maxSize) return entries.slice(0, i)
+  }
+  return entries
+}
