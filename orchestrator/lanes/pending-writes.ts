@@ -15,7 +15,7 @@ import { RequestIdReusedError, UnknownOutcomeError } from '../errors.ts'
 import { Lateness } from './lateness.ts'
 
 const TERMS_MAX = 3
-/** Ids that got their 504: a late reply to one must not answer another command. */
+/** Ids of which a late reply may come, which must not answer another command. */
 const UNSETTLED_MAX = 10_000
 
 export interface WriteAsk {
@@ -107,7 +107,7 @@ export class PendingWrites {
     if (write === undefined) return undefined
     this.#lateness.answered(nowMs - write.sentAtMs)
     this.#pending.delete(requestId)
-    this.#unsettled.delete(requestId)
+    if (write.sends > 1) this.#remember(requestId, write.commandHash)
     for (const { caller } of write.callers) caller.answer(answer)
     return write
   }

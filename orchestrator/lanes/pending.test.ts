@@ -56,6 +56,25 @@ t.test('one id for two commands is refused, also after the first got its 504', a
   t.equal(writes.add(ask(), caller()).joined, false, 'the same command may ask again')
 })
 
+t.test('a reply to a copy that may still come does not answer another command', async t => {
+  const writes = new PendingWrites(300)
+  const { write: twice } = writes.add(ask({ requestId: 'twice' }), caller())
+  writes.sent(twice, 1, 0)
+  writes.sent(twice, 1, 300)
+  writes.reply('twice', ANSWER, 310)
+  const { write: late } = writes.add(ask({ requestId: 'late' }), caller())
+  writes.sent(late, 1, 0)
+  writes.expire(1_000)
+  const { write: again } = writes.add(ask({ requestId: 'late', deadlineMs: 2_000 }), caller())
+  writes.sent(again, 1, 1_000)
+  writes.reply('late', ANSWER, 1_010)
+  for (const requestId of ['twice', 'late']) {
+    const other = () => writes.add(ask({ requestId, commandHash: 'other' }), caller())
+    t.throws(other, { code: 'CONVOY_REQUEST_ID_REUSED' })
+    t.equal(writes.add(ask({ requestId }), caller()).joined, false, 'the same may ask again')
+  }
+})
+
 t.test(
   'at its deadline a write that was sent is unknown, and one that was not is not done',
   async t => {
