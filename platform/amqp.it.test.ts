@@ -147,3 +147,21 @@ t.test('what was published last is sent before it closes', async t => {
   await until('all is received', () => receiver.received.length === 500)
   t.strictSame(sender.told, ['setup', 'down'])
 })
+
+t.test('it closes at once, also where a channel that ends with it wants another link', async t => {
+  let drop = () => {}
+  const { amqp, told } = open(t, {
+    setup: async ({ consuming, publishConnection }) => {
+      await consuming.assertQueue('', { exclusive: true }) // it takes longer to leave
+      const channel = await publishConnection.createChannel()
+      channel.on('close', () => drop())
+    }
+  })
+  drop = () => amqp.drop()
+  await up(amqp)
+  const beganAt = performance.now()
+  await amqp[Symbol.asyncDispose]()
+  const tookMs = performance.now() - beganAt
+  t.ok(tookMs < 500, `${Math.round(tookMs)} ms`)
+  t.strictSame(told, ['setup', 'down'])
+})

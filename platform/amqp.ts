@@ -38,6 +38,8 @@ export interface AmqpLink {
   readonly consuming: Channel
   readonly publishConnection: ChannelModel
   readonly consumeConnection: ChannelModel
+  /** RabbitMQ takes nothing at present, and says so: what is published piles up in memory here. */
+  readonly blocked: boolean
 }
 
 export interface AmqpOptions {
@@ -89,7 +91,8 @@ class RedialedAmqp implements Amqp {
   }
 
   drop(): void {
-    this.#pair?.end(new Error('dropped'))
+    // A good-bye waits for both connections.
+    if (!this.#stopped.signal.aborted) this.#pair?.end(new Error('dropped'))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -140,6 +143,13 @@ class RedialedAmqp implements Amqp {
   }
 }
 
+interface Dialled {
+  readonly connection: ChannelModel
+  readonly channel: Channel
+  /** The broker does not read from it, and says so; only of one that publishes. */
+  blocked: boolean
+}
+
 /** Two connections and their channels, which end as one. */
 class Pair {
   onEnd: () => void = () => {}
@@ -163,7 +173,10 @@ class Pair {
         publishing: publish.channel,
         consuming: consume.channel,
         publishConnection: publish.connection,
-        consumeConnection: consume.connection
+        consumeConnection: consume.connection,
+        get blocked() {
+          return publish.blocked
+        }
       }
     } catch (err) {
       this.end(err as Error)
@@ -194,7 +207,7 @@ class Pair {
     this.end(new Error('disposed'))
   }
 
-  async #dialOne(purpose: string): Promise<{ connection: ChannelModel; channel: Channel }> {
+  async #dialOne(purpose: string): Promise<Dialled> {
     const { log, name } = this.#options
     const url = new URL(this.#options.url)
     url.searchParams.set('heartbeat', String(HEARTBEAT_S)) // for the broker, which does not ping
@@ -206,32 +219,34 @@ class Pair {
     this.#connections.push(connection)
     this.#endWith(connection)
     if (this.cause !== undefined) destroy(connection, this.cause) // ended while this was dialled
-    connection.on('blocked', reason => log.warn({ purpose, reason }, 'RabbitMQ blocks publishing'))
-    connection.on('unblocked', () => log.info({ purpose }, 'RabbitMQ takes messages again'))
     const channel = await connection.createChannel()
     this.#channels.push(channel)
     this.#endWith(channel)
-    this.#ping(connection, channel)
-    return { connection, channel }
+    const dialled: Dialled = { connection, channel, blocked: false }
+    connection.on('blocked', reason => {
+      dialled.blocked = true
+      log.warn({ purpose, reason }, 'RabbitMQ blocks publishing')
+    })
+    connection.on('unblocked', () => {
+      dialled.blocked = false
+      log.info({ purpose }, 'RabbitMQ takes messages again')
+    })
+    this.#ping(dialled)
+    return dialled
   }
 
   /** AMQP's heartbeats would take 4 to 6 s to notice a network that carries nothing any more. */
-  #ping(connection: ChannelModel, channel: Channel): void {
+  #ping(dialled: Dialled): void {
     const { silenceMs = SILENCE_MS, pingMs = PING_MS } = this.#options
-    const { stream } = innerOf(connection)
+    const { stream } = innerOf(dialled.connection)
     let heardBytes = 0
-    let blocked = false // The broker does not read from whom it blocks, and says so.
-    connection.on('blocked', () => {
-      blocked = true
-    })
-    connection.on('unblocked', () => {
-      blocked = false
-    })
     const ask = (patienceMs: number) => {
       let answered = false
       const late = () => {
         // If it was this process that stood still, the answer waits to be read.
-        setImmediate(() => !answered && !blocked && this.end(new Error('RabbitMQ is silent')))
+        setImmediate(() => {
+          if (!answered && !dialled.blocked) this.end(new Error('RabbitMQ is silent'))
+        })
       }
       const timer = setTimeout(late, patienceMs).unref()
       const heard = () => {
@@ -240,7 +255,7 @@ class Pair {
         heardBytes = stream.bytesRead
         if (this.cause === undefined) setTimeout(look, pingMs).unref()
       }
-      whileOpen(() => channel.checkExchange(PING_EXCHANGE).then(heard, heard))
+      whileOpen(() => dialled.channel.checkExchange(PING_EXCHANGE).then(heard, heard))
     }
     // Whoever has said something else meanwhile is there.
     const look = () => {

@@ -247,3 +247,49 @@ t.test('deadlines: a write is unknown, a read timed out', async t => {
     code: 'CONVOY_TIMEOUT'
   })
 })
+
+t.test('while RabbitMQ takes nothing, requests wait where they are bounded', async t => {
+  const lanes = { ...LANES, waitingMax: 2 }
+  const dispatch = await dispatchFor(t, { lanes, hedgeMs: 200 })
+  const delivered: string[] = []
+  await consume<WriteCommand>(t, WRITE_QUEUE, delivery => {
+    delivered.push(...delivery.commands.map(({ requestId }) => requestId))
+    if (!delivered.includes('before') || delivered.length > 1) delivery.answer()
+  })
+  const before = dispatch.write(write('before'), 10_000)
+  await until(() => delivered.length === 1, 'the first to be sent')
+  dispatch.link?.publishConnection.emit('blocked', 'as RabbitMQ tells')
+  const brief = dispatch.write(write('brief'), 500)
+  const patient = dispatch.write(write('patient'), 10_000)
+  const overload = { code: 'CONVOY_OVERLOADED' }
+  await t.rejects(dispatch.write(write('one too many'), 10_000), overload)
+  await t.rejects(brief, overload, 'nothing was done')
+  t.strictSame(delivered, ['before'], 'nothing was sent, and nothing again')
+  dispatch.link?.publishConnection.emit('unblocked')
+  t.strictSame(await Promise.all([before, patient].map(bodyOf)), ['"before"', '"patient"'])
+})
+
+t.test('what the end of a channel leaves unconfirmed was refused by nobody', async t => {
+  const delivered: string[] = []
+  await consume<WriteCommand>(t, WRITE_QUEUE, ({ commands }) => {
+    delivered.push(...commands.map(({ requestId }) => requestId))
+  })
+  const lanes = { ...LANES, inFlightMax: 10_000, unconfirmedMax: 10_000 }
+  const dispatch = await dispatchFor(t, { lanes })
+  const outcomes = new Map<string, string>()
+  let stopped = false
+  const stop = dispatch[Symbol.asyncDispose]().then(() => {
+    stopped = true
+  })
+  for (let i = 0; !stopped; i++) {
+    const told = (error: { code: string }) => outcomes.set(`s${i}`, error.code)
+    dispatch.write(write(`s${i}`), 10_000).catch(told)
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  await stop
+  await until(() => delivered.length > 0, 'what was sent before the end')
+  t.strictSame(
+    delivered.filter(id => outcomes.get(id) === 'CONVOY_OVERLOADED'),
+    []
+  )
+})

@@ -1,7 +1,8 @@
 /**
  * Sends what the lanes decide to RabbitMQ, and brings the replies back to the
  * callers. All waiting requests live here, in memory: whatever ends a link or a
- * master, they are sent again until a reply or their deadline comes.
+ * master, they are sent again until a reply or their deadline comes. While RabbitMQ
+ * takes nothing they stay in the lanes, where they are bounded.
  */
 import { setInterval } from 'node:timers'
 import type { Channel, ConfirmChannel } from 'amqplib'
@@ -221,8 +222,11 @@ class AmqpDispatch implements Dispatch {
   async #connect(link: AmqpLink): Promise<void> {
     const channel = await link.publishConnection.createConfirmChannel()
     channel.on('error', err => this.#options.log.warn({ err }, 'publishing channel failed'))
-    channel.on('close', () => {
-      if (channel === this.#channel) this.#amqp.drop()
+    // Before amqplib calls back for all that is unconfirmed: nobody has refused it.
+    channel.prependListener('close', () => {
+      if (channel !== this.#channel) return
+      this.#disconnect()
+      this.#amqp.drop()
     })
     for (const { queue } of this.#senders) await link.consuming.assertQueue(queue, SHARED_QUEUE)
     // A name of its own: the broker may keep a frozen connection's exclusive names locked.
@@ -251,6 +255,11 @@ class AmqpDispatch implements Dispatch {
     for (const { lane } of this.#senders) lane.disconnect()
   }
 
+  /** Undefined while RabbitMQ takes nothing. */
+  get #open(): ConfirmChannel | undefined {
+    return this.#amqp.link?.blocked === true ? undefined : this.#channel
+  }
+
   #flush(nowMs: number): void {
     this.#send(this.#writeLane, nowMs)
     this.#send(this.#readLanes.readQ, nowMs)
@@ -258,7 +267,7 @@ class AmqpDispatch implements Dispatch {
   }
 
   #send<T extends Sendable>(sender: Sender<T>, nowMs: number): void {
-    const channel = this.#channel
+    const channel = this.#open
     if (channel === undefined) return
     for (;;) {
       const batch = sender.lane.next(nowMs)
@@ -270,14 +279,15 @@ class AmqpDispatch implements Dispatch {
       const ttls = batch.items.map(item => sender.ttlMs(item, nowMs))
       const expiration = String(Math.max(1, Math.ceil(Math.max(...ttls))))
       const content = Buffer.from(sender.encode(batch.items, nowMs))
-      this.#options.onBatch?.(sender.queue, batch.items.length)
-      if (sender.confirmed) {
-        channel.publish('', sender.queue, content, { expiration }, (err: unknown) => {
-          if (channel === this.#channel) this.#onConfirm(sender, batch, err !== null)
-        })
-      } else {
-        whileOpen(() => this.#unconfirming?.sendToQueue(sender.queue, content, { expiration }))
+      const { queue } = sender
+      this.#options.onBatch?.(queue, batch.items.length)
+      const confirm = (err: unknown) => {
+        if (channel === this.#channel) this.#onConfirm(sender, batch, err !== null)
       }
+      whileOpen(() => {
+        if (sender.confirmed) channel.sendToQueue(queue, content, { expiration }, confirm)
+        else this.#unconfirming?.sendToQueue(queue, content, { expiration })
+      })
     }
   }
 
@@ -315,7 +325,7 @@ class AmqpDispatch implements Dispatch {
   #onSweep(nowMs: number): void {
     for (const write of this.#writes.expire(nowMs)) this.#writeLane.lane.settle(write)
     for (const read of this.#reads.expire(nowMs)) this.#settleRead(read)
-    if (this.#channel !== undefined) {
+    if (this.#open !== undefined) {
       this.#writeLane.lane.again(this.#writes.hedge(nowMs))
       this.#readLanes.strongQ.lane.again(this.#reads.hedge(nowMs))
     }
