@@ -1,12 +1,15 @@
 /**
  * Calls of a command to the orchestrators of its system. A call goes to the next one
- * when one cannot be reached; whatever goes wrong becomes an error that says what to do.
+ * when one cannot be reached or is frozen; whatever goes wrong becomes an error that says
+ * what to do.
+ * Invariant: what was sent is sent again only where doing it twice is doing it once.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { request } from 'undici'
+import { Agent, fetch, request } from 'undici'
 import type { Where } from './command.ts'
-import { CommandError, EXIT, type ExitCode } from './outcome.ts'
-import { targetOf } from './target.ts'
+import { graver, isFrozen, mayPass, refusalOf, unanswered, unreachable } from './failures.ts'
+import { CommandError } from './outcome.ts'
+import { type Target, targetOf } from './target.ts'
 
 const ANSWER_MS = 15_000
 const AGAIN_MS = 250
@@ -14,35 +17,36 @@ const AGAIN_MS = 250
 const REPEAT_MS = 20_000
 
 export interface Call {
-  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  readonly method: 'GET' | 'PUT' | 'POST'
   readonly path: string
   readonly body?: unknown
   readonly timeoutMs?: number
   /** Makes a write one that may be sent again. */
   readonly idempotencyKey?: string
+  /** Of a POST: it changes nothing. */
+  readonly reads?: boolean
   /** Tries again while nothing answers, or the cluster takes nothing. */
   readonly repeat?: boolean
 }
 
-interface ErrorBody extends Readonly<Record<string, unknown>> {
-  readonly code?: string
-  readonly message?: string
+export interface StreamOptions {
+  readonly signal: AbortSignal
+  /** It breaks off when nothing comes for so long. */
+  readonly silentMs: number
+  readonly answerMs?: number
 }
 
-interface Answer {
-  readonly status: number
-  readonly text: string
-}
+type Outcome =
+  | { readonly kind: 'answer'; readonly status: number; readonly text: string }
+  /** `sent`: the other side may have got the call. */
+  | { readonly kind: 'silence'; readonly sent: boolean; readonly cause: unknown }
 
 export class Orchestrators {
   /** The one that answered last comes first. */
   #urls: readonly string[]
   readonly #token: string | undefined
 
-  constructor({
-    urls,
-    token
-  }: { readonly urls: readonly string[]; readonly token?: string | undefined }) {
+  constructor({ urls, token }: Pick<Target, 'urls'> & Partial<Pick<Target, 'token'>>) {
     this.#urls = urls
     this.#token = token
   }
@@ -63,12 +67,12 @@ export class Orchestrators {
   /** @throws CommandError */
   async text(call: Call): Promise<string> {
     const untilMs = performance.now() + (call.repeat === true ? REPEAT_MS : 0)
+    let failure: CommandError | undefined
     for (;;) {
       const outcome = await this.#ask(call)
       if (typeof outcome === 'string') return outcome
-      const passes = outcome.exitCode !== EXIT.failed || outcome.code === 'CONVOY_OVERLOADED'
-      const again = passes && outcome.exitCode !== EXIT.notAllowed && performance.now() < untilMs
-      if (!again) throw outcome
+      failure = graver(failure, outcome)
+      if (!mayPass(outcome) || performance.now() >= untilMs) throw failure
       await sleep(AGAIN_MS)
     }
   }
@@ -77,103 +81,94 @@ export class Orchestrators {
    * A stream of one that answers.
    * @throws CommandError
    */
-  async stream(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+  async stream(
+    path: string,
+    { signal, silentMs, answerMs = ANSWER_MS }: StreamOptions
+  ): Promise<ReadableStream<Uint8Array>> {
+    // One that stands still takes connections all the same, and says nothing.
+    const dispatcher = new Agent({ headersTimeout: answerMs, bodyTimeout: silentMs })
+    const headers = this.authorization
+    const urls = this.#urls
     let cause: unknown
-    for (const url of this.#urls) {
+    for (const [at, url] of urls.entries()) {
       try {
-        const reply = await fetch(`${url}${path}`, { headers: this.authorization, signal })
-        if (reply.status === 200 && reply.body !== null) return reply.body
-        throw refusalOf(reply.status, await reply.text())
+        const reply = await fetch(`${url}${path}`, { headers, signal, dispatcher })
+        if (reply.status !== 200 || reply.body === null) {
+          throw refusalOf(reply.status, await reply.text())
+        }
+        // Whoever comes again has seen this one end: the next one is asked first then.
+        this.#urls = [...urls.slice(at + 1), ...urls.slice(0, at + 1)]
+        return reply.body
       } catch (err) {
         if (err instanceof CommandError) throw err
-        cause = err instanceof Error && err.cause instanceof Error ? err.cause : err
-      }
-    }
-    throw unreachable(this.#urls, cause)
-  }
-
-  async #ask(call: Call): Promise<string | CommandError> {
-    let cause: unknown
-    for (const url of this.#urls) {
-      try {
-        const { status, text } = await exchange(url, call, this.authorization)
-        this.#urls = [url, ...this.#urls.filter(one => one !== url)]
-        return status < 300 ? text : refusalOf(status, text)
-      } catch (err) {
         cause = err
       }
     }
-    return unreachable(this.#urls, cause)
+    throw unreachable(urls, cause)
+  }
+
+  async #ask(call: Call): Promise<string | CommandError> {
+    let failure: CommandError | undefined
+    for (const url of this.#urls) {
+      const outcome = await exchange(url, call, this.authorization)
+      if (outcome.kind === 'answer' && outcome.status < 300) {
+        this.#putFirst(url)
+        return outcome.text
+      }
+      const now = this.#failureOf(outcome, { url, call })
+      failure = graver(failure, now)
+      if (outcome.kind === 'answer' && !isFrozen(now)) {
+        this.#putFirst(url)
+        return failure
+      }
+      if (outcome.kind === 'silence' && outcome.sent && !mayBeSentAgain(call)) return failure
+    }
+    return failure ?? unreachable(this.#urls, new Error('none is known'))
+  }
+
+  #failureOf(outcome: Outcome, { url, call }: { url: string; call: Call }): CommandError {
+    if (outcome.kind === 'answer') return refusalOf(outcome.status, outcome.text)
+    const { sent, cause } = outcome
+    return sent && !onlyReads(call) ? unanswered(url, cause) : unreachable(this.#urls, cause)
+  }
+
+  #putFirst(url: string): void {
+    this.#urls = [url, ...this.#urls.filter(one => one !== url)]
   }
 }
 
 export const orchestratorsOf = (args: Where) => new Orchestrators(targetOf(args))
 
+const onlyReads = ({ method, reads = false }: Call): boolean => method === 'GET' || reads
+
+const mayBeSentAgain = (call: Call): boolean =>
+  onlyReads(call) || call.method === 'PUT' || call.idempotencyKey !== undefined
+
+/** What connecting failed with, be it the name, the port or the certificate: nothing was sent then. */
+const unconnected = new WeakSet<Error>()
+const agent = new Agent()
+agent.on('connectionError', (_origin, _targets, err) => unconnected.add(err))
+
 async function exchange(
   url: string,
   { method, path, body, timeoutMs = ANSWER_MS, idempotencyKey }: Call,
   authorization: { readonly authorization?: string }
-): Promise<Answer> {
-  const { statusCode, body: stream } = await request(`${url}${path}`, {
-    method,
-    headers: {
-      ...authorization,
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey })
-    },
-    body: body === undefined ? null : JSON.stringify(body),
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs
-  })
-  return { status: statusCode, text: await stream.text() }
-}
-
-/** @param cause why the last one did not answer */
-export function unreachable(urls: readonly string[], cause: unknown): CommandError {
-  const { code, message } = cause as NodeJS.ErrnoException
-  return new CommandError(`no orchestrator answers at ${urls.join(', ')}: ${code ?? message}`, {
-    exitCode: EXIT.unreachable,
-    next: 'start the system with `convoy up`, or name a running orchestrator with --url',
-    cause
-  })
-}
-
-const NEXT: Readonly<Record<string, string>> = {
-  CONVOY_NO_SUCH_WORKER: '`convoy workers` shows which there are; an election may be under way',
-  CONVOY_NO_SUCCESSOR:
-    '`convoy status` shows what the replicas lack; try again when one is in sync',
-  CONVOY_SETTINGS_NOT_STORED: 'send it again; `convoy logs zookeeper` if that does not help',
-  CONVOY_OVERLOADED: 'try again; `convoy status` shows what is missing',
-  CONVOY_NOT_FOUND: 'this orchestrator does not know the call: is it an older version?'
-}
-
-export function refusalOf(status: number, text: string): CommandError {
-  const { code = `HTTP ${status}`, message = text.slice(0, 500), ...details } = bodyOf(text)
-  return new CommandError(`${message} (${code})`, {
-    exitCode: exitCodeOf(status),
-    next: nextFor(status, code),
-    code,
-    details
-  })
-}
-
-function nextFor(status: number, code: string): string | undefined {
-  if (status === 401)
-    return 'set CONVOY_TOKEN, or name a file that holds the token with --token-file'
-  if (status === 403) return 'use a token with more rights'
-  if (status === 504) return '`convoy status` shows whether there is a master; then try again'
-  return NEXT[code]
-}
-
-function exitCodeOf(status: number): ExitCode {
-  if (status === 401 || status === 403) return EXIT.notAllowed
-  return status === 504 ? EXIT.unknownOutcome : EXIT.failed
-}
-
-function bodyOf(text: string): ErrorBody {
+): Promise<Outcome> {
   try {
-    return JSON.parse(text) as ErrorBody
-  } catch {
-    return {}
+    const { statusCode, body: stream } = await request(`${url}${path}`, {
+      method,
+      headers: {
+        ...authorization,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey })
+      },
+      body: body === undefined ? null : JSON.stringify(body),
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+      dispatcher: agent
+    })
+    return { kind: 'answer', status: statusCode, text: await stream.text() }
+  } catch (cause) {
+    return { kind: 'silence', sent: !unconnected.has(cause as Error), cause }
   }
 }

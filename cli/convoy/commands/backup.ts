@@ -12,6 +12,8 @@ import { Progress, stdout } from '../terminal.ts'
 import { bytesText } from '../text.ts'
 
 const MAX_RATE = { min: 32, max: 1_000_000 }
+/** Of what packs well, little comes in a long time. */
+const SILENT_MS = 300_000
 
 interface Own {
   readonly file: string
@@ -75,7 +77,6 @@ async function save(file: string, args: Where & { maxRate?: number | undefined }
   const rate = args.maxRate === undefined ? '' : `?maxRateKBps=${args.maxRate}`
   const path = `/api/v1/cluster/backup${rate}`
   const signal = stopOnSignal(() => undefined)
-  const archive = await orchestratorsOf(args).stream(path, signal)
   let taken = 0
   const onBytes = (what: 'taking' | 'checking', bytes: number) => {
     if (what === 'checking') return progress.show(`checking ${file}`, bytes / taken)
@@ -84,6 +85,7 @@ async function save(file: string, args: Where & { maxRate?: number | undefined }
     progress.show(`${bytesText(bytes)}, ${bytesText(perS)}/s`)
   }
   try {
+    const archive = await orchestratorsOf(args).stream(path, { signal, silentMs: SILENT_MS })
     return await saveBackup({ file, archive, onBytes })
   } catch (err) {
     if (signal.aborted) throw new CommandError('stopped: nothing is kept of the backup')

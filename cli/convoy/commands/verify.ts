@@ -45,6 +45,7 @@ async function sums(where: Where): Promise<Verified> {
   return await orchestratorsOf(where).call<Verified>({
     method: 'POST',
     path,
+    reads: true,
     timeoutMs: TIMEOUT_MS
   })
 }

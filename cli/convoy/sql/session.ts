@@ -52,7 +52,8 @@ export class SqlSession {
     const { consistency } = this
     const session = consistency === 'session' ? { minIndex: this.#lastIndex } : {}
     const body = { sql, params, consistency, ...session }
-    const call = { method: 'POST', path: '/api/v1/db/read', body, repeat: true } as const
+    const path = '/api/v1/db/read'
+    const call = { method: 'POST', path, body, reads: true, repeat: true } as const
     return this.#timed('read', () => this.#orchestrators.call<ReadResult>(call), [sql])
   }
 
@@ -105,7 +106,7 @@ function placed(err: CommandError, texts: readonly string[]): CommandError {
 
 /** Nobody has said what became of it. */
 function settled(err: CommandError, requestId: string): CommandError {
-  if (err.exitCode !== EXIT.unknownOutcome && err.exitCode !== EXIT.unreachable) return err
+  if (err.exitCode !== EXIT.unknownOutcome) return err
   return err.saying(
     err.message,
     `it may be done or not: GET /api/v1/db/write/${requestId} tells, for ten minutes`

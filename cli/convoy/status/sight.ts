@@ -6,9 +6,12 @@ import type { Sample } from '../../../orchestrator/dashboard/samples.ts'
 import type { Happening } from '../../../orchestrator/timeline.ts'
 import { type ServerSentEvent, serverSentEvents } from '../../system/server-sent-events.ts'
 import type { ClusterNow } from '../cluster.ts'
+import { brokenOff } from '../failures.ts'
 import type { Orchestrators } from '../orchestrator.ts'
 
 const PATH = '/api/v1/cluster/stream'
+/** Samples come each second. */
+const SILENT_MS = 5_000
 
 export interface Look {
   readonly cluster: ClusterNow
@@ -37,15 +40,28 @@ interface History {
   readonly timeline: readonly Happening[]
 }
 
-/** One for each thing that is told, from the first moment at which all is known. */
+/**
+ * One for each thing that is told, from the first moment at which all is known.
+ * @throws CommandError when nobody answers, or whoever did tells nothing any more
+ */
 export async function* sights(
   orchestrators: Orchestrators,
-  ended: AbortSignal
+  signal: AbortSignal,
+  silentMs = SILENT_MS
 ): AsyncGenerator<Sight> {
+  const body = await orchestrators.stream(PATH, { signal, silentMs })
   let sight: Partial<Sight> = {}
-  for await (const event of serverSentEvents(await orchestrators.stream(PATH, ended))) {
+  for await (const event of unlessBroken(serverSentEvents(body))) {
     sight = seen(sight, event)
     if (isWhole(sight)) yield sight
+  }
+}
+
+async function* unlessBroken<T>(events: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* events
+  } catch (cause) {
+    throw brokenOff(cause)
   }
 }
 
