@@ -41,12 +41,24 @@ t.test('every in-sync worker gone: what a choice is known to lose', async t => {
   const [survivor] = chosen(LOST, ['c'])
   t.strictSame(survivor && lossOf(survivor, LOST), {
     upTo: { index: 120, term: 3 },
-    unknown: false
+    unknown: false,
+    unseen: []
   })
   t.match(survivor && lossText(survivor, LOST), /at least 20 entries/)
   const report = reportOf(LOST, situationOf(LOST), '')
   t.match(report, /a, in sync: gone for 12 s/)
   t.match(report, /--survivor c --accept-loss/)
+})
+
+t.test('what nobody could be asked is told, and is no reason to expect no loss', async t => {
+  const unasked = ['http://127.0.0.1:8090: no token']
+  const found = { ...survey(worker('a', {}), worker('c', { live: live('joining', 100) })), unasked }
+  const [survivor] = chosen(found, ['c'])
+  t.equal(
+    survivor && lossText(survivor, found),
+    'no entry is known that it does not have; but nobody knows where the log of a ended'
+  )
+  t.match(reportOf(found, situationOf(found), ''), /could not be asked .*8090: no token/)
 })
 
 t.test('what is written has a term above all others, and leads nobody', async t => {

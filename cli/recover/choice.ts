@@ -58,6 +58,8 @@ export interface Loss {
   readonly upTo: End | null
   /** Nobody knows where the survivor's own log ends. */
   readonly unknown: boolean
+  /** Others of which nobody knows where their logs ended: they may have had more. */
+  readonly unseen: readonly string[]
 }
 
 export function lossOf(survivor: KnownWorker, { workers }: Survey): Loss {
@@ -66,9 +68,10 @@ export function lossOf(survivor: KnownWorker, { workers }: Survey): Loss {
     .flatMap(worker => endOf(worker) ?? [])
     .sort(compare)
     .at(-1)
+  const unseen = workers.filter(one => one !== survivor && endOf(one) === null).map(({ id }) => id)
   if (own === null || furthest === undefined)
-    return { upTo: furthest ?? null, unknown: own === null }
-  return { upTo: compare(furthest, own) > 0 ? furthest : null, unknown: false }
+    return { upTo: furthest ?? null, unknown: own === null, unseen }
+  return { upTo: compare(furthest, own) > 0 ? furthest : null, unknown: false, unseen }
 }
 
 /** @throws UserError when these cannot be gone on with */

@@ -2,13 +2,13 @@
  * Shows what each worker has when nobody can be elected, and lets an operator choose with
  * which to go on. Writes nothing until the loss is accepted.
  */
-import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openLog } from '../../platform/log.ts'
 import { type ClusterState, STATE } from '../../platform/wire/znodes.ts'
 import type { ZooKeeper } from '../../platform/zookeeper.ts'
+import type { Orchestrators } from '../convoy/orchestrator.ts'
 import { UserError } from '../script.ts'
 import { bestOf, chosen, loose, newState, type Situation, situationOf } from './choice.ts'
 import { lossText } from './report.ts'
@@ -24,17 +24,18 @@ export interface Telling {
 }
 
 export interface RecoverOptions extends Telling {
-  /** Of the system: with run.json, and workers/ of this machine. */
+  /** Of the system, with workers/ of this machine. */
   readonly folder: string
+  /** One for each that is known to run: who remembers whom it saw last. */
+  readonly orchestrators: readonly Orchestrators[]
   readonly survivor: readonly string[]
   readonly acceptLoss: boolean
 }
 
 export async function recover(zookeeper: ZooKeeper, options: RecoverOptions): Promise<void> {
-  const { folder, survivor, acceptLoss } = options
+  const { folder, orchestrators, survivor, acceptLoss } = options
   const log = openLog({ service: 'recover', level: 'silent' })
-  const orchestratorUrl = urlIn(folder)
-  const sources = { zookeeper, workersDir: join(folder, 'workers'), orchestratorUrl, log }
+  const sources = { zookeeper, workersDir: join(folder, 'workers'), orchestrators, log }
   const found = await survey(sources)
   const situation = situationOf(found)
   options.report(found, situation)
@@ -54,14 +55,6 @@ export async function recover(zookeeper: ZooKeeper, options: RecoverOptions): Pr
   if (await isAccepted(found, survivors, options)) {
     options.say(await write(zookeeper, found, newState(found, survivors)))
   }
-}
-
-/** There only while the system is ready: what it tells is of help, and not needed. */
-function urlIn(folder: string): string | null {
-  const file = join(folder, 'run.json')
-  if (!existsSync(file)) return null
-  return (JSON.parse(readFileSync(file, 'utf8')) as { addresses: { orchestrator: string } })
-    .addresses.orchestrator
 }
 
 function refuseLoose(found: Survey, survivors: readonly KnownWorker[]): void {

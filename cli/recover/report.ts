@@ -7,7 +7,8 @@ import type { KnownWorker, Survey } from './survey.ts'
 const COMMAND = 'npm run recover --'
 
 export function reportOf(found: Survey, situation: Situation, ask: string): string {
-  return [clusterLine(found), ...found.workers.flatMap(worker => lines(worker, found)), '']
+  const workers = found.workers.flatMap(worker => lines(worker, found))
+  return [clusterLine(found), ...workers, ...(found.unasked ?? []).map(unaskedLine), '']
     .concat(conclusion(found, situation, ask))
     .join('\n')
 }
@@ -20,6 +21,9 @@ function clusterLine({ node }: Survey): string {
   const named = inSync.length === 0 ? 'nobody' : inSync.join(', ')
   return `/state: cluster ${clusterId}, term ${term}, master ${master ?? 'none'}, in sync: ${named}${kept}`
 }
+
+const unaskedLine = (why: string) =>
+  `  An orchestrator could not be asked what it saw of those that are gone: ${why}`
 
 function lines(worker: KnownWorker, { node }: Survey): string[] {
   const { id, live, place, missing } = worker
@@ -88,11 +92,14 @@ function choices(found: Survey, workers: readonly KnownWorker[]): string[] {
 }
 
 export function lossText(survivor: KnownWorker, found: Survey): string {
-  const { upTo, unknown } = lossOf(survivor, found)
+  const { upTo, unknown, unseen } = lossOf(survivor, found)
   if (unknown) return 'where its log ends is not known: it does not run'
   const own = endOf(survivor)
-  if (upTo === null || own === null) return 'no entry is known that it does not have'
+  const more =
+    unseen.length === 0 ? '' : `; but nobody knows where the log of ${unseen.join(', ')} ended`
+  if (upTo === null || own === null) return `no entry is known that it does not have${more}`
   const count = upTo.index - own.index
   const from = `its log ends at ${endText(own)}, another's at ${endText(upTo)}`
-  return count > 0 ? `loses at least ${count} entries: ${from}` : `loses entries: ${from}`
+  const loses = count > 0 ? `loses at least ${count} entries` : 'loses entries'
+  return `${loses}: ${from}${more}`
 }

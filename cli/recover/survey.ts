@@ -1,6 +1,6 @@
 /**
  * What can be known of every worker of a cluster: from its znode while it lives, from its
- * folder on this machine, and from the orchestrator, which remembers whom it saw last.
+ * folder on this machine, and from the orchestrators, which remember whom they saw last.
  */
 
 import { ProcessRuntime } from '../../orchestrator/runtimes/process.ts'
@@ -15,8 +15,8 @@ import {
   type WorkerNode
 } from '../../platform/wire/znodes.ts'
 import type { ZooKeeper } from '../../platform/zookeeper.ts'
-
-const ASK_MS = 2_000
+import type { Orchestrators } from '../convoy/orchestrator.ts'
+import { remembered } from './memory.ts'
 
 export interface KnownWorker {
   readonly id: string
@@ -31,22 +31,24 @@ export interface Survey {
   /** Null where ZooKeeper has no `/state`. */
   readonly node: { readonly state: ClusterState; readonly version: number } | null
   readonly workers: readonly KnownWorker[]
+  /** Why orchestrators could not be asked whom they saw last: left out where nobody was to be. */
+  readonly unasked?: readonly string[]
 }
 
 export interface Sources {
   readonly zookeeper: ZooKeeper
   readonly workersDir: string
-  /** Null where none is known to run. */
-  readonly orchestratorUrl: string | null
+  /** Of one address each. */
+  readonly orchestrators: readonly Orchestrators[]
   readonly log: Logger
 }
 
 export async function survey(sources: Sources): Promise<Survey> {
-  const { zookeeper, workersDir, orchestratorUrl, log } = sources
-  const [node, live, missing] = await Promise.all([
+  const { zookeeper, workersDir, orchestrators, log } = sources
+  const [node, live, { missing, unasked }] = await Promise.all([
     stateOf(zookeeper),
     liveWorkers(zookeeper),
-    orchestratorUrl === null ? [] : missingAt(orchestratorUrl)
+    remembered(orchestrators)
   ])
   await using runtime = new ProcessRuntime({ dir: workersDir, environment: {}, log })
   const places = await runtime.list()
@@ -58,8 +60,9 @@ export async function survey(sources: Sources): Promise<Survey> {
       id,
       live: live.get(id) ?? null,
       place: places.find(({ workerId }) => workerId === id) ?? null,
-      missing: missing.find(one => one.id === id) ?? null
-    }))
+      missing: missing.get(id) ?? null
+    })),
+    unasked
   }
 }
 
@@ -77,15 +80,4 @@ async function liveWorkers(zookeeper: ZooKeeper): Promise<Map<string, WorkerNode
     if (node) nodes.set(id, node)
   }
   return nodes
-}
-
-/** Of help, and no more: it may be down as well. */
-async function missingAt(url: string): Promise<readonly Missing[]> {
-  try {
-    const reply = await fetch(`${url}/api/v1/cluster`, { signal: AbortSignal.timeout(ASK_MS) })
-    const { stuck } = (await reply.json()) as { stuck: { missing: Missing[] } | null }
-    return stuck?.missing ?? []
-  } catch {
-    return []
-  }
 }

@@ -3,8 +3,9 @@
  */
 import type { Telling } from '../../recover/operate.ts'
 import { reportOf } from '../../recover/report.ts'
-import { command, printJson } from '../command.ts'
-import { folderOf } from '../target.ts'
+import { command, printJson, type Where } from '../command.ts'
+import { Orchestrators } from '../orchestrator.ts'
+import { folderOf, runIn, targetOf } from '../target.ts'
 import { stdout } from '../terminal.ts'
 
 interface Own {
@@ -63,10 +64,20 @@ export const recover = command<Own>({
     const zookeeper = await reachZooKeeper(folder)
     const telling = args.json ? inJson : inText
     if (args.forget) telling.say(await operate.forget(zookeeper))
-    else await operate.recover(zookeeper, { ...args, ...telling, folder })
+    else {
+      const orchestrators = eachOrchestrator(args)
+      await operate.recover(zookeeper, { ...args, ...telling, folder, orchestrators })
+    }
     return undefined
   }
 })
+
+/** A system that waits for an operator may not be ready, and then its folder does not name them. */
+function eachOrchestrator(args: Where): readonly Orchestrators[] {
+  if (args.url === undefined && args.folder !== undefined && runIn(args) === null) return []
+  const { urls, token } = targetOf(args)
+  return urls.map(url => new Orchestrators({ urls: [url], token }))
+}
 
 const inText: Telling = {
   report: (found, situation) =>
@@ -75,7 +86,7 @@ const inText: Telling = {
 }
 
 const inJson: Telling = {
-  report: ({ node, workers }, situation) =>
-    printJson({ situation, state: node?.state ?? null, workers }),
+  report: ({ node, workers, unasked }, situation) =>
+    printJson({ situation, state: node?.state ?? null, workers, unasked }),
   say: line => console.error(line)
 }
