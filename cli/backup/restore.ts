@@ -1,14 +1,15 @@
 /**
  * Makes a new cluster of a backup, in the folder of a system that does not run.
  * Invariants:
- * - What is there is touched only when the backup has proved sound.
+ * - What is there is touched only when the new cluster is whole, `/state` included, and
+ *   deleted only when the new one is in its place.
  * - The new cluster has an id of its own and its worker another: nothing of the old one
  *   is taken for a part of it.
- * - `/state` is written last. Where that fails, the worker waits for `convoy recover`.
  */
-import { randomBytes, randomUUID } from 'node:crypto'
-import { existsSync, readdirSync } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { openLog } from '../../platform/log.ts'
 import type { BackupHead } from '../../platform/wire/backup.ts'
@@ -28,6 +29,7 @@ import { keptSecrets, type Secrets } from '../system/secrets.ts'
 import { startZooKeeper } from '../system/services.ts'
 import { type CopyEnd, checkFiles, recoverCopy } from './copied-database.ts'
 import { postgresMajor } from './postgres-version.ts'
+import { type Made, takePlace } from './take-place.ts'
 import { unpack } from './unpack.ts'
 
 const READY_MS = 60_000
@@ -65,20 +67,43 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
   await using _held = await holdFolder(folder)
   if (holdsData(folder) && !fresh) throw new UserError(`${folder.root} has data already`)
   await endLeftovers(folder)
-  const dir = join(dirname(folder.workers), 'restoring')
-  await rm(dir, { recursive: true, force: true })
+  const home = dirname(folder.workers)
+  const dir = join(home, 'restoring')
+  await remove(dir)
+  mkdirSync(dir)
+  chmodSync(dir, 0o711) // As for the folders of the data: its owners pass through.
+  const made = { worker: join(dir, 'worker'), zooKeeper: join(dir, 'zookeeper') }
   try {
-    return await settle(await copyIn(dir, options), options)
+    const restored = await makeCluster(made, options)
+    const replaced = join(home, 'replaced')
+    mkdirSync(replaced, { recursive: true, mode: 0o700 })
+    takePlace(folder, made, mkdtempSync(join(replaced, 'data-')))
+    await remove(replaced)
+    return restored
   } finally {
-    await rm(dir, { recursive: true, force: true })
+    await remove(dir)
   }
 }
 
+const remove = (dir: string) => rm(dir, { recursive: true, force: true, maxRetries: 5 })
+
 interface Copy {
-  readonly dir: string
   readonly head: BackupHead
   readonly end: CopyEnd
   readonly secrets: Secrets
+}
+
+/** All that it consists of, on disk: a worker, and a ZooKeeper that names it. */
+async function makeCluster(made: Made, options: RestoreOptions): Promise<Restored> {
+  const { head, end, secrets } = await copyIn(made.worker, options)
+  const identity = { workerId: newWorkerId(), clusterId: randomUUID() }
+  await (await openHome(made.worker)).settle(identity)
+  options.onStep('making the cluster')
+  const { clusterId, workerId } = identity
+  // The worker elects itself when it starts.
+  const state = { clusterId, term: end.knownTerm + 1, master: null, inSync: [workerId] }
+  await writeState(state, { dir: made.zooKeeper, secrets, options })
+  return { head, end, ...identity }
 }
 
 /** A worker's database in `dir`, sound and on disk. */
@@ -105,42 +130,27 @@ async function copyIn(dir: string, options: RestoreOptions): Promise<Copy> {
   const secrets = keptSecrets(folder.secretsFile)
   const end = await recoverCopy(database, { head, secrets })
   await markComplete(dir)
-  return { dir, head, end, secrets }
+  return { head, end, secrets }
 }
 
-/** Makes the copy the first worker of a new cluster, which elects it when it starts. */
-async function settle(copy: Copy, options: RestoreOptions): Promise<Restored> {
-  const { folder, onStep } = options
-  const { dir, head, end } = copy
-  const identity = { workerId: newWorkerId(), clusterId: randomUUID() }
-  await (await openHome(dir)).settle(identity)
-  for (const data of [folder.workers, folder.zooKeeper, folder.rabbitMq]) await empty(data)
-  await rename(dir, join(folder.workers, randomBytes(4).toString('hex')))
-  onStep('making the cluster')
-  const { clusterId, workerId } = identity
-  const term = end.knownTerm + 1
-  await writeState({ clusterId, term, master: null, inSync: [workerId] }, { copy, options })
-  return { head, end, ...identity }
+interface ZooKeeperMade {
+  readonly dir: string
+  readonly secrets: Secrets
+  readonly options: RestoreOptions
 }
 
-async function empty(dir: string): Promise<void> {
-  for (const name of readdirSync(dir)) {
-    await rm(join(dir, name), { recursive: true, force: true, maxRetries: 5 })
-  }
-}
-
-/** ZooKeeper runs for that alone. */
+/** A new ZooKeeper in `dir` runs for that alone. */
 async function writeState(
   state: ClusterState,
-  { copy, options }: { readonly copy: Copy; readonly options: RestoreOptions }
+  { dir, secrets, options }: ZooKeeperMade
 ): Promise<void> {
-  const { folder, software, cluster } = options
+  const { software, cluster } = options
+  const folder = { ...options.folder, zooKeeper: dir }
   await using ports = new Ports()
   const { root, logs, pids } = folder
   const around = { logsDir: logs, pidsDir: pids, cwd: root, say: () => undefined }
   const { addresses, process } = await startZooKeeper({
-    ...{ cluster, software, folder, ports, around },
-    secrets: copy.secrets
+    ...{ cluster, software, folder, secrets, ports, around }
   })
   await using stopped = new AsyncDisposableStack()
   stopped.defer(() => process.stop())
@@ -152,6 +162,5 @@ async function writeState(
     sessionTimeoutMs: SESSION_MS,
     log: openLog({ service: 'restore', level: 'silent' })
   })
-  if (await zookeeper.create(STATE, JSON.stringify(state))) return
-  throw new UserError('ZooKeeper knows a cluster of this name already: is it told CONVOY_CLUSTER?')
+  assert(await zookeeper.create(STATE, JSON.stringify(state)))
 }

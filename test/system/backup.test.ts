@@ -2,7 +2,7 @@
  * `convoy backup` and `convoy restore`: what is brought back is what was there, at one index,
  * and nobody who uses the cluster notices. The load goes on meanwhile.
  */
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
@@ -190,6 +190,22 @@ await t.test('a restored cluster is the old one as of one index', async t => {
   for (const table of ['typed', 'counted']) t.equal(inCopy[table], old.sums[table], table)
   await equalOnAllWorkers(t, copy)
   await remembers(t, copy)
+})
+
+await t.test('with --fresh it takes the place of what is there', async t => {
+  const { root } = cluster.folder
+  const settings = JSON.parse(readFileSync(join(root, 'settings.json'), 'utf8'))
+  const env = { CONVOY_CLUSTER: settings.CONVOY_CLUSTER }
+  const restored = await convoy(['restore', file, '--fresh', '--yes', ...inCluster], { env })
+  t.strictSame([restored.code, restored.err], [0, ''])
+  t.equal(workersIn(cluster.folder).length, 1)
+  t.notOk(['restoring', 'replaced'].some(name => existsSync(join(root, name))))
+  await cluster.start()
+  await cluster.healed()
+  const { sums } = old
+  const now = await verify(t, cluster)
+  for (const table of ['typed', 'counted']) t.equal(now[table], sums[table], table)
+  await onceOnAllWorkers(t, cluster, { acknowledged })
 })
 
 async function remembers(t: Test, copy: Cluster): Promise<void> {
