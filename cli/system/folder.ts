@@ -44,7 +44,7 @@ const SECRETS = 'secrets.json'
 /** Begun before the system that it tells of is emptied. */
 const STARTER_LOG = ['convoy.log', 'convoy.log.1']
 const MADE = [
-  ...[...DATA, 'restoring', SECRETS, 'logs', 'pids', 'tls'],
+  ...[...DATA, 'restoring', 'replaced', SECRETS, 'logs', 'pids', 'tls'],
   ...['run.json', 'settings.json', 'starter.json', 'token']
 ]
 /** A stack in containers keeps its settings here. */
