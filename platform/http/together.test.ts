@@ -27,7 +27,7 @@ t.test('requests one behind the other are answered in order, with one write', as
   await app.listen({ host: '127.0.0.1', port: 0 })
   const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1')
   t.teardown(() => socket.destroy())
-  const get = (path: string) => `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`
+  const get = (path: string) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`
 
   socket.write(get('/a') + get('/b'))
   const [answers] = await once(socket, 'data')

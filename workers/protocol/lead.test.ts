@@ -88,6 +88,25 @@ t.test('a replica that owes a confirmation for too long is removed', async t => 
   t.match(done(timedOut.effects, 'cas'), [{ to: { inSync: { length: 2 } } }])
 })
 
+t.test(
+  'of two that owe too much none takes the place of the other before it has confirmed',
+  async t => {
+    const level = run(master(), [confirm('b'), confirm('c')]).state
+    const entries = entriesAfter(begun, { count: 1, term: 1 })
+    const { index, checksum } = endOf(entries)
+    const wrote = run(level, [{ kind: 'executed', term: 1, entries }]).state
+    const overdue = run(wrote, [{ kind: 'tick' }], 1_100)
+    t.match(done(overdue.effects, 'cas'), [{ to: { inSync: ['a', 'b'] } }])
+
+    const node = { state: { ...three, clusterId: 'test', inSync: ['a', 'b'] }, version: 6 }
+    const removed = run(overdue.state, [{ kind: 'casSettled', beganMs: 1_101, node }], 1_102)
+    const slow = run(removed.state, [confirm('c', { joining: true })], 1_103)
+    t.strictSame(done(slow.effects, 'cas'), [])
+    const caughtUp = run(slow.state, [confirm('c', { index, checksum, joining: true })], 1_104)
+    t.match(done(caughtUp.effects, 'cas'), [{ to: { inSync: ['a', 'c'] } }])
+  }
+)
+
 t.test('what a member asked before it was removed does not bring it back', async t => {
   const unaware = run(master(), [confirm('b'), confirm('c', { joining: true })]).state
   const entries = entriesAfter(begun, { count: 1, term: 1 })

@@ -37,11 +37,13 @@ export function passedBarrierOf(state: State, role: Leader): number {
   return barrier
 }
 
-/** The in-sync set as it should be: without who is lost or leaves, with who is level and asks. */
+/** The in-sync set as it should be: without who is lost or leaves, with who is level, asks, and owes nothing for too long. */
 export function wantedMembers(state: State, role: Leader, nowMs: number): readonly string[] {
   const lost = role.members.filter(id => isLost(state, role, { id, nowMs }))
   const leaving = role.members.filter(id => !lost.includes(id) && mayLeave(state, id))
-  const joining = [...role.progress.keys()].filter(id => mayJoin(state, role, id))
+  const able = [...role.progress.keys()].filter(id => mayJoin(state, role, id))
+  // Else two that are slow would take each other's place again and again.
+  const joining = able.filter(id => !isLost(state, role, { id, nowMs }))
   const going = [...leaving, ...lost]
   const wanted = [...role.members.filter(id => !going.includes(id)), ...joining]
   // A removal never leaves fewer than minCopies: the dead stay named, and writes wait.
