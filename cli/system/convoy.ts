@@ -21,6 +21,7 @@ import { watchForOperator } from './operator.ts'
 import {
   type Addresses,
   addressOf,
+  compileOnce,
   type Instance,
   PROGRAMS,
   type Program,
@@ -174,6 +175,7 @@ async function startAll(options: ConvoyOptions, opened: AsyncDisposableStack): P
   const secured = { cluster, software, folder, secrets, ports, around, certificates }
   const services = await startServices(secured)
   opened.defer(() => stopAll(services.processes))
+  await compileOnce() // while RabbitMQ starts
   const given = (await options.through?.(services.addresses)) ?? services.addresses
   const instances = await takePorts(ports, options)
   const { addresses, orchestrators } = addressesOf(instances, { ...tokens.rest, ...given })
