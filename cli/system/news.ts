@@ -6,6 +6,8 @@ import type { ClusterEvent } from '../../orchestrator/cluster-events.ts'
 import { happenings } from './happenings.ts'
 import { bearerOf } from './tokens.ts'
 
+const ANSWER_MS = 15_000
+
 export interface NewsOptions {
   /** Of orchestrators. */
   readonly urls: readonly string[]
@@ -62,8 +64,9 @@ export function newsOf(event: ClusterEvent, pids: ReadonlyMap<string, number>): 
 
 async function workersOf(
   { url, token }: { url: string; token: string | undefined },
-  signal: AbortSignal
+  stopped: AbortSignal
 ) {
+  const signal = AbortSignal.any([stopped, AbortSignal.timeout(ANSWER_MS)])
   const reply = await fetch(`${url}/api/v1/cluster`, { headers: bearerOf(token), signal })
   return ((await reply.json()) as { workers: { id: string; pid: number }[] }).workers
 }
