@@ -192,7 +192,8 @@ interface Happening {
 
 /** What the stream for the dashboard begins with. */
 async function timelineOf(url: string): Promise<readonly Happening[]> {
-  const { body } = await fetch(`${url}/api/v1/cluster/stream`)
+  const headers = { authorization: `Bearer ${stack.token}` }
+  const { body } = await fetch(`${url}/api/v1/cluster/stream`, { headers })
   let text = ''
   for await (const part of body?.pipeThrough(new TextDecoderStream()) ?? []) {
     text += part
