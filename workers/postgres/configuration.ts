@@ -38,6 +38,8 @@ const SIZES = {
   wal_buffers: '1MB',
   min_wal_size: '64MB',
   max_wal_size: '256MB',
+  // After each checkpoint whole pages are written: a third of the bytes that commits wait behind.
+  wal_compression: 'lz4',
   max_wal_senders: '4',
   max_replication_slots: '4',
   max_worker_processes: '0',

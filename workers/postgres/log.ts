@@ -45,7 +45,7 @@ const OUTCOME = `
 
 const BITE = 2_000
 /** Of the time: the connection has other questions to answer, and clients write meanwhile. */
-const PRUNING_SHARE = 1 / 4
+const PRUNING_SHARE = 1 / 6
 /**
  * Oldest first, without walking over what is gone and not vacuumed yet; how far the log was let
  * go is told by the same statement. It ends before the first that is to stay, however old those
