@@ -38,7 +38,7 @@ const SIZES = {
   wal_buffers: '1MB',
   min_wal_size: '64MB',
   max_wal_size: '256MB',
-  // After each checkpoint whole pages are written: a third of the bytes that commits wait behind.
+  // After each checkpoint whole pages are written; packed, the log let go of makes half as much WAL.
   wal_compression: 'lz4',
   max_wal_senders: '4',
   max_replication_slots: '4',
