@@ -40,6 +40,9 @@ const SIZES = {
   max_wal_size: '256MB',
   // After each checkpoint whole pages are written; packed, the log let go of makes half as much WAL.
   wal_compression: 'lz4',
+  // What a connection writes goes to the disk as it is written: else a checkpoint brings all of it
+  // there at once, and commits wait.
+  backend_flush_after: '256kB',
   max_wal_senders: '4',
   max_replication_slots: '4',
   max_worker_processes: '0',
