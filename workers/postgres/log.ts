@@ -43,9 +43,9 @@ const PRUNED = 'select index, term, checksum from convoy.pruned'
 const OUTCOME = `
   select request_id, index, term, status, result from convoy.log where request_key = $1`
 
-const BITE = 1_000
+const BITE = 2_000
 /** Of the time: the connection has other questions to answer, and clients write meanwhile. */
-const PRUNING_SHARE = 1 / 8
+const PRUNING_SHARE = 1 / 6
 /**
  * Oldest first, without walking over what is gone and not vacuumed yet; how far the log was let
  * go is told by the same statement. It ends before the first that is to stay, however old those
