@@ -36,8 +36,10 @@ export const up = command<UpOptions>({
       if (left.length > 0) say(`what else is in ${left.join(' and ')} stays`)
       return EXIT.done
     }
-    place.open() // It says what is wrong with the folder, before a log is written there.
-    if (args.detach) return await inBackground(args, join(place.root, 'convoy.log'))
+    if (args.detach) {
+      place.open() // It says what is wrong with the folder, before a log is written there.
+      return await inBackground(args, join(place.root, 'convoy.log'))
+    }
     return await inForeground(args, { place, say })
   }
 })
