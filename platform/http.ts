@@ -5,7 +5,7 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import Fastify, { LogController } from 'fastify'
+import Fastify, { LogController, type onRequestHookHandler } from 'fastify'
 import type { Registry } from 'prom-client'
 import { type Gate, guard } from './controls/gate.ts'
 import { MethodNotAllowedError, NotFoundError } from './errors.ts'
@@ -17,7 +17,7 @@ import { observeTimes } from './http/times.ts'
 import { answerUnreadable } from './http/unreadable.ts'
 import { follow, type Logger } from './log.ts'
 import { collectProcessMetrics } from './process-metrics.ts'
-import { bearerScheme, guardRoutes } from './security/access.ts'
+import { added, bearerScheme, guardRoutes } from './security/access.ts'
 import {
   CrossSiteError,
   isCrossSite,
@@ -82,9 +82,9 @@ export async function openHttp(options: HttpOptions) {
   app.setErrorHandler(replyWithError)
   app.removeContentTypeParser('text/plain') // 415, as any other that is not JSON
   refuseUnknown(app)
-  refuseOtherSites(app, { anyName: options.anyName === true || options.tokens?.asked === true })
   follow(options.log, app.log as Logger)
   if (options.tokens !== undefined) guardRoutes(app, { tokens: options.tokens, log: options.log })
+  refuseOtherSites(app, { anyName: options.anyName === true || options.tokens?.asked === true })
   if (options.tracing !== undefined) traceRequests(app, options.tracing)
   if (options.gate !== undefined) guard(app, options.gate)
   collectProcessMetrics(options.metrics)
@@ -124,12 +124,18 @@ function refuseUnknown(app: Http): void {
   })
 }
 
-/** So that no page that is open in a browser on this machine can do anything here. */
+/**
+ * So that no page that is open in a browser on this machine can do anything here. At each
+ * route, not before them all: who is refused an admin call is in the audit by then.
+ */
 function refuseOtherSites(app: Http, { anyName }: { readonly anyName: boolean }): void {
-  app.addHook('onRequest', ({ method, headers, socket }, _reply, done) => {
+  const refuse: onRequestHookHandler = ({ method, headers, socket }, _reply, done) => {
     if (isCrossSite(method, headers)) return done(new CrossSiteError())
     const isForeign = !anyName && isForeignName(headers.host) && isLoopback(socket.localAddress)
     done(isForeign ? new UnknownHostError(headers.host ?? '') : undefined)
+  }
+  app.addHook('onRoute', route => {
+    route.onRequest = added(route.onRequest, refuse)
   })
 }
 

@@ -65,8 +65,8 @@ export function neededOf({
   throw new Error(`${url} does not say who may call it: needs() and VIEW are in access.ts`)
 }
 
-/** Once: the HEAD that goes with a GET is made of the same options. */
-function added<H>(hooks: H | H[] | undefined, hook: H): H[] {
+/** To a route's hooks, once: the HEAD that goes with a GET is made of the same options. */
+export function added<H>(hooks: H | H[] | undefined, hook: H): H[] {
   const present = hooks === undefined ? [] : [hooks].flat()
   return (present.includes(hook as never) ? present : [...present, hook]) as H[]
 }

@@ -59,6 +59,13 @@ t.test('so does one that is refused, and one with a lesser token', async t => {
   ])
 })
 
+t.test('so does one that a page of another site asks for', async t => {
+  const { app, told } = await server(t, [])
+  const headers = { 'sec-fetch-site': 'cross-site' }
+  await app.inject({ method: 'PUT', url: '/api/v1/knob?why=test', headers })
+  t.match(told(), [{ audit: true, who: null, call, status: 403 }])
+})
+
 t.test('so does one whose caller does not wait for the answer', async t => {
   const { app, told } = await server(t)
   const begun = Promise.withResolvers<void>()
