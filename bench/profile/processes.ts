@@ -17,13 +17,13 @@ export const cpuTimes = (processes: Processes): Map<string, number> =>
 
 /**
  * Bytes of memory of each, with the processes below it; what several share is split between
- * them (PSS). The kernel walks through all of it: a caller that measures time goes on meanwhile.
+ * them (PSS). The kernel walks through all of it, so one after the other is asked for: a caller
+ * that measures time goes on meanwhile, with all cores but one.
  */
 export async function memoryOf(processes: Processes): Promise<Map<string, number>> {
-  const found = owned(processes).map(async ({ name, process }) => {
-    return [name, await pssOf(process)] as const
-  })
-  return sums(await Promise.all(found))
+  const found: [name: string, bytes: number][] = []
+  for (const { name, process } of owned(processes)) found.push([name, await pssOf(process)])
+  return sums(found)
 }
 
 /** Those of `processes`, and all below them. */

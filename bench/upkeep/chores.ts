@@ -2,14 +2,11 @@
  * The chores: what a cluster does beside its service, each under writes that go on all
  * the time, on a database that was filled below Convoy.
  */
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setInterval, setTimeout as sleep } from 'node:timers/promises'
 import { restoreBackup } from '../../cli/backup/restore.ts'
 import { saveBackup } from '../../cli/backup/save.ts'
 import { findSoftware } from '../../cli/machine/software.ts'
-import { openFolder } from '../../cli/system/folder.ts'
+import type { Folder } from '../../cli/system/folder.ts'
 import { until } from '../../test/system/wait.ts'
 import { askEveryWorker, onEveryWorker } from '../below.ts'
 import type { Client } from '../scaling/client.ts'
@@ -103,19 +100,14 @@ export async function backUp(url: string, file: string): Promise<void> {
   await saveBackup({ file, archive: body, onBytes: () => undefined })
 }
 
-/** What `convoy restore` does, in a folder of its own, which is removed. */
-export async function bringBack(file: string): Promise<void> {
+/** What `convoy restore` does. */
+export async function bringBack(file: string, folder: Folder): Promise<void> {
   const { software } = findSoftware()
   if (software === undefined) throw new Error('run `npm start` first: it brings the servers needed')
-  const folder = openFolder(mkdtempSync(join(tmpdir(), 'convoy-')), undefined)
-  try {
-    await restoreBackup({
-      ...{ file, folder, software, cluster: 'restored', postgresUser: 'postgres', fresh: false },
-      onStep: () => undefined
-    })
-  } finally {
-    folder.remove()
-  }
+  await restoreBackup({
+    ...{ file, folder, software, cluster: 'restored', postgresUser: 'postgres', fresh: false },
+    onStep: () => undefined
+  })
 }
 
 /** Until every worker has let go of the log up to `index`. @throws when `stopped`, or after very long */

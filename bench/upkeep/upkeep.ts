@@ -2,12 +2,14 @@
  * `npm run bench:upkeep`: starts a system of its own, and shows what it takes at rest,
  * and what clones, backups, catching up and letting go of the log cost while clients write.
  */
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, statSync, writeFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import yargs from 'yargs'
 import { SEE_HELP, stopOnSignal } from '../../cli/script.ts'
+import { openFolder } from '../../cli/system/folder.ts'
 import { startConvoy, type TestConvoy } from '../../test/environment.ts'
 import { processesOf } from '../contestants/convoy.ts'
 import { Load } from '../failover/load.ts'
@@ -98,13 +100,16 @@ async function backups(
   { cost, size }: { readonly cost: Chore; readonly size: string }
 ): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'convoy-backup-'))
+  const restored = openFolder(mkdtempSync(join(tmpdir(), 'convoy-')), undefined)
   try {
     const file = join(dir, 'backup.tar.gz')
     await cost(`backup of ${size}`, () => backUp(addresses.orchestrator, file))
     say(`the archive has ${Math.round(statSync(file).size / MIB)} MiB`)
-    await cost('its restore, beside it', () => bringBack(file))
+    await cost('its restore, beside it', () => bringBack(file, restored))
   } finally {
-    rmSync(dir, { recursive: true })
+    // Not in one go, and not measured: the clients are in this process.
+    for (const data of [dir, restored.workers]) await rm(data, { recursive: true, force: true })
+    restored.remove()
   }
 }
 
