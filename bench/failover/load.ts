@@ -50,7 +50,8 @@ export class Load {
   readonly #agent: Agent
   readonly #answeredAtMs: Record<Kind, number[]> = { write: [], read: [] }
   readonly #errors: { readonly atMs: number; readonly kind: Kind; readonly what: string }[] = []
-  readonly #waits: { readonly atMs: number; readonly ms: number }[] = []
+  /** For each of the answers. Numbers alone: there are many, and garbage holds up the clients. */
+  readonly #waitedMs: Record<Kind, number[]> = { write: [], read: [] }
   #clients: Promise<void>[] = []
   #stopped = false
 
@@ -89,12 +90,17 @@ export class Load {
     const { write, read } = this.#answeredAtMs
     const within = ({ atMs }: { atMs: number }) => atMs >= window.fromMs && atMs <= window.toMs
     const count = (atMs: readonly number[]) => atMs.filter(ms => within({ atMs: ms })).length
+    const slowest = (kind: Kind) =>
+      this.#waitedMs[kind].reduce((most, ms, i) => {
+        const atMs = this.#answeredAtMs[kind][i] as number
+        return within({ atMs }) ? Math.max(most, ms) : most
+      }, 0)
     return {
       writes: count(write),
       reads: count(read),
       writeGapMs: longestGapMs(write, window),
       readGapMs: longestGapMs(read, window),
-      slowestMs: this.#waits.filter(within).reduce((most, { ms }) => Math.max(most, ms), 0),
+      slowestMs: Math.max(slowest('write'), slowest('read')),
       errors: this.#errors.filter(within).map(({ what }) => what)
     }
   }
@@ -130,7 +136,7 @@ export class Load {
       const atMs = performance.now()
       if (status === 200) {
         this.#answeredAtMs[kind].push(atMs)
-        this.#waits.push({ atMs, ms: waitedMs() })
+        this.#waitedMs[kind].push(waitedMs())
         return
       }
       if (!this.retrying || waitedMs() > TIMEOUT_MS) {

@@ -128,10 +128,11 @@ async function underWrites(
   await work(async (name, chore) => {
     stopped.throwIfAborted()
     say(name)
-    const cost = await costOf(name, { load, processes }, chore)
+    const cost = await costOf(name, { load, folder: run.workersDir, processes }, chore)
     costs.push(cost)
     say(
-      `  took ${(cost.tookMs / 1_000).toFixed(1)} s, no write for ${cost.writeGapMs.toFixed(0)} ms`
+      `  took ${(cost.tookMs / 1_000).toFixed(1)} s, no write for ${cost.writeGapMs.toFixed(0)} ms, ` +
+        `the disk stood still for ${cost.diskStillMs?.toFixed(0) ?? '?'} ms`
     )
   })
   await load.stop()
@@ -144,11 +145,21 @@ function printMemory(bytes: Readonly<Record<string, number>>): void {
 }
 
 function print(costs: readonly Cost[]): void {
-  const head = ['chore', 'took s', 'no write for ms', 'writes/s', 'errors', 'most memory, MiB']
-  const rows = costs.map(({ name, tookMs, writeGapMs, writes, errors, peakBytes }) => {
+  const head = [
+    'chore',
+    'took s',
+    'no write for ms',
+    'disk still ms',
+    'writes/s',
+    'errors',
+    'most memory, MiB'
+  ]
+  const rows = costs.map(cost => {
+    const { name, tookMs, writeGapMs, diskStillMs, writes, errors, peakBytes } = cost
     const [most = ['', 0]] = Object.entries(peakBytes).toSorted(([, a], [, b]) => b - a)
     return [
       ...[name, (tookMs / 1_000).toFixed(1), writeGapMs.toFixed(0)],
+      ...[diskStillMs?.toFixed(0) ?? ''],
       ...[((1_000 * writes) / tookMs).toFixed(0), `${errors}`],
       `${(most[1] / MIB).toFixed(0)} (${most[0]})`
     ]

@@ -1,10 +1,12 @@
 /**
  * What something costs while clients write: how long it takes, the longest time without
- * an acknowledged write meanwhile, and the most memory that any process came to.
+ * an acknowledged write meanwhile, how long of that the disk may have stood still, and the
+ * most memory that any process came to.
  */
 import { setInterval } from 'node:timers'
 import type { Load } from '../failover/load.ts'
 import { memoryOf, type Processes } from '../profile/processes.ts'
+import { DiskWatch } from './disk.ts'
 
 const LOOK_MS = 500
 
@@ -12,6 +14,8 @@ export interface Cost {
   readonly name: string
   readonly tookMs: number
   readonly writeGapMs: number
+  /** The disk's longest standstill; not there where nothing is known of it. */
+  readonly diskStillMs?: number
   readonly writes: number
   readonly errors: number
   /** Of workers and services, each with what runs below it; the highest seen. */
@@ -20,6 +24,8 @@ export interface Cost {
 
 export interface WatchOptions {
   readonly load: Load
+  /** Where the databases lie. */
+  readonly folder: string
   /** Asked again and again: workers come and go. */
   readonly processes: () => Promise<Processes>
 }
@@ -27,7 +33,7 @@ export interface WatchOptions {
 /** Runs `work` and tells its cost. */
 export async function costOf(
   name: string,
-  { load, processes }: WatchOptions,
+  { load, folder, processes }: WatchOptions,
   work: () => Promise<unknown>
 ): Promise<Cost> {
   const peak = new Map<string, number>()
@@ -38,6 +44,7 @@ export async function costOf(
   }
   // One that fails is a sample less.
   const timer = setInterval(() => void look().catch(() => {}), LOOK_MS)
+  using disk = new DiskWatch(folder)
   const fromMs = performance.now()
   try {
     await work()
@@ -47,5 +54,10 @@ export async function costOf(
   const toMs = performance.now()
   const { writeGapMs, writes, errors } = load.seen({ fromMs, toMs })
   const peakBytes = Object.fromEntries(peak)
-  return { name, tookMs: toMs - fromMs, writeGapMs, writes, errors: errors.length, peakBytes }
+  const still = disk.longestStandstillMs
+  return {
+    ...{ name, tookMs: toMs - fromMs, writeGapMs },
+    ...(still === undefined ? {} : { diskStillMs: still }),
+    ...{ writes, errors: errors.length, peakBytes }
+  }
 }
