@@ -79,7 +79,7 @@ alter table convoy.log alter column changes set storage extended, alter column r
 alter table convoy.log set (
   autovacuum_vacuum_scale_factor = 0.5,
   autovacuum_vacuum_insert_threshold = -1,
-  autovacuum_vacuum_cost_limit = 100
+  autovacuum_vacuum_cost_limit = 50
 );
 -- Each question has one good plan, so the counting of values, a page for each row, is spared.
 do $$
