@@ -71,3 +71,9 @@ export const requestIdReused = (): Refusal =>
   refusal(422, 'CONVOY_REQUEST_ID_REUSED', {
     message: 'this request id was used for another command'
   })
+
+/** Final: executing the request has ended two workers, or two of their PostgreSQL servers. */
+export const harmful = (): Refusal =>
+  refusal(422, 'CONVOY_REQUEST_HARMFUL', {
+    message: 'this request brought down two workers; it is not executed again'
+  })
