@@ -4,7 +4,7 @@
  * Invariant: at most `ADDRESSES_MAX` are remembered; who has not been seen for longest is
  * forgotten first, and begins anew with a full bucket.
  */
-import { isIPv6 } from 'node:net'
+import { networkOf } from '../platform/http/network.ts'
 
 const BURST_S = 2
 const ADDRESSES_MAX = 20_000
@@ -46,14 +46,4 @@ export class RateLimit {
       return
     }
   }
-}
-
-/** An IPv6 client has a whole /64 to send from: the first four of eight groups. */
-function networkOf(address: string): string {
-  if (!isIPv6(address) || address.startsWith('::')) return address // loopback, or IPv4 in IPv6
-  const [head = '', tail] = address.split('::')
-  const groups = head.split(':')
-  const left = tail === undefined ? 0 : 8 - groups.length - tail.split(':').length
-  const zeros = Array.from({ length: Math.max(0, left) }, () => '0')
-  return [...groups, ...zeros, ...(tail ?? '').split(':')].slice(0, 4).join(':')
 }

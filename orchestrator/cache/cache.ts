@@ -33,6 +33,7 @@ export interface ReadFields {
   readonly sql: string
   readonly params: readonly Param[]
   readonly minIndex?: number
+  readonly client?: string
 }
 
 export class Cache implements Disposable {

@@ -14,6 +14,7 @@ import { refusalOf, validationError } from '../../platform/http/replies.ts'
 import { requestIdOf } from '../../platform/http/request-id.ts'
 import type { Answered } from '../../platform/http/times.ts'
 import type { Logger } from '../../platform/log.ts'
+import { clientOf } from '../../platform/security/client-key.ts'
 import type { Tracing } from '../../platform/tracing/otlp.ts'
 import { TRACEPARENT } from '../../platform/tracing/traceparent.ts'
 import { KIND } from '../../platform/tracing/tracer.ts'
@@ -45,6 +46,7 @@ export interface Answering {
 export class Conversation {
   readonly #request: FastifyRequest
   readonly #response: ServerResponse
+  readonly #client: string
   readonly #answering: Answering
   readonly #calls = new CallReader()
   #underWay = 0
@@ -55,6 +57,7 @@ export class Conversation {
   constructor(request: FastifyRequest, response: ServerResponse, answering: Answering) {
     this.#request = request
     this.#response = response
+    this.#client = clientOf(request)
     this.#answering = answering
     response.writeHead(200, { 'content-type': CALLS_TYPE, connection: 'close' })
     response.flushHeaders()
@@ -94,8 +97,8 @@ export class Conversation {
     const span = tracing?.start({ name: `CALL ${route}`, kind: KIND.server, parent })
     const headers = span ? { ...call.headers, [TRACEPARENT]: span.traceparent } : call.headers
     this.#underWay += 1
-    const answer = await this.#outcome(call, { headers, requestId }).catch(err =>
-      this.#refused(err, requestId)
+    const answer = await this.#outcome(call, { headers, requestId, client: this.#client }).catch(
+      err => this.#refused(err, requestId)
     )
     this.#underWay -= 1
     if (this.#ready.length === 0) setImmediate(() => this.#send())

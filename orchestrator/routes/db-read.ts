@@ -12,6 +12,7 @@ import type { Answer } from '../lanes/pending-writes.ts'
 import { passOn } from './answer.ts'
 import { SqlParam } from './db-write.ts'
 import { ReadAnswer } from './shapes.ts'
+import { type Way, wayOf } from './way.ts'
 
 export interface ReadRouteOptions {
   readonly admission: Admission
@@ -37,14 +38,14 @@ export const Read = Type.Object(
 
 /** What a checked body comes to, over whatever way it came. */
 export function reader({ admission, dispatch, deadlineMs, onRead }: ReadRouteOptions) {
-  return (body: Static<typeof Read>): Promise<Answer> => {
+  return (body: Static<typeof Read>, { client }: Pick<Way, 'client'>): Promise<Answer> => {
     const { sql, params = [], consistency = 'replica', minIndex } = body
     if (consistency === 'session' && minIndex === undefined) {
       throw new InvalidRequestError('consistency "session" needs a minIndex')
     }
     admission.read(sql, params)
     onRead()
-    const read = minIndex === undefined ? { sql, params } : { sql, params, minIndex }
+    const read = { sql, params, client, ...(minIndex !== undefined && { minIndex }) }
     return dispatch.read(consistency === 'strong' ? 'strongQ' : 'readQ', read, deadlineMs)
   }
 }
@@ -64,6 +65,6 @@ export const readRoute: FastifyPluginAsyncTypebox<ReadRouteOptions> = async (app
         response: { 200: ReadAnswer, ...refusals(400, 401, 403, 413, 415, 500, 503, 504) }
       }
     },
-    async (request, reply) => passOn(reply, await read(request.body))
+    async (request, reply) => passOn(reply, await read(request.body, wayOf(request)))
   )
 }

@@ -1,9 +1,10 @@
 /**
  * What goes with a call to the workers, beside what is asked: under which id the lines of
- * its way are logged, and which trace it is a part of.
+ * its way are logged, which trace it is a part of, and whose share it uses.
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyRequest } from 'fastify'
+import { clientOf } from '../../platform/security/client-key.ts'
 import { traceparentOf } from '../../platform/tracing/traceparent.ts'
 import { requestIdOf } from './request-id.ts'
 
@@ -11,9 +12,15 @@ export interface Way {
   readonly headers: IncomingHttpHeaders
   /** As in the header `x-request-id`. */
   readonly requestId: string
+  /** Whose share it uses where clients compete: see client-key.ts. */
+  readonly client: string
 }
 
-export const wayOf = ({ headers, id }: FastifyRequest): Way => ({ headers, requestId: id })
+export const wayOf = (request: FastifyRequest): Way => ({
+  headers: request.headers,
+  requestId: request.id,
+  client: clientOf(request)
+})
 
 /** The fields of a write that its caller's headers decide. */
 export function writeFields({ headers, requestId: traceId }: Way) {

@@ -7,6 +7,7 @@ import type { FastifyRequest, onRequestHookHandler, RouteOptions } from 'fastify
 import type { Http } from '../http.ts'
 import type { Logger } from '../log.ts'
 import { audit } from './audit.ts'
+import { letIn } from './client-key.ts'
 import { ForbiddenError, UnauthorizedError } from './errors.ts'
 import { includes, type Role } from './roles.ts'
 import type { Holder, Tokens } from './tokens.ts'
@@ -81,6 +82,7 @@ function guardFor(
       reply.header('www-authenticate', 'Bearer')
       return done(new UnauthorizedError())
     }
+    letIn(request, tokens.clientOf(holder))
     if (role === 'admin') holders.set(request, holder)
     done(includes(holder.role, role) ? undefined : new ForbiddenError(role))
   }

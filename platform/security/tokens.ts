@@ -7,6 +7,7 @@ import { hash, timingSafeEqual } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import type { Static, TObject } from 'typebox'
 import { ConfigError } from '../config.ts'
+import { keyOfToken } from './client-key.ts'
 import type { TOKENS } from './config.ts'
 import { ROLES, type Role } from './roles.ts'
 
@@ -26,11 +27,14 @@ export class Tokens {
   /** Whether what may be seen of the cluster needs one too. */
   readonly forViews: boolean
   readonly #known: readonly { readonly digest: Buffer; readonly holder: Holder }[]
+  readonly #keys = new Map<Holder, string>()
 
   constructor(tokens: readonly Token[], { forViews }: { readonly forViews: boolean }) {
     this.forViews = forViews
     this.#known = tokens.map(({ token, name, role }) => {
-      return { digest: digestOf(`Bearer ${token}`), holder: { name, role } }
+      const holder = { name, role }
+      this.#keys.set(holder, keyOfToken(token))
+      return { digest: digestOf(`Bearer ${token}`), holder }
     })
   }
 
@@ -47,6 +51,11 @@ export class Tokens {
       if (timingSafeEqual(given, digest)) found = holder
     }
     return found
+  }
+
+  /** @returns whose share it uses (client-key.ts): each token is a client of its own */
+  clientOf(holder: Holder): string {
+    return this.#keys.get(holder) ?? ''
   }
 }
 

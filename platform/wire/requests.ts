@@ -44,6 +44,8 @@ export interface ReadCommand {
   readonly params: readonly Param[]
   readonly minIndex?: number
   readonly ttlMs: number
+  /** Whose share it uses where clients compete (platform/security/client-key.ts). */
+  readonly client?: string
 }
 
 /** On `strongQ` only: what became of a write. Answered 200 with the stored body, or 404. */
