@@ -33,6 +33,20 @@ export type Executed =
   /** What the command alone decides (an id used again for another command): no entry, answered at once. */
   | { readonly kind: 'refused'; readonly status: number; readonly result: string }
 
+/**
+ * Nothing of the command was done, for those before it took the time that others wait for. To be
+ * executed again, after commands of clients that took less. Only where `bystanders` are given.
+ */
+export interface Postponed {
+  readonly kind: 'postponed'
+}
+
+/** Who else waits while a batch is executed. May be asked at any time. */
+export interface Bystanders {
+  /** Whether writes of other clients than `client` wait, outside of the batch. */
+  othersWait(client: string): boolean
+}
+
 export interface Answer {
   readonly status: number
   /** The whole HTTP body, JSON text. */
@@ -72,10 +86,15 @@ export interface Store extends AsyncDisposable {
 
   /**
    * Master: runs a batch in one transaction, a savepoint per command, and appends
-   * an entry per new command.
+   * an entry per new command. A command has a budget of time (docs/write-execution.md), less
+   * when writes of other clients wait, in the batch or by `bystanders`.
    * @throws TermRaisedError when the stored term is above `term`; nothing was done
    */
-  execute(batch: readonly WriteCommand[], term: number): Promise<Executed[]>
+  execute(
+    batch: readonly WriteCommand[],
+    term: number,
+    bystanders?: Bystanders
+  ): Promise<(Executed | Postponed)[]>
 
   /**
    * Master: raises the stored term to `term` and appends its empty first entry, in one transaction.

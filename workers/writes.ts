@@ -19,7 +19,7 @@ import { type Loop, nowMs, refusal } from './loop.ts'
 import type { CommitTimes } from './metrics.ts'
 import { isLeftOver, mayExecute, mayLeave, toldAt } from './protocol/answers.ts'
 import type { View } from './protocol/view.ts'
-import { type Executed, type Store, writeBody } from './store.ts'
+import { type Executed, type Postponed, type Store, writeBody } from './store.ts'
 import type { Teller } from './telling.ts'
 
 /** Messages, each of up to a lane's batch. More would be stuck with a master that freezes. */
@@ -202,7 +202,7 @@ class Session {
     const { committedMs } = store
     let executed: readonly Executed[]
     try {
-      executed = commands.length === 0 ? [] : await store.execute(commands, term)
+      executed = commands.length === 0 ? [] : (await store.execute(commands, term)).map(settled)
     } catch (error) {
       return loop.dispatch(refusal(error, store.last))
     }
@@ -247,6 +247,12 @@ function hold(batch: {
   const index = toldAt(batch.before, batch.executed)
   const { deliveries, told } = batch
   return { index, deliveries, replies, sinceMs: nowMs(), told }
+}
+
+/** Nothing is postponed where no bystanders were named. */
+function settled(outcome: Executed | Postponed): Executed {
+  if (outcome.kind === 'postponed') throw new Error('a command was postponed unasked')
+  return outcome
 }
 
 function replyOf(id: string, outcome: Executed): Reply {

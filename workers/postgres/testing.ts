@@ -13,7 +13,7 @@ import pg from 'pg'
 import type { Test } from 'tap'
 import type { ReadCommand, Statement, WriteCommand } from '../../platform/wire/requests.ts'
 import type { Entry } from '../entry.ts'
-import type { Executed, Store } from '../store.ts'
+import type { Executed, Postponed, Store } from '../store.ts'
 import type { Limits } from './limits.ts'
 import { initDatabase, type PostgresServer, SETUP_ROLE, startPostgres } from './server.ts'
 import { openStore } from './store.ts'
@@ -105,7 +105,7 @@ export function command(
 export const ddl = (sql: string): WriteCommand => command([{ sql, kind: 'ddl' }])
 
 /** The entry of an outcome that must be one. */
-export function entryOf(executed: Executed | undefined) {
+export function entryOf(executed: Executed | Postponed | undefined) {
   if (executed?.kind !== 'entry') throw new Error(`no entry: ${JSON.stringify(executed)}`)
   return executed.entry
 }
