@@ -1,0 +1,46 @@
+/**
+ * Calls from an address of their own: without tokens, an orchestrator tells clients apart by
+ * their address.
+ */
+import { Agent, request } from 'undici'
+
+export interface Reply {
+  readonly status: number
+  readonly text: string
+  readonly ms: number
+}
+
+/** Longer than any deadline of the cluster's. */
+const TIMEOUT_MS = 60_000
+
+export class HttpClient implements AsyncDisposable {
+  readonly #url: string
+  readonly #agent: Agent
+
+  /** @param localAddress one of 127.0.0.0/8 */
+  constructor(url: string, localAddress: string) {
+    this.#url = url
+    this.#agent = new Agent({
+      connect: { localAddress },
+      headersTimeout: TIMEOUT_MS,
+      bodyTimeout: TIMEOUT_MS
+    })
+  }
+
+  /** @throws Error when there is no answer at all */
+  async post(path: string, body: unknown): Promise<Reply> {
+    const startedMs = performance.now()
+    const { statusCode, body: answer } = await request(`${this.#url}/api/v1${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      dispatcher: this.#agent
+    })
+    const text = await answer.text()
+    return { status: statusCode, text, ms: performance.now() - startedMs }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#agent.destroy()
+  }
+}
