@@ -3,7 +3,7 @@
  */
 import Type from 'typebox'
 import { CERTIFICATE, COMMON, ConfigError, loadConfig } from '../platform/config.ts'
-import type { Limits } from './postgres/limits.ts'
+import { BACKEND_MEMORY_MIB, type Limits } from './postgres/limits.ts'
 
 export const WORKER = {
   ...COMMON,
@@ -105,6 +105,13 @@ export const WORKER = {
     minimum: 1_000,
     default: 600_000,
     description: 'How long a request id is remembered, at least'
+  }),
+  CONVOY_BACKEND_MEMORY_MIB: Type.Integer({
+    minimum: 64,
+    maximum: 65_536,
+    default: BACKEND_MEMORY_MIB,
+    description:
+      'Private memory of one PostgreSQL process; a statement that needs more fails with SQLSTATE 53200'
   }),
   CONVOY_READERS: Type.Integer({
     minimum: 1,

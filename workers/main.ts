@@ -72,14 +72,14 @@ const postgres = opened.use(
     runAs: config.CONVOY_POSTGRES_USER,
     host: config.CONVOY_WORKER_HOST,
     cloneFrom: config.CONVOY_CLONE_FROM,
-    tls: certificateFiles(config)
+    tls: certificateFiles(config),
+    backendMemoryMiB: config.CONVOY_BACKEND_MEMORY_MIB
   })
 )
 done('postgres')
 const store = opened.use(
   await openStore({
-    socketDir: postgres.socketDir,
-    port: postgres.port,
+    server: postgres,
     workerId,
     secret: config.CONVOY_STORE_SECRET,
     clonePassword: config.CONVOY_CLONE_PASSWORD,

@@ -52,7 +52,7 @@ export async function recoverCopy(
   )
   try {
     await using store = await openStore({
-      ...server,
+      server,
       workerId: head.workerId,
       secret: secrets.storeSecret,
       clonePassword: secrets.clonePassword

@@ -2,6 +2,9 @@
  * What bounds a worker's database, by default.
  */
 
+/** Some ten times what the largest entry takes (docs/decisions/bounds-from-outside.md). */
+export const BACKEND_MEMORY_MIB = 256
+
 export interface Limits {
   /** Of one entry's changes and result together. */
   readonly maxEntryBytes: number

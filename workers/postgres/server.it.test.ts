@@ -101,7 +101,7 @@ t.test('a clone starts with the rows, the log and the passwords of its source', 
   const copy = await startPostgres({ dir, binDir: BIN_DIR })
   t.teardown(() => copy.stop())
   const identity = { workerId: 'w2', secret: 'another', clonePassword: CLONE_PASSWORD }
-  const clone = await openStore({ socketDir: copy.socketDir, port: copy.port, ...identity })
+  const clone = await openStore({ server: copy, ...identity })
   t.teardown(() => clone[Symbol.asyncDispose]())
   t.strictSame(clone.last, store.last)
   t.strictSame(await rowsOf(clone, 'select id from a'), [{ id: 1 }])

@@ -12,6 +12,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Account, accountFor, asAccount, makeFolder, runAs } from './account.ts'
 import { type Paths, placedCertificate } from './certificate.ts'
 import { accessRules, serverConfiguration } from './configuration.ts'
+import { BACKEND_MEMORY_MIB } from './limits.ts'
+import { exemptFromMemoryLimit, memoryLimit } from './memory.ts'
 import { endProcessesIn } from './processes.ts'
 import { ServerLog } from './server-log.ts'
 
@@ -41,6 +43,8 @@ export interface StartOptions extends DatabaseOptions {
   readonly tls?: Paths | undefined
   /** 0 takes a free one. */
   readonly port?: number
+  /** Private memory that each process of PostgreSQL may have; see memory.ts. */
+  readonly backendMemoryMiB?: number
   readonly startTimeoutMs?: number
 }
 
@@ -51,6 +55,8 @@ export interface PostgresServer extends AsyncDisposable {
   readonly port: number
   /** Resolves when PostgreSQL has ended, for whatever reason. */
   readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>
+  /** Lifts the bound on the memory of one of its processes. */
+  exempt(pid: number): Promise<void>
   /** Ends PostgreSQL in order, and by force after `graceMs`. */
   stop(graceMs?: number): Promise<void>
 }
@@ -120,18 +126,22 @@ export async function startPostgres(options: StartOptions): Promise<PostgresServ
   )
   const log = new ServerLog(join(options.dir, 'postgres.log'))
   const child = launch(account, { options, data, log })
-  const server = handle(child, { socketDir, host, port })
+  const server = handle(child, { socketDir, host, port, account, dir: options.dir })
   await ready(data, { child, log, timeoutMs: options.startTimeoutMs ?? 60_000 })
   return server
 }
 
 function launch(
   account: Account | undefined,
-  start: { options: DatabaseOptions; data: string; log: ServerLog }
+  start: { options: StartOptions; data: string; log: ServerLog }
 ): ChildProcess {
   const { program, args } = asAccount(account, {
-    program: join(start.options.binDir, 'postgres'),
-    args: ['-D', start.data],
+    program: 'prlimit',
+    args: [
+      memoryLimit(start.options.backendMemoryMiB ?? BACKEND_MEMORY_MIB),
+      join(start.options.binDir, 'postgres'),
+      ...['-D', start.data]
+    ],
     signal: 'QUIT'
   })
   // Its own process group: a Ctrl-C at the terminal must not reach it before the worker decides.
@@ -147,8 +157,15 @@ function launch(
 
 function handle(
   child: ChildProcess,
-  address: { socketDir: string; host: string; port: number }
+  place: {
+    socketDir: string
+    host: string
+    port: number
+    account: Account | undefined
+    dir: string
+  }
 ): PostgresServer {
+  const { account, dir, ...address } = place
   const exited = once(child, 'exit').then(([code, signal]) => ({
     code: code as number | null,
     signal: signal as string | null
@@ -170,6 +187,7 @@ function handle(
     ...address,
     pid: child.pid ?? -1,
     exited,
+    exempt: pid => exemptFromMemoryLimit(pid, { account, cwd: dir }),
     stop,
     [Symbol.asyncDispose]: () => stop()
   }

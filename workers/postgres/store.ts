@@ -23,12 +23,12 @@ import { LIMITS, type Limits } from './limits.ts'
 import { APPEND, appendValues, Log, type LogEnd, readEnd } from './log.ts'
 import { Readers } from './reads.ts'
 import { prepareSchema } from './schema.ts'
+import type { PostgresServer } from './server.ts'
 import { Session } from './session.ts'
 import { lostTo } from './sql-error.ts'
 
 export interface StoreOptions {
-  readonly socketDir: string
-  readonly port: number
+  readonly server: PostgresServer
   /** Stands in the answers to reads. */
   readonly workerId: string
   /** Opens the log to this worker's transactions; anything that nobody can guess. */
@@ -43,10 +43,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const limits = { ...LIMITS, ...options.limits }
   // As a digest it is plain text, whatever it was.
   const secret = hash('sha256', options.secret)
-  await prepareSchema({ ...options, secret, maxEntryBytes: limits.maxEntryBytes })
+  await prepareSchema({
+    ...options,
+    ...placeOf(options),
+    secret,
+    maxEntryBytes: limits.maxEntryBytes
+  })
   const opened = new AsyncDisposableStack()
   try {
-    const keeper = opened.use(await Connection.open({ ...options, user: 'convoy_apply' }))
+    const keeper = opened.use(await Connection.open({ ...placeOf(options), user: 'convoy_apply' }))
     const end = await readEnd(keeper)
     return new PostgresStore({ options: { ...options, secret }, limits, end, keeper, opened })
   } catch (err) {
@@ -54,6 +59,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     throw err
   }
 }
+
+const placeOf = ({ server: { socketDir, port } }: StoreOptions) => ({ socketDir, port })
 
 const BEGIN_TERM = `
   update convoy.memory set term = $1, state_version = 0 where term < $1::int8 returning term`
@@ -221,13 +228,14 @@ class PostgresStore implements Store {
     const session = this.#opened.use(new Session(connection, stepTimeoutMs))
     this.#open.push(session)
     if (user === 'convoy_apply') {
+      // It takes what a master could commit: to run out of memory here would be a divergence.
+      await this.#options.server.exempt(connection.pid)
       await connection.must(APPLY_SETTINGS.map(sql => ({ sql })))
     }
     return session
   }
 
   #connect(user: string, timeouts: Partial<ConnectOptions>): ConnectOptions {
-    const { socketDir, port } = this.#options
-    return { socketDir, port, user, ...timeouts }
+    return { ...placeOf(this.#options), user, ...timeouts }
   }
 }

@@ -61,9 +61,8 @@ export async function openWorker(
 ): Promise<TestWorker> {
   const server = await startPostgres({ dir, binDir: BIN_DIR })
   t.teardown(() => server.stop())
-  const { socketDir, port } = server
   const identity = { workerId: 'w1', secret: 'test-secret', clonePassword: CLONE_PASSWORD }
-  const store = await openStore({ socketDir, port, ...identity, limits })
+  const store = await openStore({ server, ...identity, limits })
   t.teardown(() => store[Symbol.asyncDispose]())
   return { dir, server, store }
 }
