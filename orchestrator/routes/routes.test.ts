@@ -183,10 +183,12 @@ t.test('reads go to the lane of their consistency', async t => {
   await call('POST', 'db/read', { sql: 'select $1', params: ['x'], consistency: 'strong' })
   await call('POST', 'db/read', { sql: 'select 1', consistency: 'session', minIndex: 4 })
   await call('GET', 'db/write/key~1')
+  const { client } = (asked as [[string, { client: string }]])[0][1]
+  t.match(client, /^[\w-]{12}$/)
   t.strictSame(asked, [
-    ['readQ', { sql: 'select 1', params: [] }, 10_000],
-    ['strongQ', { sql: 'select $1', params: ['x'] }, 10_000],
-    ['readQ', { sql: 'select 1', params: [], minIndex: 4 }, 10_000],
+    ['readQ', { sql: 'select 1', params: [], client }, 10_000],
+    ['strongQ', { sql: 'select $1', params: ['x'], client }, 10_000],
+    ['readQ', { sql: 'select 1', params: [], client, minIndex: 4 }, 10_000],
     ['strongQ', { outcomeOf: 'key~1' }, 10_000]
   ])
 })

@@ -97,6 +97,16 @@ export interface ReadMessage {
   readonly reads: readonly ReadRequest[]
 }
 
+/**
+ * What a worker says about a request that it has not answered. A note is a `Reply` with
+ * status 0 and no body.
+ * - `begun`: its execution begins, alone; told before, so that a death can be put down to it
+ * - `running`: it waits or runs here, and this worker is alive
+ * - `busy`: not executed, for too many of its client's wait here; to be sent again later
+ * - `returned`: not executed, for a worker that had it may have ended by it
+ */
+export type Note = 'begun' | 'running' | 'busy' | 'returned'
+
 /** `body` is the whole HTTP body, JSON text, made by the worker and passed on as it is. */
 export interface Reply {
   /** The request id of a write, the read id of a read. */
@@ -104,6 +114,11 @@ export interface Reply {
   readonly kind: 'write' | 'read'
   readonly status: number
   readonly body: string
+  readonly note?: Note
+  /** Of a note: which sending of the request it is about, counted from 1. */
+  readonly sending?: number
+  /** Milliseconds that a read was executed for; absent below 1. */
+  readonly tookMs?: number
 }
 
 export const encodeMessage = (message: WriteMessage | ReadMessage): Buffer =>
@@ -133,7 +148,9 @@ export function encodeReplies(replies: readonly Reply[]): Buffer[] {
 }
 
 function encodeTogether(replies: readonly Reply[]): Buffer {
-  const header = replies.map(({ id, kind, status }) => ({ id, kind, status }))
+  const header = replies.map(({ id, kind, status, note, sending, tookMs }) => {
+    return { id, kind, status, note, sending, tookMs }
+  })
   return encodeFrame(
     header,
     replies.map(reply => reply.body)
@@ -141,9 +158,7 @@ function encodeTogether(replies: readonly Reply[]): Buffer {
 }
 
 /** Bodies stay bytes: the orchestrator sends them on without looking inside. */
-export function decodeReplies(
-  content: Buffer
-): { id: string; kind: 'write' | 'read'; status: number; body: Buffer }[] {
+export function decodeReplies(content: Buffer): (Omit<Reply, 'body'> & { body: Buffer })[] {
   const { header, parts } = decodeFrame(content)
   return (header as Omit<Reply, 'body'>[]).map((reply, i) => ({
     ...reply,
