@@ -1,5 +1,5 @@
 /**
- * Events of deleted users that RabbitMQ has not confirmed yet.
+ * Events of deleted users that rides-api has not processed yet, as far as is known.
  * Invariant: an event carries the log index of its deletion. The row cannot know it,
  * being part of the same transaction; the stored outcome of the write does, for
  * `resultsKeepMs`, so it is looked up and kept well before that has passed.
@@ -11,15 +11,22 @@ import type { UserDeleted } from '../platform/service/events.ts'
 /** Rows of one sweep. */
 export const SWEEP_ROWS = 500
 
-const PENDING = `select event_id, username, request_id, user_index from outbox
+const PENDING = `select event_id, username, request_id, user_index, created_at from outbox
+  where (created_at, event_id) > ($1::timestamptz, $2::text)
   order by created_at, event_id limit ${SWEEP_ROWS}`
+const BEGINNING: Cursor = { created_at: '-infinity', event_id: '' }
 
 const KEEP_INDEX = 'update outbox set user_index = $2 where event_id = $1 and user_index is null'
 
 const REMOVE = 'delete from outbox where event_id = $1'
 
-interface Pending {
+/** Where a page ended: rows may be removed meanwhile, so it does not name one that must exist. */
+export interface Cursor {
+  readonly created_at: string
   readonly event_id: string
+}
+
+interface Pending extends Cursor {
   readonly username: string
   readonly request_id: string
   readonly user_index: string | null
@@ -32,9 +39,15 @@ export class Outbox {
     this.#db = db
   }
 
-  /** The oldest events. Asked for as a write: a sweep is no load of reads for the scaling. */
-  async pending(): Promise<UserDeleted[]> {
-    const answer = await this.#write([{ sql: PENDING }])
+  /**
+   * A page of events, the oldest first. Runs as a write, so that the scaling does not count it
+   * as read load.
+   * @param after the `next` of the page before
+   * @returns no `next` on the last page
+   */
+  async pending(after = BEGINNING): Promise<{ events: UserDeleted[]; next?: Cursor }> {
+    const params = [after.created_at, after.event_id]
+    const answer = await this.#write([{ sql: PENDING, params }])
     const rows = (answer.results[0]?.rows ?? []) as unknown as readonly Pending[]
     const found: [string, number][] = []
     const events: UserDeleted[] = []
@@ -47,7 +60,8 @@ export class Outbox {
       events.push({ eventId: row.event_id, username: row.username, index })
     }
     if (found.length > 0) await this.#write(found.map(params => ({ sql: KEEP_INDEX, params })))
-    return events
+    const last = rows.at(-1)
+    return rows.length < SWEEP_ROWS || last === undefined ? { events } : { events, next: last }
   }
 
   async remove(eventIds: readonly string[]): Promise<void> {

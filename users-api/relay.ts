@@ -1,10 +1,12 @@
 /**
- * Brings events from the outbox to RabbitMQ, at least once, and hears from rides-api
- * when it is done with one. Any instance may relay any event; doubles are harmless.
+ * Sends events from the outbox to RabbitMQ, at least once, and hears from rides-api
+ * when it is done with one. Any instance may relay any event; duplicates are harmless.
  * Invariants:
- * - A row leaves the outbox only after RabbitMQ has confirmed its event.
- * - A row that stays, for whatever reason, is sent again: at each new link, and by
- *   the sweep of every instance.
+ * - A row leaves the outbox only after rides-api has said that it committed the event.
+ *   RabbitMQ's confirmation is not enough: it may start again without its data.
+ * - A row that stays is sent again: on each new link, and by the sweep of every instance.
+ * - On one link an event is sent once in `RESEND_MS`, so that the queue of a consumer that
+ *   is away stays bounded by the outbox.
  */
 import type { ConfirmChannel } from 'amqplib'
 import { type Amqp, type AmqpLink, openAmqp, UNHURRIED_PING_MS } from '../platform/amqp.ts'
@@ -19,10 +21,12 @@ import {
   type UserDeleted
 } from '../platform/service/events.ts'
 import type { OnLink } from '../platform/service/start.ts'
-import { type Outbox, SWEEP_ROWS } from './outbox.ts'
+import { type Cursor, type Outbox, SWEEP_ROWS } from './outbox.ts'
 
 /** Events of an instance that died for good are relayed by another within this. */
 const SWEEP_MS = 30_000
+/** The consumer may have said that it is done while this instance had no link. */
+const RESEND_MS = 5 * 60_000
 
 export interface RelayOptions {
   readonly url: string
@@ -44,7 +48,9 @@ export class Relay implements AsyncDisposable {
   readonly #waiting = new Map<string, Set<() => void>>()
   /** Event ids that came back from RabbitMQ because no queue takes them. */
   readonly #returned = new Set<string>()
-  readonly #confirmed: string[] = []
+  /** Events that RabbitMQ has taken on the present link, and when. */
+  readonly #sentAtMs = new Map<string, number>()
+  readonly #done: string[] = []
   #removing = false
   #sweeping = false
   #channel: ConfirmChannel | undefined
@@ -60,6 +66,7 @@ export class Relay implements AsyncDisposable {
       setup: link => this.#setup(link),
       down: () => {
         this.#channel = undefined
+        this.#sentAtMs.clear()
         options.onLink(undefined)
       }
     })
@@ -72,7 +79,7 @@ export class Relay implements AsyncDisposable {
    */
   async announce(event: UserDeleted, waitMs: number): Promise<boolean> {
     const done = this.#wait(event.eventId, waitMs)
-    void this.#send(event)
+    void this.#publish(event)
     return done
   }
 
@@ -112,8 +119,10 @@ export class Relay implements AsyncDisposable {
       this.#amqp.drop() // the queue was deleted under the consumer
       return
     }
-    const done = decodeUserDeletedDone(content)
-    for (const finish of this.#waiting.get(done?.eventId ?? '') ?? []) finish()
+    const { eventId = '' } = decodeUserDeletedDone(content) ?? {}
+    for (const finish of this.#waiting.get(eventId) ?? []) finish()
+    // Whoever sent it removes it; of an instance that died, whoever sends it next.
+    if (this.#sentAtMs.delete(eventId)) void this.#remove(eventId)
   }
 
   #wait(eventId: string, waitMs: number): Promise<boolean> {
@@ -132,49 +141,52 @@ export class Relay implements AsyncDisposable {
   }
 
   async #sweep(): Promise<void> {
-    for (;;) {
-      const events = await this.#options.outbox.pending()
-      const sent = await Promise.all(events.map(event => this.#publish(event)))
-      const confirmed = events.filter((_event, i) => sent[i]).map(event => event.eventId)
-      if (confirmed.length > 0) await this.#options.outbox.remove(confirmed)
-      if (confirmed.length < SWEEP_ROWS) return
-    }
+    let after: Cursor | undefined
+    do {
+      const { events, next } = await this.#options.outbox.pending(after)
+      const nowMs = performance.now()
+      const isDue = ({ eventId }: UserDeleted) =>
+        nowMs - (this.#sentAtMs.get(eventId) ?? Number.NEGATIVE_INFINITY) >= RESEND_MS
+      await Promise.all(events.filter(isDue).map(event => this.#publish(event)))
+      after = next
+    } while (after !== undefined)
   }
 
-  async #send(event: UserDeleted): Promise<void> {
-    if (await this.#publish(event)) await this.#remove(event.eventId)
-  }
-
-  /** @returns whether RabbitMQ has confirmed the event, on disk in its queue */
-  #publish(event: UserDeleted): Promise<boolean> {
+  /** Resolves when RabbitMQ has taken the event or refused it. What is refused stays for the next sweep. */
+  #publish(event: UserDeleted): Promise<void> {
     const channel = this.#channel
-    if (channel === undefined) return Promise.resolve(false)
-    const { promise, resolve } = Promise.withResolvers<boolean>()
-    const options = { persistent: true, mandatory: true, messageId: event.eventId }
+    if (channel === undefined) return Promise.resolve()
+    const { eventId } = event
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const options = { persistent: true, mandatory: true, messageId: eventId }
+    // Noted first: rides-api may be done before the confirmation comes.
+    this.#sentAtMs.set(eventId, performance.now())
     try {
       channel.publish(EVENTS_EXCHANGE, USER_DELETED, encodeEvent(event), options, err => {
         // A return comes before its confirm.
-        const returned = this.#returned.delete(event.eventId)
+        const returned = this.#returned.delete(eventId)
         if (returned) this.#amqp.drop() // the next link declares the queue again
-        resolve(err === null && !returned)
+        if (returned || err !== null) this.#sentAtMs.delete(eventId)
+        resolve()
       })
     } catch {
-      resolve(false) // closing; the next link sweeps
+      this.#sentAtMs.delete(eventId) // closing; the next link sweeps
+      resolve()
     }
     return promise
   }
 
-  /** Removes what was confirmed, as one write for all that gathered during the last one. */
+  /** Removes what is done, as one write for all that gathered during the last one. */
   async #remove(eventId: string): Promise<void> {
-    this.#confirmed.push(eventId)
+    this.#done.push(eventId)
     if (this.#removing) return
     this.#removing = true
     try {
-      while (this.#confirmed.length > 0) {
-        await this.#options.outbox.remove(this.#confirmed.splice(0, SWEEP_ROWS))
+      while (this.#done.length > 0) {
+        await this.#options.outbox.remove(this.#done.splice(0, SWEEP_ROWS))
       }
     } catch (err) {
-      this.#options.log.warn({ err }, 'confirmed events stay in the outbox until the next sweep')
+      this.#options.log.warn({ err }, 'processed events stay in the outbox until the next sweep')
     } finally {
       this.#removing = false
     }

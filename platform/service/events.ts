@@ -1,6 +1,7 @@
 /**
  * What users-api and rides-api tell each other over RabbitMQ. Durable, unlike the
- * cluster's own queues: an event that was confirmed is gone from the outbox.
+ * cluster's own queues, which spares sending events again when RabbitMQ restarts on its data.
+ * Nothing rests on that: an event stays in the outbox until rides-api has processed it.
  * Both sides declare exchange and queue, for an event that no queue takes is
  * confirmed too, and lost.
  */

@@ -1,0 +1,32 @@
+/**
+ * The event of a deleted user is not lost when RabbitMQ starts again without its data,
+ * as it does with each `npm start`.
+ */
+import t from 'tap'
+import { call, newRide, newUser } from '../contract/convoy.ts'
+import { startCluster } from './cluster.ts'
+import { read } from './database.ts'
+import { until } from './wait.ts'
+
+const cluster = await startCluster(t)
+const convoy = () => ({ lb: cluster.lbUrl, usersApi: [], ridesApi: [] })
+
+await t.test('a deletion that RabbitMQ took and lost is done after the next start', async t => {
+  const username = await newUser(convoy())
+  const rideId = await newRide(convoy(), { created_by: username })
+  await cluster.pause('rides-api')
+  t.equal((await call(`DELETE ${cluster.lbUrl}/api/v1/users/${username}`)).status, 200)
+  const { rows } = await read(cluster, 'select username from outbox')
+  t.strictSame(rows, [{ username }], 'the event stays until rides-api has processed it')
+  await cluster.stop()
+  await cluster.start()
+  await cluster.healed()
+  await until('the ride to be gone', { withinMs: 30_000 }, async () => {
+    const { status } = await call(`GET ${cluster.lbUrl}/api/v1/rides/${rideId}`)
+    return status === 204 ? true : undefined
+  })
+  await until('the outbox to be empty', { withinMs: 30_000 }, async () => {
+    const left = await read(cluster, 'select username from outbox')
+    return left.rows.length === 0 ? true : undefined
+  })
+})
