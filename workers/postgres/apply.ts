@@ -17,11 +17,10 @@ import {
 } from './catalog.ts'
 import type { Outcome, Step } from './connection.ts'
 import { APPEND, appendValues, bytesOf, type LogEnd, takesLong } from './log.ts'
-import { isOfTheServer } from './refusals.ts'
 import { PlanError, RowPlan, type TableWork } from './row-plan.ts'
 import type { SequenceChange } from './sequences.ts'
 import type { Session } from './session.ts'
-import { isContended, isStale, lostTo, type SqlError } from './sql-error.ts'
+import { isContended, isOfServer, isStale, lostTo, type SqlError } from './sql-error.ts'
 import { differing, Sums, sumsText } from './sums.ts'
 import { packedTexts } from './text.ts'
 
@@ -268,7 +267,7 @@ const sequenceStep = ({ sequence, last, called }: SequenceChange): Step => ({
 
 function misfitOf(error: SqlError): Error {
   if (isContended(error)) return new ContendedError(error.message)
-  if (isOfTheServer(error)) return lostTo(error)
+  if (isOfServer(error)) return lostTo(error)
   return new MisfitError(`${error.sqlstate} ${error.message}`)
 }
 

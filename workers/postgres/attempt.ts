@@ -158,6 +158,9 @@ export class Attempt {
         this.#results.push({ status: 200, result: outcome.result })
         continue
       }
+      if (outcome.kind === 'failed' && outcome.doubt !== undefined) {
+        if (!(await this.#master.isWell())) throw lostTo(outcome.doubt)
+      }
       const { status, body } = outcome.refusal
       this.#results.push({ status, result: body })
       if (outcome.kind === 'unmet') {

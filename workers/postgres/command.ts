@@ -12,7 +12,7 @@ import type { Outcome, Step } from './connection.ts'
 import { type Bounds, JsonRows } from './encode.ts'
 import { expectationFailed, notAllowed, type Refusal, refusalOf, tooLarge } from './refusals.ts'
 import type { Session } from './session.ts'
-import { isContended, isStale } from './sql-error.ts'
+import { isContended, isStale, type SqlError, verdictOf } from './sql-error.ts'
 import { sumsText } from './sums.ts'
 import { paramText } from './text.ts'
 
@@ -32,8 +32,8 @@ const ALLOWED_TAG =
 
 export type CommandOutcome =
   | { readonly kind: 'done'; readonly result: string }
-  /** Undone already. */
-  | { readonly kind: 'failed'; readonly refusal: Refusal }
+  /** Undone already. With an error that leaves it in doubt whether the server is well. */
+  | { readonly kind: 'failed'; readonly refusal: Refusal; readonly doubt?: SqlError }
   /** It went well, but not as it was told to: to be undone by its own savepoint. */
   | { readonly kind: 'unmet'; readonly refusal: Refusal }
   /** Found too late, or it broke the batch's transaction: all is to be run again, without it. */
@@ -160,5 +160,7 @@ function failureOf(
   if (error === undefined) throw new Error('a statement neither ended nor failed')
   if (error.sqlstate === BATCH_OPEN) return smuggled('COMMIT', at.statement)
   if (isContended(error) || at.steps.some(step => isStale(step, error))) return { kind: 'again' }
-  return { kind: 'failed', refusal: refusalOf(error, at.statement) }
+  const refusal = refusalOf(error, at.statement)
+  if (verdictOf(error) === 'doubtful') return { kind: 'failed', refusal, doubt: error }
+  return { kind: 'failed', refusal }
 }

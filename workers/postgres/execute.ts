@@ -11,8 +11,6 @@ import type { Executed } from '../store.ts'
 import { Attempt, KnownIdError } from './attempt.ts'
 import { readCatalog } from './catalog.ts'
 import { changesSchema, runsAlone } from './command.ts'
-import type { Limits } from './limits.ts'
-import type { LogEnd } from './log.ts'
 import { EMPTY_CHANGES, MASTER_TEXTS, type Master, OUTCOMES, RetryError } from './master.ts'
 import type { Refusal } from './refusals.ts'
 import { type Known, outcomesOf, planOf } from './repeats.ts'
@@ -40,7 +38,7 @@ export class Executor {
   /** To be made anew for each term: meanwhile another worker may have led. */
   static async open(
     session: Session,
-    options: { secret: string; limits: Limits; log: LogEnd }
+    options: Pick<Master, 'secret' | 'limits' | 'log' | 'isWell'>
   ): Promise<Executor> {
     for (const sql of MASTER_TEXTS) session.statements.keep(sql)
     const catalog = await readCatalog(session.connection)

@@ -31,6 +31,9 @@ export const APPEND = `
     (index, term, request_id, request_key, command_hash, status, changes, result, checksum)
   select * from unnest($1::int8[], $2::int8[], $3::text[], $4::text[], $5::text[], $6::int4[],
     $7::text[], $8::text[], $9::text[])`
+const PROBE = 'select cluster_id from convoy.memory'
+/** It may have to wait for what is asked of the log meanwhile. */
+const PROBE_MS = 5_000
 const ENTRY = 'index, term, request_id, command_hash, status, changes, result, checksum'
 /** Sizes without reading the values: long ones are stored apart. */
 const AFTER = `
@@ -116,6 +119,18 @@ export class Log {
     this.#connection = connection
     this.#limits = options.limits
     this.#end = options.end
+  }
+
+  /**
+   * Whether the server answers this connection in time. To be asked when another one had an error
+   * that a broken server and a mere statement can have in common.
+   */
+  async isWell(): Promise<boolean> {
+    const asked = this.#connection.rows(PROBE).then(
+      rows => rows.length === 1,
+      () => false
+    )
+    return Promise.race([asked, sleep(PROBE_MS, false, { ref: false })])
   }
 
   async remember(memory: Memory): Promise<void> {

@@ -20,6 +20,8 @@ export interface Master {
   readonly log: LogEnd
   readonly sequences: SequencePositions
   catalog: Catalog
+  /** Whether the server answers on another connection. */
+  isWell(): Promise<boolean>
 }
 
 export const BEGIN = 'begin'

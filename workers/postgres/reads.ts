@@ -11,7 +11,15 @@ import { Connection, type ConnectOptions, type Step } from './connection.ts'
 import { JsonRows } from './encode.ts'
 import type { Limits } from './limits.ts'
 import { notAllowed, type Refusal, refusal, refusalOf } from './refusals.ts'
-import { isContended, isDiskFull, isStale, lostTo, type SqlError } from './sql-error.ts'
+import {
+  isContended,
+  isDiskFull,
+  isStale,
+  lostTo,
+  mayBeCatalogRace,
+  type SqlError,
+  verdictOf
+} from './sql-error.ts'
 import { Statements } from './statements.ts'
 import { paramText } from './text.ts'
 import { TypeNames } from './type-names.ts'
@@ -20,6 +28,9 @@ const LOG_END = 'select index from convoy.log_end'
 const NO_ROOM = { message: 'no room on the disk of this worker for what the read needs' }
 /** Whatever else admission let through may have left its mark on the connection. */
 const ALLOWED_TAG = /^(SELECT|EXPLAIN|SHOW)\b/
+/** What was in a read's way may be gone in a new snapshot; whatever fails so often fails by itself. */
+const TRIES_MAX = 3
+const RACE_TRIES_MAX = 2
 /** Reads of one snapshot: more would make the first wait for the last. */
 const TOGETHER_MAX = 16
 
@@ -28,6 +39,8 @@ interface Waiting {
   readonly done: PromiseWithResolvers<ReadResult>
   /** Somebody waits for this one and those before it, and for no later one. */
   readonly isLast: boolean
+  /** Times that it has failed by what may have been in its way. */
+  readonly tries: number
 }
 
 interface Sent extends Waiting {
@@ -39,6 +52,8 @@ export interface ReaderOptions {
   readonly connect: ConnectOptions
   readonly limits: Limits
   readonly workerId: string
+  /** Whether the server answers on another connection. */
+  readonly isWell: () => Promise<boolean>
 }
 
 export class Readers implements AsyncDisposable {
@@ -67,7 +82,8 @@ export class Readers implements AsyncDisposable {
     const waiting = reads.map((read, at) => ({
       read,
       done: Promise.withResolvers<ReadResult>(),
-      isLast: at === reads.length - 1
+      isLast: at === reads.length - 1,
+      tries: 0
     }))
     this.#waiting.push(...waiting)
     this.#serve()
@@ -114,6 +130,7 @@ class Reader implements AsyncDisposable {
   readonly #types: TypeNames
   /** Not to be used again. One reason: a request to cancel may yet hit whatever runs next. */
   isSpent = false
+  #hasAnswered = false
 
   private constructor(connection: Connection, options: ReaderOptions) {
     this.#connection = connection
@@ -153,14 +170,22 @@ class Reader implements AsyncDisposable {
     }
     const { error } = await this.#connection.together(() => this.#connection.run(steps, heard))
     await Promise.all(telling)
-    if (ended < 0 && error !== undefined) throw lostTo(error)
+    if (ended < 0 && error !== undefined) {
+      // What ran before may have left its mark on the connection.
+      if (!this.#hasAnswered || error.severity !== 'ERROR' || isDiskFull(error)) throw lostTo(error)
+      this.isSpent = true
+      return waiting
+    }
+    this.#hasAnswered = true
     const failed = sent[ended]
     if (error === undefined || failed === undefined || stopped) return sent.slice(ended)
-    if (isContended(error) || isStale(failed.step, error)) {
+    if (mayPass(failed, error)) {
       this.#statements.clear()
-      return sent.slice(ended)
+      return [{ ...failed, tries: failed.tries + 1 }, ...sent.slice(ended + 1)]
     }
-    failed.done.resolve({ applied, answer: this.#failure(failed, error) })
+    const answer = this.#failure(failed, error)
+    if (verdictOf(error) === 'doubtful' && !(await this.#options.isWell())) throw lostTo(error)
+    failed.done.resolve({ applied, answer })
     return sent.slice(ended + 1)
   }
 
@@ -207,4 +232,10 @@ class Reader implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#connection[Symbol.asyncDispose]()
   }
+}
+
+/** Whether to run it once more in a new snapshot, for its error may be no fault of its own. */
+function mayPass({ step, tries }: Sent, error: SqlError): boolean {
+  if (isStale(step, error)) return true
+  return tries + 1 < (isContended(error) ? TRIES_MAX : mayBeCatalogRace(error) ? RACE_TRIES_MAX : 0)
 }

@@ -1,9 +1,8 @@
 /**
- * What becomes of an error that PostgreSQL reports: a command's own error is its
- * outcome and gets a status and a body; anything else says that the database
- * itself has failed, and is told to nobody.
+ * What becomes of an error that PostgreSQL reports: a statement's own error is the caller's,
+ * with a status and a body; one that says that the database itself has failed is told to nobody.
  */
-import { lostTo, type SqlError } from './sql-error.ts'
+import { lostTo, type SqlError, verdictOf } from './sql-error.ts'
 
 /** The outcome of a command or read that failed: status and JSON text of the error body. */
 export interface Refusal {
@@ -20,25 +19,14 @@ export function refusal(
   return { status, body: JSON.stringify({ code, message, ...rest }) }
 }
 
-/**
- * Classes that tell of the server, not of the statement: connections (08), resources
- * (53), an operator (57), the system (58, F0, XX) and a transaction that was in the way (40).
- */
-const SERVER_CLASSES = new Set(['08', '53', '57', '58', '40', 'F0', 'XX'])
-/** Statement timeout, temp_file_limit, stack depth, a COPY that nobody feeds: by the statement alone. */
-const STATEMENT_STATES = new Set(['57014', '53400', '08P01', '53200'])
 const TOO_LARGE = 'CV004'
-
-export const isOfTheServer = (error: SqlError): boolean =>
-  error.severity !== 'ERROR' ||
-  (SERVER_CLASSES.has(error.sqlstate.slice(0, 2)) && !STATEMENT_STATES.has(error.sqlstate))
 
 /**
  * @param statement 0-based position of the statement in its command; none for a read
- * @throws StoreLostError when the error is no fault of the statement
+ * @throws StoreLostError or DiskFullError when the error proves that the server is broken
  */
 export function refusalOf(error: SqlError, statement?: number): Refusal {
-  if (isOfTheServer(error)) throw lostTo(error)
+  if (verdictOf(error) === 'server') throw lostTo(error)
   const { sqlstate, message, position, constraint, hint } = error
   if (sqlstate === TOO_LARGE) return tooLarge(message)
   if (sqlstate.startsWith('23')) {

@@ -101,7 +101,9 @@ class PostgresStore implements Store {
     this.#opened = parts.opened
     this.#log = new Log(parts.keeper, { limits, end })
     const connect = this.#connect('convoy_read', { statementTimeoutMs: limits.readTimeoutMs })
-    this.#readers = parts.opened.use(new Readers({ connect, limits, workerId: options.workerId }))
+    const isWell = () => this.#log.isWell()
+    const { workerId } = options
+    this.#readers = parts.opened.use(new Readers({ connect, limits, workerId, isWell }))
     this.#analyst = new Analyst(connect)
   }
 
@@ -207,7 +209,8 @@ class PostgresStore implements Store {
     const timeouts = { statementTimeoutMs: writeTimeoutMs, lockTimeoutMs }
     const session = await this.#session('convoy_app', timeouts)
     const { secret } = this.#options
-    return Executor.open(session, { secret, limits: this.#limits, log: this.#end })
+    const isWell = () => this.#log.isWell()
+    return Executor.open(session, { secret, limits: this.#limits, log: this.#end, isWell })
   }
 
   async #applySession(): Promise<Session> {

@@ -67,12 +67,13 @@ export async function openWorker(
   return { dir, server, store }
 }
 
-/** A statement as nobody but the server's own setup may run it. */
-export async function below({ socketDir, port }: PostgresServer, sql: string): Promise<void> {
+/** A statement as nobody but the server's own setup may run it; returns the first value, as text. */
+export async function below({ socketDir, port }: PostgresServer, sql: string): Promise<string> {
   const client = new pg.Client({ host: socketDir, port, user: SETUP_ROLE, database: 'postgres' })
   await client.connect()
   try {
-    await client.query(sql)
+    const { rows } = await client.query({ text: sql, rowMode: 'array' })
+    return String(rows[0]?.[0])
   } finally {
     await client.end()
   }
