@@ -2,7 +2,7 @@
  * What the protocol asks of a worker's own database. `workers/postgres/` keeps
  * these promises; nothing outside that folder knows SQL of Convoy's own tables.
  *
- * One caller, one thing at a time: `execute`, `beginTerm` and `apply` are never
+ * One caller, one thing at a time: `execute`, `refuse`, `beginTerm` and `apply` are never
  * called while another of them runs. Reads run beside them.
  * Every one of them is durable when its promise resolves (fsync is on), and rejects with
  * DiskFullError when there is no room for it.
@@ -95,6 +95,13 @@ export interface Store extends AsyncDisposable {
     term: number,
     bystanders?: Bystanders
   ): Promise<(Executed | Postponed)[]>
+
+  /**
+   * Master: appends `refusal` as the outcome of a command, unless the log has one already, which
+   * then is the outcome. Nothing of the command is executed.
+   * @throws TermRaisedError when the stored term is above `term`; nothing was done
+   */
+  refuse(command: WriteCommand, refusal: Answer, term: number): Promise<Executed>
 
   /**
    * Master: raises the stored term to `term` and appends its empty first entry, in one transaction.

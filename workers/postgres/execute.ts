@@ -57,6 +57,17 @@ export class Executor {
     })
   }
 
+  /** Appends `refusal` as the outcome of a command that has none; nothing of it is executed. */
+  refuse(command: WriteCommand, refusal: Refusal, term: number): Promise<Executed> {
+    return this.#master.session.exclusive(async () => {
+      const plan = planOf([command], await this.#known([command]))
+      const settled = new Map([[0, refusal]])
+      const isFresh = plan.fresh.length > 0
+      const entries = isFresh ? await this.#append(plan.fresh, term, settled) : []
+      return outcomesOf(plan, entries)[0] as Executed
+    })
+  }
+
   async #executeGroup(group: readonly WriteCommand[], term: number): Promise<Executed[]> {
     const doubtful = group.filter(command => command.mayRepeat)
     try {
@@ -78,12 +89,15 @@ export class Executor {
   }
 
   /** Tries until nothing is left to learn: each attempt settles at least one more command. */
-  async #append(commands: readonly WriteCommand[], term: number): Promise<readonly Entry[]> {
+  async #append(
+    commands: readonly WriteCommand[],
+    term: number,
+    settled = new Map<number, Refusal>()
+  ): Promise<readonly Entry[]> {
     const { session, log } = this.#master
-    const settled = new Map<number, Refusal>()
     this.#carefulFor = Math.max(0, this.#carefulFor - 1)
     for (;;) {
-      const careful = this.#carefulFor > 0 || commands.some(runsAlone)
+      const careful = this.#carefulFor > 0 || settled.size > 0 || commands.some(runsAlone)
       const attempt = new Attempt(this.#master, { commands, term, settled, careful })
       try {
         const { entries, captured } = await session.transaction(() => attempt.run())

@@ -133,6 +133,12 @@ class PostgresStore implements Store {
     return this.#executor.execute(batch, term)
   }
 
+  async refuse(command: WriteCommand, refusal: Answer, term: number): Promise<Executed> {
+    this.#applier = undefined
+    this.#executor ??= await this.#openExecutor()
+    return this.#executor.refuse(command, refusal, term)
+  }
+
   async beginTerm(term: number): Promise<Entry> {
     this.#executor = undefined
     const session = await this.#applySession()
