@@ -9,6 +9,7 @@ import type { Logger } from '../platform/log.ts'
 import { type ClusterState, STATE, WORKERS, type WorkerNode } from '../platform/wire/znodes.ts'
 import { type ZooKeeper, ZooKeeperUnavailableError } from '../platform/zookeeper.ts'
 import type { WorkerConfig } from './config.ts'
+import { chooseDonor } from './donor.ts'
 import { type Home, type Identity, newWorkerId } from './home.ts'
 import { clonePostgres } from './postgres/clone.ts'
 import { hasDatabase, initDatabase } from './postgres/server.ts'
@@ -16,6 +17,7 @@ import type { Registration } from './registration.ts'
 
 const POLL_MS = 200
 const CLONE_RETRY_MS = 1_000
+const TROUBLE_CHARS_MAX = 300
 
 export interface Origin {
   readonly identity: Identity
@@ -23,6 +25,9 @@ export interface Origin {
   /** What the copy took; 0 without one. */
   readonly cloneMs: number
 }
+
+/** By donor: how often a copy from it has failed. */
+type Failures = Map<string, number>
 
 interface Means {
   readonly home: Home
@@ -40,6 +45,7 @@ export async function prepareData(means: Means): Promise<Origin> {
   }
   await home.forget()
   const workerId = newWorkerId()
+  const failures: Failures = new Map()
   for (let attempt = 0; ; attempt++) {
     const cluster = await stateOf(means.zookeeper)
     if (cluster === undefined) {
@@ -49,7 +55,7 @@ export async function prepareData(means: Means): Promise<Origin> {
     }
     const identity = { workerId, clusterId: cluster.clusterId }
     const beganMs = performance.now()
-    const from = await obtain(means, cluster, workerId)
+    const from = await obtain(means, { cluster, workerId, failures })
     if (from === null) continue
     await home.settle(identity)
     return { identity, from, cloneMs: from === 'copy' ? performance.now() - beganMs : 0 }
@@ -69,8 +75,7 @@ async function stateOf(zookeeper: ZooKeeper): Promise<ClusterState | undefined> 
 /** @returns null when there was nothing to take it from; try again */
 async function obtain(
   means: Means,
-  cluster: ClusterState,
-  workerId: string
+  { cluster, workerId, failures }: { cluster: ClusterState; workerId: string; failures: Failures }
 ): Promise<'new database' | 'copy' | null> {
   const { config, home, log, registration } = means
   const database = {
@@ -82,41 +87,51 @@ async function obtain(
     await initDatabase(database)
     return 'new database'
   }
-  const donor = await donorOf(means, cluster)
-  if (donor === null || donor.clone === null) {
+  const donor = await donorOf(means, cluster, failures)
+  if (donor === null) {
     await sleep(POLL_MS)
     return null
   }
+  const { last, pid, role } = donor.node
+  const copying = { donor: donor.id, since: new Date().toISOString(), percent: 0 }
   // Said before the copy begins: nothing behind this index is pruned until it has joined.
-  await registration.show(workerId, {
-    role: 'joining',
-    needsFrom: donor.last.index,
-    last: donor.last
-  })
-  log.info({ donor: donor.pid, role: donor.role }, 'copying a database')
+  await registration.show(workerId, { role: 'joining', needsFrom: last.index, last, copying })
+  log.info({ donor: pid, role }, 'copying a database')
+  const { clone } = donor
   try {
-    const password = config.CONVOY_CLONE_PASSWORD
-    // A certificate of one's own says that the others have theirs.
-    const ca = config.CONVOY_TLS_CERT && config.CONVOY_TLS_CA
-    await clonePostgres({ ...database, ...donor.clone, password, ca })
+    await clonePostgres({
+      ...{ ...database, ...clone, workerId },
+      password: config.CONVOY_CLONE_PASSWORD,
+      // A certificate of one's own says that the others have theirs.
+      ca: config.CONVOY_TLS_CERT && config.CONVOY_TLS_CA,
+      onProgress: percent => tell(means, workerId, { copying: { ...copying, percent } })
+    })
+    tell(means, workerId, { copying: null, trouble: null })
     return 'copy'
   } catch (err) {
-    log.warn({ err }, 'the copy failed and is made again')
+    failures.set(donor.id, (failures.get(donor.id) ?? 0) + 1)
+    log.warn({ err, donor: pid }, 'the copy failed and is made again')
+    const trouble = `the copy of ${donor.id} failed: ${(err as Error).message}`
+    tell(means, workerId, { copying: null, trouble: trouble.slice(0, TROUBLE_CHARS_MAX) })
     await sleep(CLONE_RETRY_MS)
     return null
   }
 }
 
-/** A replica that is in sync, so that the master is spared; else the master. */
-async function donorOf(means: Means, cluster: ClusterState): Promise<WorkerNode | null> {
+/** For operators to see; the copy does not wait for it. */
+function tell({ registration, log }: Means, workerId: string, what: Partial<WorkerNode>): void {
+  registration
+    .show(workerId, what)
+    .catch((err: unknown) => log.debug({ err }, 'the copy could not be shown'))
+}
+
+async function donorOf(means: Means, cluster: ClusterState, failures: Failures) {
   const { zookeeper, home } = means
-  const nodes: WorkerNode[] = []
+  const inSync = new Map<string, WorkerNode>()
   for (const id of cluster.inSync) {
     const node = await zookeeper.read(`${WORKERS}/${id}`).catch(() => undefined)
-    if (node !== undefined) nodes.push(JSON.parse(node.data) as WorkerNode)
+    if (node !== undefined) inSync.set(id, JSON.parse(node.data) as WorkerNode)
   }
-  const usable = nodes.filter(node => node.clone !== null && !node.diverged)
-  const master = usable.find(node => node.role === 'master')
-  const replica = usable.find(node => node.role === 'replica')
-  return (home.copyFromMaster ? null : replica) ?? master ?? null
+  const fromMaster = home.copyFromMaster
+  return chooseDonor(inSync, { failures, fromMaster, random: Math.random })
 }

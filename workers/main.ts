@@ -89,7 +89,7 @@ const store = opened.use(
 done('store')
 await store.remember({ clusterId, term: 0, stateVersion: 0 })
 const clone = { host: postgres.host, port: postgres.port }
-await registration.show(workerId, { clusterId, clone })
+await registration.show(workerId, { clusterId, clone, copying: null })
 const controls = opened.use(
   await listenToControls({
     zookeeper,

@@ -9,6 +9,7 @@
  */
 import type { ReadCommand, WriteCommand } from '../platform/wire/requests.ts'
 import type { Entry, Position } from './entry.ts'
+import type { Leftover, Sender } from './postgres/copies.ts'
 
 /** What a worker remembers beside its log. `/state` below this means ZooKeeper lost its memory. */
 export interface Memory {
@@ -153,6 +154,12 @@ export interface Store extends AsyncDisposable {
    * To be asked every now and then, and often enough to see a process move in between.
    */
   overdueMs(): number
+
+  /** Connections that copy this database now. */
+  senders(): Promise<readonly Sender[]>
+
+  /** Ends a copy that is made for nobody. */
+  endCopy(copy: Leftover): Promise<void>
 
   /** Ends the transaction that runs now, if any: its caller gets WorkCancelledError. Used before an election. */
   cancel(): Promise<void>

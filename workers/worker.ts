@@ -23,6 +23,7 @@ import { type Consumption, openConsumption } from './consume.ts'
 import { openFigures } from './figures.ts'
 import { watchHealth } from './health.ts'
 import type { Home, Identity } from './home.ts'
+import { endLeftovers } from './leftovers.ts'
 import { type Loop, nowMs, startLoop } from './loop.ts'
 import type { WorkerMetrics } from './metrics.ts'
 import type { PostgresServer } from './postgres/server.ts'
@@ -102,6 +103,7 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
   publishRole({ loop, store, registration, log, busy: () => reads.busy })
   watchCluster(parts, loop, opened)
   keepHouse(parts, { loop, reads: [reads, strongReads] }, opened)
+  opened.use(endLeftovers({ loop, store, zookeeper, log }))
   const stallMs = config.CONVOY_MASTER_STALL_MS
   opened.use(watchHealth({ store, dir: parts.home.dir, loop, stallMs }))
   tellDifferences(parts, loop)

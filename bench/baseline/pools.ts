@@ -68,7 +68,7 @@ async function startStandby(
   from: { primary: PostgresServer; name: string; password: string }
 ): Promise<PostgresServer> {
   const { host, port } = from.primary
-  await clonePostgres({ ...place, host, port, password: from.password })
+  await clonePostgres({ ...place, host, port, password: from.password, workerId: from.name })
   const data = dataDirOf(place.dir)
   await writeFile(join(data, 'standby.signal'), '')
   const link = `host=${host} port=${port} user=${CLONE_ROLE} password=${from.password}`

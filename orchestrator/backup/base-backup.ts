@@ -13,7 +13,7 @@ import { BACKUP_FORMAT, type BackupHead } from '../../platform/wire/backup.ts'
 import { asAccount } from '../../workers/postgres/account.ts'
 import { CLONE_ROLE } from '../../workers/postgres/clone.ts'
 import { headMember } from './head-member.ts'
-import { keepWal } from './kept-wal.ts'
+import { BACKUP_NAME, keepWal } from './kept-wal.ts'
 import type { Source } from './source.ts'
 
 /** A reader that takes nothing for so long would have the worker keep its log for ever. */
@@ -75,7 +75,13 @@ function start({ source, password, ca, binDir, maxRateKBps }: BaseBackupOptions)
   // Compression is work that whoever serves must not wait for.
   const command = asAccount(undefined, { program: 'nice', args: ['-n', '19', ...copy] })
   return spawn(command.program, command.args, {
-    env: { LC_ALL: 'C.UTF-8', PGPASSWORD: password, PGCONNECT_TIMEOUT: '10', ...verified },
+    env: {
+      LC_ALL: 'C.UTF-8',
+      PGPASSWORD: password,
+      PGCONNECT_TIMEOUT: '10',
+      PGAPPNAME: BACKUP_NAME,
+      ...verified
+    },
     stdio: ['ignore', 'pipe', 'pipe']
   })
 }

@@ -10,6 +10,8 @@ import { CLONE_ROLE } from '../../workers/postgres/clone.ts'
 import { BackupRunningError, BackupUnavailableError } from './errors.ts'
 import type { Source } from './source.ts'
 
+/** Of the slot's connection and the copy's: the worker ends both when the copy stands still. */
+export const BACKUP_NAME = 'convoy_backup'
 const SLOT = 'CREATE_REPLICATION_SLOT convoy_backup TEMPORARY PHYSICAL RESERVE_WAL'
 const CONNECT_MS = 10_000
 const SLOT_EXISTS = '42710'
@@ -29,6 +31,7 @@ export async function keepWal(
   const settings: pg.ClientConfig & { replication: string } = {
     ...{ host, port, password, user: CLONE_ROLE, replication: 'true' },
     connectionTimeoutMillis: CONNECT_MS,
+    application_name: BACKUP_NAME,
     ...(ca !== undefined && { ssl: { ca: readFileSync(ca, 'utf8') } })
   }
   const client = new pg.Client(settings)

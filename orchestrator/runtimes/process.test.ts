@@ -2,7 +2,9 @@
  * The process runtime with real processes: a stand-in that shows the same signs of
  * life as a worker (pid file, identity, socket), and does nothing else.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -170,4 +172,19 @@ t.test('stopping ends all, the stubborn ones too', async t => {
   const workers = [await startOne(runtime), await startOne(runtime)]
   await runtime.stop({ last: workers[0]?.workerId ?? null, graceMs: 200 })
   await until(() => workers.every(({ pid }) => startTimeOf(pid) === undefined), 'both to end')
+})
+
+t.test('with a place ends what a dead worker left running there', async t => {
+  const { runtime, root } = openRuntime(t)
+  const { name, pid } = await startOne(runtime)
+  // The kernel names a process by its file.
+  const program = join(root, 'pg_basebackup')
+  copyFileSync('/bin/sleep', program)
+  const left = spawn(program, ['60'], { cwd: join(root, name), stdio: 'ignore' })
+  const ended = once(left, 'exit')
+  left.kill('SIGSTOP')
+  process.kill(pid, 'SIGKILL')
+  await runtime.discard(name, yes)
+  t.strictSame(await ended, [null, 'SIGKILL'])
+  t.equal(existsSync(join(root, name)), false)
 })

@@ -20,6 +20,7 @@ import { NODE_ARGS, NODE_OPTIONS } from '../../platform/node-options.ts'
 import { isAlive, type ProcessIdentity, startTimeOf } from '../../platform/process-identity.ts'
 import { parseNode } from '../../platform/wire/znodes.ts'
 import { homeClaim } from '../../workers/home.ts'
+import { endProgramsIn } from '../../workers/postgres/processes.ts'
 import type { Death, Place, Runtime } from './runtime.ts'
 
 const MAIN = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
@@ -115,6 +116,8 @@ export class ProcessRuntime implements Runtime {
     const folder = join(this.#options.dir, name)
     await using held = await claimWithin(running === null ? 0 : KILLED_WITHIN_MS, homeClaim(folder))
     if (held === undefined || !(await mayGo())) return
+    // What a worker that was killed left behind may still write there.
+    await endProgramsIn(folder, KILLED_WITHIN_MS)
     await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
     this.#lastIds.delete(name)
     this.#options.log.info({ name }, 'worker folder removed')

@@ -83,6 +83,12 @@ export interface WorkerNode {
   readonly diverged: boolean
   /** Elected only when nobody else is: it is leaving, or has just made room. */
   readonly yields: boolean
+  /** The copy that a joining worker makes now; its last failure is in `trouble`. */
+  readonly copying?: {
+    readonly donor: string
+    readonly since: string
+    readonly percent: number
+  } | null
   /** Log index from which a joining worker still needs entries. */
   readonly needsFrom: number | null
   readonly since: string

@@ -4,11 +4,7 @@
  * PostgreSQL as himself. Every program dies with the worker: the kernel sends it
  * a signal when its parent ends, however that ended.
  */
-import { execFile } from 'node:child_process'
 import { chown, mkdir, readFile } from 'node:fs/promises'
-import { promisify } from 'node:util'
-
-const run = promisify(execFile)
 
 export interface Account {
   readonly uid: number
@@ -45,20 +41,6 @@ export function asAccount(
   return {
     program: 'setpriv',
     args: [...drop, `--pdeathsig=${signal}`, '--', command.program, ...command.args]
-  }
-}
-
-/** Runs a program of PostgreSQL to its end. @throws Error with what it printed when it failed */
-export async function runAs(
-  account: Account | undefined,
-  command: { program: string; args: readonly string[]; env?: NodeJS.ProcessEnv; cwd: string }
-): Promise<void> {
-  const { program, args } = asAccount(account, command)
-  try {
-    await run(program, args, { cwd: command.cwd, env: { ...command.env, LC_ALL: 'C.UTF-8' } })
-  } catch (cause) {
-    const said = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : ''
-    throw new Error(`${command.program} failed: ${said}`, { cause })
   }
 }
 

@@ -43,8 +43,16 @@ const SIZES = {
   // What a connection writes goes to the disk as it is written: else a checkpoint brings all of it
   // there at once, and commits wait.
   backend_flush_after: '256kB',
-  max_wal_senders: '4',
-  max_replication_slots: '4',
+  // A copy takes two senders and a slot, a backup two and a slot. More copies than that at once wait.
+  max_wal_senders: '12',
+  max_replication_slots: '12',
+  // A receiver that neither answers nor takes anything gives its sender back. The base copy has no
+  // timeout of PostgreSQL's own: the kernel ends it, and so does the worker (copies.ts).
+  wal_sender_timeout: '30s',
+  tcp_keepalives_idle: '10',
+  tcp_keepalives_interval: '5',
+  tcp_keepalives_count: '4',
+  tcp_user_timeout: '45s',
   max_worker_processes: '0',
   max_parallel_workers_per_gather: '0',
   max_parallel_maintenance_workers: '0',

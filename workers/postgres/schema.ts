@@ -68,6 +68,9 @@ function settingsOf(client: pg.Client, settings: SchemaSettings): string {
     create or replace function convoy.entry_bytes_max() returns int4
       language sql immutable as 'select ${Math.trunc(settings.maxEntryBytes)}';
     alter role convoy_clone password ${password};
+    -- It ends copies that are made for nobody (copies.ts).
+    grant convoy_clone to convoy_apply;
+    grant execute on function pg_catalog.pg_terminate_backend(int4, int8) to convoy_apply;
     -- What one exchange reads is of one snapshot (reads.ts).
     alter role convoy_read set default_transaction_isolation = 'repeatable read';
     -- Trees of queries are asked for as messages (dependence.ts): they are to fill no disk.

@@ -93,7 +93,8 @@ t.test('a clone starts with the rows, the log and the passwords of its source', 
   await store.execute([ddl('create table a (id serial primary key)')], 1)
   await store.execute([command(['insert into a default values'])], 1)
   const dir = join(await temporaryFolder(t), 'w')
-  const source = { dir, binDir: BIN_DIR, host: server.host, port: server.port }
+  const from = { host: server.host, port: server.port }
+  const source = { dir, binDir: BIN_DIR, workerId: 'w2', ...from }
   await t.rejects(clonePostgres({ ...source, password: 'wrong' }), /authentication failed/)
   t.equal(await hasDatabase(dir), false)
   await clonePostgres({ ...source, password: CLONE_PASSWORD, maxRateKBps: 500_000 })

@@ -9,12 +9,13 @@ import { access, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Account, accountFor, asAccount, makeFolder, runAs } from './account.ts'
+import { type Account, accountFor, asAccount, makeFolder } from './account.ts'
 import { type Paths, placedCertificate } from './certificate.ts'
 import { accessRules, serverConfiguration } from './configuration.ts'
+import { runAs } from './group.ts'
 import { BACKEND_MEMORY_MIB } from './limits.ts'
 import { exemptFromMemoryLimit, memoryLimit } from './memory.ts'
-import { endProcessesIn } from './processes.ts'
+import { endProcessesIn, endProgramsIn } from './processes.ts'
 import { ServerLog } from './server-log.ts'
 
 /** Login for the set-up of schema and roles, and for nothing else. */
@@ -81,8 +82,9 @@ export async function markComplete(dir: string): Promise<void> {
   await folder.sync()
 }
 
-/** Clears the way for a new database in `dir`. */
+/** Clears the way for a new database in `dir`: nothing writes there any more. */
 export async function removeHalfMade(dir: string): Promise<void> {
+  await endProgramsIn(dir, END_GRACE_MS)
   await rm(join(dir, 'complete'), { force: true })
   await rm(dataDirOf(dir), { recursive: true, force: true })
 }

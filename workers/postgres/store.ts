@@ -17,6 +17,7 @@ import {
 } from '../store.ts'
 import { Applier } from './apply.ts'
 import { Connection, type ConnectOptions } from './connection.ts'
+import { endCopy, type Leftover, type Sender, sendersOf } from './copies.ts'
 import { Analyst } from './dependence.ts'
 import { Executor } from './execute.ts'
 import { LIMITS, type Limits } from './limits.ts'
@@ -77,6 +78,7 @@ class PostgresStore implements Store {
   readonly #options: StoreOptions
   readonly #limits: Limits
   readonly #end: LogEnd
+  readonly #keeper: Connection
   readonly #log: Log
   readonly #readers: Readers
   readonly #analyst: Analyst
@@ -94,12 +96,13 @@ class PostgresStore implements Store {
     keeper: Connection
     opened: AsyncDisposableStack
   }) {
-    const { options, limits, end } = parts
+    const { options, limits, end, keeper } = parts
     this.#options = options
     this.#limits = limits
     this.#end = end
     this.#opened = parts.opened
-    this.#log = new Log(parts.keeper, { limits, end })
+    this.#keeper = keeper
+    this.#log = new Log(keeper, { limits, end })
     const connect = this.#connect('convoy_read', { statementTimeoutMs: limits.readTimeoutMs })
     const isWell = () => this.#log.isWell()
     const { workerId } = options
@@ -199,6 +202,14 @@ class PostgresStore implements Store {
 
   prune(keepAfter: number): Promise<void> {
     return this.#log.prune(keepAfter)
+  }
+
+  senders(): Promise<readonly Sender[]> {
+    return sendersOf(this.#keeper)
+  }
+
+  endCopy(copy: Leftover): Promise<void> {
+    return endCopy(this.#keeper, copy)
   }
 
   async cancel(): Promise<void> {
