@@ -7,7 +7,8 @@
  * Invariant: the limit is a soft one, so that the process that applies the log can be exempt:
  * it has to take whatever the master has committed.
  */
-import { type Account, runAs } from './account.ts'
+import type { Account } from './account.ts'
+import { runAs } from './group.ts'
 
 /** The argument of `prlimit`, whose program and all of its children are bounded. */
 export const memoryLimit = (mib: number): string => `--data=${mib * 1024 * 1024}:`
