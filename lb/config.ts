@@ -21,6 +21,12 @@ export const LB = {
     description:
       'Requests a second that one client address may send, two seconds of them at once; 0: as many as it likes'
   }),
+  CONVOY_LB_NAMES: Type.Optional(
+    Type.String({
+      description:
+        'Host names, comma separated, that clients may use beside localhost where lb is reached over loopback, as behind a proxy on the same machine'
+    })
+  ),
   CONVOY_LB_UNDER_WAY_MAX: Type.Integer({
     minimum: 1,
     default: 2_000,

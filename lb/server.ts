@@ -24,7 +24,7 @@ export interface LbOptions {
     LbConfig,
     'CONVOY_LB_ATTEMPT_MS' | 'CONVOY_LB_DEADLINE_MS' | 'CONVOY_LB_UNDER_WAY_MAX'
   > &
-    Partial<Pick<LbConfig, 'CONVOY_LB_RATE_PER_S'>>
+    Partial<Pick<LbConfig, 'CONVOY_LB_RATE_PER_S' | 'CONVOY_LB_NAMES'>>
   readonly zooKeeper: Pick<ZooKeeper, 'watchChildren'>
   readonly log: Logger
   readonly metrics: Registry
@@ -32,6 +32,14 @@ export interface LbOptions {
   readonly certificate?: Certificate | undefined
   readonly tracing?: Tracing
 }
+
+const namesIn = (list = ''): ReadonlySet<string> =>
+  new Set(
+    list
+      .toLowerCase()
+      .split(',')
+      .map(name => name.trim())
+  )
 
 /** A server with all its routes; the caller listens. Closing it lets go of the instances. */
 export async function openLb(options: LbOptions): Promise<Http> {
@@ -50,7 +58,7 @@ export async function openLb(options: LbOptions): Promise<Http> {
     metrics,
     tracing,
     bodyLimit: BODY_MAX_BYTES,
-    anyName: true,
+    ownNames: namesIn(config.CONVOY_LB_NAMES),
     missing,
     certificate,
     ...(gate && { gate })

@@ -46,8 +46,8 @@ export interface HttpOptions {
   readonly tracing?: Tracing
   /** Of a server whose routes are not for everybody: each says who may call it. */
   readonly tokens?: Tokens
-  /** For a door that is open to everybody, under whatever name. */
-  readonly anyName?: boolean
+  /** Names beside localhost and addresses under which clients may call it on loopback. */
+  readonly ownNames?: ReadonlySet<string>
   /** What is missing before the service can do its work; ready when empty. */
   readonly missing: () => readonly string[]
   /** Only TLS is taken where there is one. */
@@ -84,7 +84,7 @@ export async function openHttp(options: HttpOptions) {
   refuseUnknown(app)
   follow(options.log, app.log as Logger)
   if (options.tokens !== undefined) guardRoutes(app, { tokens: options.tokens, log: options.log })
-  refuseOtherSites(app, { anyName: options.anyName === true || options.tokens?.asked === true })
+  refuseOtherSites(app, { anyName: options.tokens?.asked === true, ownNames: options.ownNames })
   if (options.tracing !== undefined) traceRequests(app, options.tracing)
   if (options.gate !== undefined) guard(app, options.gate)
   collectProcessMetrics(options.metrics)
@@ -128,10 +128,14 @@ function refuseUnknown(app: Http): void {
  * So that no page that is open in a browser on this machine can do anything here. At each
  * route, not before them all: who is refused an admin call is in the audit by then.
  */
-function refuseOtherSites(app: Http, { anyName }: { readonly anyName: boolean }): void {
+function refuseOtherSites(
+  app: Http,
+  { anyName, ownNames }: { anyName: boolean; ownNames: ReadonlySet<string> | undefined }
+): void {
   const refuse: onRequestHookHandler = ({ method, headers, socket }, _reply, done) => {
     if (isCrossSite(method, headers)) return done(new CrossSiteError())
-    const isForeign = !anyName && isForeignName(headers.host) && isLoopback(socket.localAddress)
+    const isForeign =
+      !anyName && isForeignName(headers.host, ownNames) && isLoopback(socket.localAddress)
     done(isForeign ? new UnknownHostError(headers.host ?? '') : undefined)
   }
   app.addHook('onRoute', route => {

@@ -5,14 +5,18 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import { OverloadedError } from '../../platform/errors.ts'
+import { clientOf } from '../../platform/security/client-key.ts'
 
 const READERS_MAX = 100
+/** One client cannot take the places of the others. */
+const READERS_OF_CLIENT_MAX = 20
 const UNREAD_MAX_BYTES = 256 * 1024
 /** Keeps proxies from taking a quiet stream for a dead one. */
 const PING_MS = 15_000
 
 export class EventStream implements Disposable {
-  readonly #readers = new Set<ServerResponse>()
+  /** With the client that each belongs to. */
+  readonly #readers = new Map<ServerResponse, string>()
   readonly #onEmpty: () => void
   readonly #ping: NodeJS.Timeout
 
@@ -28,12 +32,16 @@ export class EventStream implements Disposable {
 
   /** @throws OverloadedError */
   open(reply: FastifyReply, first = ': connected\n\n'): void {
-    if (this.#readers.size >= READERS_MAX) throw new OverloadedError('too many readers of events')
+    const client = clientOf(reply.request)
+    const own = [...this.#readers.values()].filter(other => other === client).length
+    if (own >= READERS_OF_CLIENT_MAX || this.#readers.size >= READERS_MAX) {
+      throw new OverloadedError('too many readers of events')
+    }
     reply.hijack()
     const reader = reply.raw
     reader.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
     reader.write(first)
-    this.#readers.add(reader)
+    this.#readers.set(reader, client)
     reader.on('error', () => reader.destroy())
     reader.on('close', () => {
       this.#readers.delete(reader)
@@ -48,11 +56,11 @@ export class EventStream implements Disposable {
   /** Ends them all. */
   [Symbol.dispose](): void {
     clearInterval(this.#ping)
-    for (const reader of this.#readers) reader.end()
+    for (const reader of this.#readers.keys()) reader.end()
   }
 
   #write(text: string): void {
-    for (const reader of this.#readers) {
+    for (const reader of this.#readers.keys()) {
       reader.write(text)
       if (reader.writableLength > UNREAD_MAX_BYTES) reader.destroy()
     }

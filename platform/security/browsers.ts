@@ -39,15 +39,19 @@ export function isCrossSite(method: string, headers: IncomingHttpHeaders): boole
 }
 
 /** Of nearly every request. */
-const OWN_NAME = /^(localhost|127\.[\d.]+|\[::1\])(:\d+)?$/
+const OWN_NAME = /^(localhost|127\.[\d.]+|\[::1\])(:\d+)?$/i
 
-/** A name that somebody else can make point here; then the browser takes their page for one of ours. */
-export function isForeignName(host: string | undefined): boolean {
+/**
+ * A name that somebody else can make point here; then the browser takes their page for one of ours.
+ * @param own names that an operator has given this server, in lower case
+ */
+export function isForeignName(host: string | undefined, own?: ReadonlySet<string>): boolean {
   if (host === undefined || OWN_NAME.test(host)) return false
   if (!URL.canParse(`http://${host}`)) return true
   const { hostname } = new URL(`http://${host}`)
+  if (own?.has(hostname) === true) return false
   const address = hostname.replace(/^\[|\]$/g, '')
-  return isIP(address) === 0 && !hostname.endsWith('.localhost')
+  return isIP(address) === 0 && hostname !== 'localhost.' && !/\.localhost\.?$/.test(hostname)
 }
 
 const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/

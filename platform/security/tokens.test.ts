@@ -8,6 +8,9 @@ import { Tokens, tokensIn, tokensOf } from './tokens.ts'
 t.test('a token is known by the whole of it, and by nothing else', async t => {
   const tokens = tokensOf({ CONVOY_TOKEN_READ: 'reads', CONVOY_TOKEN_ADMIN: 'rules' })
   t.strictSame(tokens.holderOf('Bearer reads'), { name: 'read', role: 'read' })
+  for (const scheme of ['bearer', 'BEARER', 'Bearer ']) {
+    t.strictSame(tokens.holderOf(`${scheme} reads`), { name: 'read', role: 'read' }, scheme)
+  }
   t.strictSame(tokens.holderOf('Bearer rules'), { name: 'admin', role: 'admin' })
   for (const other of [
     undefined,
@@ -16,7 +19,10 @@ t.test('a token is known by the whole of it, and by nothing else', async t => {
     'Bearer',
     'Bearer read',
     'Bearer readss',
-    'bearer reads'
+    'Bearer Reads',
+    'Bearer reads x',
+    'Basic reads',
+    'Bearerreads'
   ]) {
     t.equal(tokens.holderOf(other), undefined, `${other}`)
   }

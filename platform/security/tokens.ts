@@ -34,7 +34,7 @@ export class Tokens {
     this.#known = tokens.map(({ token, name, role }) => {
       const holder = { name, role }
       this.#keys.set(holder, keyOfToken(token))
-      return { digest: digestOf(`Bearer ${token}`), holder }
+      return { digest: digestOf(token), holder }
     })
   }
 
@@ -45,7 +45,7 @@ export class Tokens {
 
   /** @param authorization the header as it came */
   holderOf(authorization: string | undefined): Holder | undefined {
-    const given = digestOf(authorization ?? '')
+    const given = digestOf(bearerIn(authorization) ?? '')
     let found: Holder | undefined
     for (const { digest, holder } of this.#known) {
       if (timingSafeEqual(given, digest)) found = holder
@@ -59,7 +59,14 @@ export class Tokens {
   }
 }
 
-const digestOf = (text: string): Buffer => hash('sha256', text, 'buffer')
+/** The name of the scheme is case-insensitive (RFC 9110, 11.1), the token is not. */
+const BEARER = /^bearer +(\S+)$/i
+
+/** @param authorization the header as it came */
+export const bearerIn = (authorization: string | undefined): string | undefined =>
+  BEARER.exec(authorization ?? '')?.[1]
+
+export const digestOf = (text: string): Buffer => hash('sha256', text, 'buffer')
 
 /** @throws ConfigError when there is a tokens file that cannot be used */
 export function tokensOf(config: Readonly<Static<TObject<typeof TOKENS>>>): Tokens {

@@ -20,6 +20,13 @@ export const SERVICE = {
       description: 'Bearer token for the orchestrator, where it asks for one'
     })
   ),
+  CONVOY_CLEAR_TOKEN_DIGESTS: Type.Optional(
+    Type.String({
+      pattern: '^[0-9a-f]{64}(,[0-9a-f]{64})*$',
+      description:
+        'SHA-256 digests, in hex, of the tokens that may call `db/clear`; where CONVOY_TOKEN is set and this is not, nobody may'
+    })
+  ),
   CONVOY_ALLOW_CLEAR: Type.Boolean({
     default: false,
     description: "Whether `POST /api/v1/db/clear` empties the service's tables, or answers 403"

@@ -4,10 +4,11 @@ import t, { type Test } from 'tap'
 import { type RideRoutes, rideRoutes } from '../../rides-api/routes.ts'
 import { type UserRoutes, userRoutes } from '../../users-api/routes.ts'
 import { openLog } from '../log.ts'
+import { digestOf } from '../security/tokens.ts'
 import { openServiceHttp } from './http.ts'
 import { Readiness } from './readiness.ts'
 
-async function server(t: Test) {
+async function server(t: Test, clearTokens?: readonly Buffer[]) {
   const app = await openServiceHttp({
     service: 'test',
     title: 'Test',
@@ -15,6 +16,7 @@ async function server(t: Test) {
     metrics: new Registry(),
     readiness: new Readiness(),
     allowClear: true,
+    clearTokens,
     clear: async () => {},
     routes: app => {
       userRoutes(app, { db: { lastIndex: 0 } } as unknown as UserRoutes)
@@ -47,4 +49,16 @@ t.test('the description tells headers, refusals and bodies that would be taken',
     JSON.stringify(paths[path]).includes('Default Response')
   )
   t.strictSame(vague, [])
+})
+
+t.test('where tokens are in use, only one that may clears', async t => {
+  const clear = async (app: Awaited<ReturnType<typeof server>>, authorization?: string) => {
+    const headers = authorization === undefined ? {} : { authorization }
+    return (await app.inject({ method: 'POST', url: '/api/v1/db/clear', headers })).statusCode
+  }
+  const guarded = await server(t, [digestOf('secret-of-ann')])
+  t.equal(await clear(guarded), 401)
+  t.equal(await clear(guarded, 'Bearer another'), 403)
+  t.not(await clear(guarded, 'bearer secret-of-ann'), 401)
+  t.equal(await clear(await server(t, []), 'Bearer secret-of-ann'), 403, 'nobody may')
 })

@@ -3,6 +3,7 @@
  * of each: counted calls, `db/clear` behind its guard, and 503 until the service has what
  * it needs.
  */
+import { timingSafeEqual } from 'node:crypto'
 import type { Registry } from 'prom-client'
 import Type from 'typebox'
 import type { Gate } from '../controls/gate.ts'
@@ -11,7 +12,9 @@ import { refusals } from '../http/openapi.ts'
 import { answerTogether } from '../http/together.ts'
 import { type Http, openHttp } from '../http.ts'
 import type { Logger } from '../log.ts'
+import { ForbiddenError, UnauthorizedError } from '../security/errors.ts'
 import type { Certificate } from '../security/tls.ts'
+import { bearerIn, digestOf } from '../security/tokens.ts'
 import type { Tracing } from '../tracing/otlp.ts'
 import { countCalls, isCounted } from './calls.ts'
 import { ClearForbiddenError } from './errors.ts'
@@ -29,6 +32,8 @@ export interface ServiceHttpOptions {
   readonly gate?: Gate
   readonly certificate?: Certificate | undefined
   readonly allowClear: boolean
+  /** Digests of the tokens that may clear; undefined where no tokens are in use. */
+  readonly clearTokens?: readonly Buffer[] | undefined
   /** Empties the service's own tables. */
   readonly clear: (traceId: string) => Promise<void>
   readonly routes: (app: Http) => void
@@ -72,13 +77,23 @@ function addClear(app: Http, options: ServiceHttpOptions): void {
     summary: 'Empties the tables of this service',
     response: {
       200: Type.Object({}, { description: 'All empty' }),
-      ...refusals(403, 500, 503, 504)
+      ...refusals(401, 403, 500, 503, 504)
     }
   }
   app.post('/api/v1/db/clear', { schema }, async request => {
     if (!options.allowClear) throw new ClearForbiddenError()
+    checkToken(request.headers.authorization, options.clearTokens)
     options.readiness.check()
     await options.clear(request.id)
     return {}
   })
+}
+
+function checkToken(authorization: string | undefined, known: readonly Buffer[] | undefined): void {
+  if (known === undefined) return
+  const token = bearerIn(authorization)
+  if (token === undefined) throw new UnauthorizedError()
+  const given = digestOf(token)
+  const found = known.filter(digest => timingSafeEqual(given, digest))
+  if (found.length === 0) throw new ForbiddenError('admin')
 }

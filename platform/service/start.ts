@@ -125,6 +125,7 @@ async function listen(
     gate,
     certificate: certificateOf(config),
     allowClear: config.CONVOY_ALLOW_CLEAR,
+    clearTokens: clearTokensOf(config),
     clear: traceId => clear({ requestId: `${name}:clear:${randomUUID()}:all`, traceId }),
     routes
   })
@@ -133,6 +134,13 @@ async function listen(
   const http = originOf(app, config.CONVOY_HTTP_HOST)
   log.info({ http }, 'listening')
   return http
+}
+
+/** Undefined where the cluster asks for no tokens. */
+function clearTokensOf(config: ServiceConfig): Buffer[] | undefined {
+  if (config.CONVOY_TOKEN === undefined) return undefined
+  const digests = config.CONVOY_CLEAR_TOKEN_DIGESTS?.split(',') ?? []
+  return digests.map(hex => Buffer.from(hex, 'hex'))
 }
 
 function connectZooKeeper(config: ServiceConfig, log: Logger) {
