@@ -32,28 +32,6 @@ alter default privileges for role convoy_app in schema public grant select on se
 revoke usage on language sql, plpgsql from public;
 grant usage on language sql, plpgsql to convoy_owner;
 
--- What would reach beyond the transaction, stall it, or run text that nobody has parsed.
-do $$
-declare f regprocedure;
-begin
-  for f in select oid from pg_catalog.pg_proc where pronamespace = 'pg_catalog'::regnamespace
-    and (proname ~ '^(pg_sleep|pg_advisory|pg_try_advisory|lo_|lowrite$|loread$|pg_ls_|pg_read_|pg_stat_file|pg_stat_reset)'
-      or proname ~ '^(query|table|cursor|schema|database)_to_xml'
-      or proname ~ '^pg_(replication_origin|logical|create_|drop_|copy_|backup|wal_replay|switch|promote|get_wal)'
-      or proname in ('set_config', 'pg_terminate_backend', 'pg_cancel_backend', 'pg_notify',
-        'pg_export_snapshot', 'pg_reload_conf', 'pg_rotate_logfile', 'pg_current_logfile',
-        'pg_listening_channels', 'ts_stat', 'pg_import_system_collations'))
-  loop
-    execute format('revoke execute on function %s from public', f);
-  end loop;
-  for f in select oid from pg_catalog.pg_proc
-    where pronamespace = 'pg_catalog'::regnamespace and proname = 'ts_rewrite' and pronargs = 2
-  loop
-    execute format('revoke execute on function %s from public', f);
-  end loop;
-end $$;
-grant execute on function pg_catalog.set_config(text, text, boolean) to convoy_owner;
-
 -- What a worker keeps -----------------------------------------------------------
 
 create schema convoy authorization convoy_owner;

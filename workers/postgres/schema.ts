@@ -18,7 +18,7 @@ export interface SchemaSettings {
 }
 
 const FILES = ['schema.sql', 'schema-capture.sql', 'schema-events.sql']
-const EACH_START = 'schema-batch.sql'
+const EACH_START = ['schema-walls.sql', 'schema-batch.sql']
 
 export async function prepareSchema(settings: SchemaSettings): Promise<void> {
   const client = new pg.Client({
@@ -33,7 +33,8 @@ export async function prepareSchema(settings: SchemaSettings): Promise<void> {
   try {
     await client.connect()
     if (!(await isInstalled(client))) await install(client)
-    await client.query(`${await textOf(EACH_START)}\n${settingsOf(client, settings)}`)
+    const texts = await Promise.all(EACH_START.map(textOf))
+    await client.query([...texts, settingsOf(client, settings)].join('\n'))
   } catch (cause) {
     throw new StoreLostError('the database could not be prepared', cause)
   } finally {

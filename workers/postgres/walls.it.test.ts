@@ -61,6 +61,14 @@ const SMUGGLED = [
   "select lo_import('/etc/passwd')",
   'select lo_create(0)',
   "select query_to_xml('select 1', true, true, '')",
+  "select ts_rewrite('a'::tsquery, 'select 1')",
+  'select query from pg_stat_activity',
+  'select statement from pg_prepared_statements',
+  'select statement from pg_cursors',
+  'select pg_stat_get_backend_activity(1)',
+  'select * from pg_stat_get_backend_idset()',
+  'select * from pg_stat_replication',
+  'select * from pg_stat_progress_basebackup',
   "select ts_stat('select 1')",
   "select pg_logical_emit_message(true, 'a', 'b')",
   'select pg_switch_wal()',
@@ -183,4 +191,28 @@ t.test('a connection that is lost is told as such', async t => {
   await t.rejects(store.apply([], 1), { name: 'StoreLostError' })
   await t.rejects(readOf(store, 'select 1'), { name: 'StoreLostError' })
   await t.rejects(store.entriesAfter(0, 100), { name: 'StoreLostError' })
+})
+
+t.test('nothing that a client may call returns the text of a statement', async t => {
+  const { store } = await startWorker(t)
+  const outArguments = `select p.oid::regprocedure::text as f from pg_proc p
+    where has_function_privilege('convoy_read', p.oid, 'execute')
+      and proname <> 'pg_event_trigger_ddl_commands' -- works inside event triggers alone
+      and exists (select from unnest(p.proargnames, p.proargmodes) a(name, mode)
+        where mode in ('o', 't') and name ~ '^(query|statement|command)$')`
+  t.strictSame(await rowsOf(store, outArguments), [])
+  const hidden = 'a literal that nobody else may see'
+  await rowsOf(store, `select '${hidden}'`)
+  const views = await rowsOf(
+    store,
+    `select c.oid::regclass::text as v from pg_class c join pg_attribute a on a.attrelid = c.oid
+      where c.relnamespace = 'pg_catalog'::regnamespace and c.relkind = 'v'
+        and a.attname in ('query', 'statement')`
+  )
+  t.ok(views.length >= 3)
+  for (const { v } of views as { v: string }[]) {
+    const { status, body } = await readOf(store, `select x::text from ${v} x`)
+    t.equal(status, 400, `${v}`)
+    t.equal(body.sqlstate, '42501', `${v}`)
+  }
 })
