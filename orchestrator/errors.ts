@@ -23,6 +23,16 @@ export class SqlNotAllowedError extends StatementError {
   readonly statusCode = 400
 }
 
+/** All SQL text of a request together. */
+export class SqlTooLargeError extends ServiceError {
+  readonly code = 'CONVOY_SQL_TOO_LARGE'
+  readonly statusCode = 413
+
+  constructor(charsMax: number) {
+    super(`a request has at most ${charsMax} characters of SQL; send values as parameters`)
+  }
+}
+
 /** What PostgreSQL's own parser says, in the same shape as an error of the database. */
 export class SqlSyntaxError extends StatementError {
   readonly code = 'CONVOY_SQL'

@@ -51,7 +51,7 @@ shutdownOnSignal(opened, { log, graceMs: STOP_GRACE_MS })
 
 const orchestratorId = randomUUID().slice(0, 13)
 const metrics = new Registry()
-const admission = openAdmission(await openParser())
+const admission = opened.use(openAdmission(await openParser()))
 const zookeeper = opened.use(
   await openZooKeeper({
     hosts: config.CONVOY_ZOOKEEPER,

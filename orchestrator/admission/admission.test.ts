@@ -5,11 +5,12 @@ import { openParser } from './parser.ts'
 
 const admission = openAdmission(await openParser())
 
-const kindOf = (sql: string) => JSON.parse(admission.write([{ sql }]).statements)[0].kind
+const kindOf = async (sql: string) =>
+  JSON.parse((await admission.write([{ sql }])).statements)[0].kind
 
-function refusal(attempt: () => unknown): ServiceError {
+async function refusal(attempt: () => Promise<unknown>): Promise<ServiceError> {
   try {
-    attempt()
+    await attempt()
   } catch (error) {
     return error as ServiceError
   }
@@ -67,7 +68,7 @@ const TAKEN: Record<string, string> = {
 }
 
 t.test('what runs alike on every worker is taken, and its kind is told', async t => {
-  for (const [sql, kind] of Object.entries(TAKEN)) t.equal(kindOf(sql), kind, sql)
+  for (const [sql, kind] of Object.entries(TAKEN)) t.equal(await kindOf(sql), kind, sql)
 })
 
 const REFUSED = [
@@ -206,7 +207,7 @@ const REFUSED = [
 
 t.test('everything else is refused as not allowed', async t => {
   for (const sql of REFUSED) {
-    const error = refusal(() => admission.write([{ sql }]))
+    const error = await refusal(() => admission.write([{ sql }]))
     t.equal(error.code, 'CONVOY_SQL_NOT_ALLOWED', `${sql}: ${error.message}`)
     t.equal(error.statusCode, 400)
   }
@@ -224,13 +225,13 @@ t.test('a refusal names the statement as SQL does', async t => {
     'alter table t disable trigger all': 'ALTER ... DISABLE TRIGGER ALL'
   }
   for (const [sql, name] of Object.entries(names)) {
-    t.equal(refusal(() => admission.write([{ sql }])).message, `${name} is not taken`)
+    t.equal((await refusal(() => admission.write([{ sql }]))).message, `${name} is not taken`)
   }
 })
 
 t.test('a read takes only what neither writes nor locks', async t => {
   for (const sql of ['select 1', 'values (1)', 'table t', 'with a as (select 1) select * from a']) {
-    admission.read(sql, [])
+    await admission.read(sql, [])
   }
   const refused = [
     'select * from t for update',
@@ -245,61 +246,67 @@ t.test('a read takes only what neither writes nor locks', async t => {
     'explain analyze select 1'
   ]
   for (const sql of refused) {
-    t.equal(refusal(() => admission.read(sql, [])).code, 'CONVOY_SQL_NOT_ALLOWED', sql)
+    t.equal((await refusal(() => admission.read(sql, []))).code, 'CONVOY_SQL_NOT_ALLOWED', sql)
   }
 })
 
 t.test('a syntax error has the position in characters that PostgreSQL would tell', async t => {
-  const error = refusal(() => admission.read("select 'é😀', from", []))
+  const error = await refusal(() => admission.read("select 'é😀', from", []))
   t.equal(error.code, 'CONVOY_SQL')
   t.strictSame(error.details, { sqlstate: '42601', position: 14 })
   t.match(error.message, /syntax error at or near "from"/)
-  t.strictSame(refusal(() => admission.read("'; drop table users; --", [])).details, {
+  t.strictSame((await refusal(() => admission.read("'; drop table users; --", []))).details, {
     sqlstate: '42601',
     position: 1
   })
 })
 
 t.test('a refusal says which of several statements it means', async t => {
-  const error = refusal(() => admission.write([{ sql: 'select 1' }, { sql: 'selec 2' }]))
+  const error = await refusal(() => admission.write([{ sql: 'select 1' }, { sql: 'selec 2' }]))
   t.strictSame(error.details, { sqlstate: '42601', position: 1, statement: 1 })
 })
 
 t.test('the number of parameters must be that of the statement', async t => {
-  admission.read('select $1::int + $3::int + $2::int', [1, 2, 3])
-  const error = refusal(() => admission.read('select $1::int', []))
+  await admission.read('select $1::int + $3::int + $2::int', [1, 2, 3])
+  const error = await refusal(() => admission.read('select $1::int', []))
   t.strictSame([error.code, error.details], ['CONVOY_SQL', { sqlstate: '08P01' }])
-  t.equal(refusal(() => admission.read('select 1', [1])).code, 'CONVOY_SQL')
+  t.equal((await refusal(() => admission.read('select 1', [1]))).code, 'CONVOY_SQL')
 })
 
 t.test('a number that JSON has rounded is refused instead of written wrong', async t => {
-  const error = refusal(() => admission.read('select $1::int8', [2 ** 53]))
+  const error = await refusal(() => admission.read('select $1::int8', [2 ** 53]))
   t.equal(error.code, 'CONVOY_INVALID_REQUEST')
-  admission.read('select $1::float8', [1.5])
+  await admission.read('select $1::float8', [1.5])
 })
 
 t.test('the digest is that of the statements, whatever process makes it', async t => {
   const one = [{ sql: 'insert into t values ($1)', params: [1] }]
-  t.equal(admission.write(one).commandHash, admission.write(structuredClone(one)).commandHash)
+  t.equal(
+    (await admission.write(one)).commandHash,
+    (await admission.write(structuredClone(one))).commandHash
+  )
   const others = [
     [{ sql: 'insert into t values ($1)', params: ['1'] }],
     [{ sql: 'insert into t values ($1)', params: [1], expectRows: 1 }],
     [...one, ...one]
   ]
   for (const other of others) {
-    t.not(admission.write(one).commandHash, admission.write(other).commandHash)
+    t.not((await admission.write(one)).commandHash, (await admission.write(other)).commandHash)
   }
 })
 
 t.test('statements that overflow the parser are refused, and it goes on', async t => {
   const deep = `select 1${' + 1'.repeat(50_000)}`
   for (let i = 0; i < 5; i++) {
-    t.equal(refusal(() => admission.read(deep, [])).code, 'CONVOY_SQL_NOT_ALLOWED')
+    t.equal((await refusal(() => admission.read(deep, []))).code, 'CONVOY_SQL_NOT_ALLOWED')
     await new Promise(resolve => setTimeout(resolve, 100))
-    admission.read(`select ${i}`, [])
+    await admission.read(`select ${i}`, [])
   }
   const nested = `select ${'('.repeat(20_000)}1${')'.repeat(20_000)}`
-  t.equal(refusal(() => admission.read(nested, [])).code, 'CONVOY_SQL_NOT_ALLOWED')
-  t.match(refusal(() => admission.read(`select '${'x'.repeat(1_300_000)}'`, [])).message, /at most/)
-  admission.read(`select '${'x'.repeat(1_048_576)}'`, [])
+  t.equal((await refusal(() => admission.read(nested, []))).code, 'CONVOY_SQL_NOT_ALLOWED')
+  t.match(
+    (await refusal(() => admission.read(`select '${'x'.repeat(1_300_000)}'`, []))).message,
+    /at most/
+  )
+  await admission.read(`select '${'x'.repeat(1_048_576)}'`, [])
 })

@@ -1,53 +1,35 @@
 /**
- * Decides what SQL the cluster takes, before anything is sent. One statement per
- * `sql`, of a kind that every worker runs alike; the rights of the database's roles
- * stand behind this as a second wall.
- * Invariant: what is admitted as reading holds nothing that writes or locks.
+ * Decides what SQL the cluster takes, before anything is sent; the rights of the database's
+ * roles stand behind this as a second wall.
+ * Invariants:
+ * - What is admitted as reading holds nothing that writes or locks.
+ * - The event loop waits for no more than `HERE_CHARS_MAX` characters of a request to be
+ *   parsed, 2 ms at worst; threads parse what is longer.
  */
 import { hash } from 'node:crypto'
-import type { RawStmt } from 'libpg-query'
 import { InvalidRequestError } from '../../platform/errors.ts'
-import type { Param, StatementKind } from '../../platform/wire/requests.ts'
-import { ParamCountError, SqlNotAllowedError, StatementError } from '../errors.ts'
-import { type Findings, walk } from './findings.ts'
+import type { Param } from '../../platform/wire/requests.ts'
+import { ParamCountError, SqlNotAllowedError, SqlTooLargeError, StatementError } from '../errors.ts'
+import { type Examined, examined, type Verdict, verdictOf } from './examine.ts'
+import { Examiners } from './examiners.ts'
+import { extentOf } from './extent.ts'
 import type { Parser } from './parser.ts'
-import { isSchemaChange, refuseKept, refuseSchemaChange } from './schema-changes.ts'
-import { statementName } from './statement-names.ts'
 import { VerdictCache } from './verdict-cache.ts'
 
-/** Parsing a megabyte takes some 0.3 s; values belong into parameters. */
+/** Of all statements of a request. Parsing so much takes 0.4 s; values belong into parameters. */
 const SQL_CHARS_MAX = 1_200_000
+/** Of a request, parsed on the event loop: together at most 2 ms. */
+const HERE_CHARS_MAX = 4_096
+const HERE_NODES_MAX = 1_000
 /** Of PostgreSQL's protocol. */
 const PARAMS_MAX = 65_535
 export const STATEMENTS_MAX = 1_000
-
-const KINDS: Readonly<Record<string, StatementKind>> = {
-  SelectStmt: 'read',
-  InsertStmt: 'dml',
-  UpdateStmt: 'dml',
-  DeleteStmt: 'dml',
-  MergeStmt: 'dml',
-  TruncateStmt: 'truncate'
-}
-
-const CONVOY_SCHEMA = 'convoy'
-/** What reaches past the rows: other sessions, files, settings, locks, sleeping. */
-const FORBIDDEN =
-  /^(pg_(sleep|terminate_|cancel_|advisory_|try_advisory_|read_|ls_|stat_file|notify|export_snapshot|logical_|replication_|create_|drop_|promote|reload_conf|rotate_logfile|switch_wal|backup_|start_backup|stop_backup|wal_|log_backend|file_).*|lo_.*|loread|lowrite|set_config|dblink.*|(query|cursor|table|schema|database)_to_xml.*)$/
 
 /** As the caller sent it. */
 export interface AskedStatement {
   readonly sql: string
   readonly params?: readonly Param[]
   readonly expectRows?: number
-}
-
-export interface Verdict {
-  readonly kind: StatementKind
-  /** Neither writes nor locks. */
-  readonly onlyReads: boolean
-  /** Parameters that the statement names. */
-  readonly params: number
 }
 
 /** JSON text of the statements, and its digest. */
@@ -57,27 +39,102 @@ export interface AdmittedWrite {
 }
 
 export interface Admission {
-  /** @throws ServiceError saying which statement is refused, and why */
-  write(statements: readonly AskedStatement[]): AdmittedWrite
+  /**
+   * @param client whose share of the parsing threads it uses
+   * @throws ServiceError saying which statement is refused, and why
+   */
+  write(statements: readonly AskedStatement[], client?: string): Promise<AdmittedWrite>
   /** @throws ServiceError */
-  read(sql: string, params: readonly Param[]): void
+  read(sql: string, params: readonly Param[], client?: string): Promise<void>
 }
 
-export function openAdmission(parser: Parser): Admission {
-  const verdicts = new VerdictCache<Verdict>()
-  const verdictOf = (sql: string) => verdicts.get(sql) ?? verdicts.keep(sql, examine(parser, sql))
+export interface OpenAdmission extends Admission, AsyncDisposable {}
+
+export function openAdmission(parser: Parser): OpenAdmission {
+  const verdicts = new Verdicts(parser)
   return {
-    write: asked => {
+    async write(asked, client = '') {
+      const find = await verdicts.of(
+        asked.map(({ sql }) => sql),
+        client
+      )
       const statements = asked.map(({ sql, params = [], expectRows }, at) => {
-        const { kind } = admitOne(verdictOf, { sql, params, at })
+        const { kind } = admitOne(find, { sql, params, at })
         return expectRows === undefined ? { sql, params, kind } : { sql, params, kind, expectRows }
       })
       return sealWrite(statements)
     },
-    read: (sql, params) => {
-      const { onlyReads } = admitOne(verdictOf, { sql, params, at: null })
+    async read(sql, params, client = '') {
+      const find = await verdicts.of([sql], client)
+      const { onlyReads } = admitOne(find, { sql, params, at: null })
       if (!onlyReads) throw new SqlNotAllowedError('only reading statements are taken here')
+    },
+    [Symbol.asyncDispose]: () => verdicts[Symbol.asyncDispose]()
+  }
+}
+
+type Find = (sql: string) => Verdict
+
+/** Remembered, found here, or by a thread. */
+class Verdicts implements AsyncDisposable {
+  readonly #parser: Parser
+  readonly #remembered = new VerdictCache<Verdict>()
+  readonly #examiners = new Examiners()
+
+  constructor(parser: Parser) {
+    this.#parser = parser
+  }
+
+  /** @returns tells the verdict on each of the texts, or throws why there is none */
+  async of(sqls: readonly string[], client: string): Promise<Find> {
+    const chars = sqls.reduce((sum, sql) => sum + sql.length, 0)
+    if (chars > SQL_CHARS_MAX) throw new SqlTooLargeError(SQL_CHARS_MAX)
+    const found = new Map<string, Verdict | Examined>()
+    const unknown: string[] = []
+    for (const sql of sqls) {
+      if (found.has(sql)) continue
+      const verdict = this.#remembered.get(sql)
+      found.set(sql, verdict ?? UNKNOWN)
+      if (verdict === undefined) unknown.push(sql)
     }
+    const results = unknown.length === 0 ? [] : await this.#examine(unknown, client)
+    for (const [i, result] of results.entries()) found.set(unknown[i] as string, result)
+    return sql => {
+      const one = found.get(sql) ?? UNKNOWN
+      return 'params' in one ? one : this.#remembered.keep(sql, verdictOf(one))
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#examiners[Symbol.asyncDispose]()
+  }
+
+  #examine(sqls: readonly string[], client: string): Promise<Examined[]> | Examined[] {
+    if (isLarge(sqls)) return this.#examiners.examine(sqls, client)
+    return sqls.map(sql => examined(this.#parser, sql))
+  }
+}
+
+/** Of a text behind one that is refused: nobody asks for it. */
+const UNKNOWN: Examined = { kind: 'notAllowed', message: 'the statement was not examined' }
+
+function isLarge(sqls: readonly string[]): boolean {
+  let chars = 0
+  let nodes = 0
+  for (const sql of sqls) {
+    chars += sql.length
+    if (chars > HERE_CHARS_MAX) return true
+    nodes += nodesOf(sql)
+  }
+  return nodes > HERE_NODES_MAX
+}
+
+/** What is refused for its extent is not parsed at all. */
+function nodesOf(sql: string): number {
+  try {
+    return extentOf(sql)
+  } catch {
+    return 0
   }
 }
 
@@ -94,11 +151,11 @@ interface Asked {
   readonly at: number | null
 }
 
-function admitOne(verdictOf: (sql: string) => Verdict, asked: Asked): Verdict {
+function admitOne(find: Find, asked: Asked): Verdict {
   const { sql, params, at } = asked
   try {
     checkParams(params)
-    const verdict = verdictOf(sql)
+    const verdict = find(sql)
     if (params.length !== verdict.params) {
       throw new ParamCountError({ given: params.length, wanted: verdict.params })
     }
@@ -118,50 +175,4 @@ function checkParams(params: readonly Param[]): void {
       throw new InvalidRequestError('integers beyond 2^53 are sent as strings, to stay exact')
     }
   }
-}
-
-/** @throws SqlSyntaxError, SqlNotAllowedError */
-export function examine(parser: Parser, sql: string): Verdict {
-  if (sql.length > SQL_CHARS_MAX) {
-    throw new SqlNotAllowedError(
-      `a statement has at most ${SQL_CHARS_MAX} characters; send values as parameters`
-    )
-  }
-  // The parser would stop there, and the database's protocol too.
-  if (sql.includes('\0')) throw new SqlNotAllowedError('a statement holds no character 0')
-  const { tag, body } = theOne(sql.trim() === '' ? [] : parser.parse(sql))
-  const found = walk({ [tag]: body })
-  refuseEverywhere(found)
-  const kept = refuseKept(tag, body)
-  if (kept !== undefined) throw new SqlNotAllowedError(kept)
-  if (isSchemaChange(tag)) {
-    const reason = refuseSchemaChange(tag, body)
-    if (reason !== undefined) throw new SqlNotAllowedError(reason)
-    return { kind: 'ddl', onlyReads: false, params: found.params }
-  }
-  const kind = KINDS[tag]
-  if (kind === undefined) throw new SqlNotAllowedError(`${statementName(tag, body)} is not taken`)
-  const onlyReads = kind === 'read' && !found.writes && !found.locks
-  return { kind: kind === 'read' && found.writes ? 'dml' : kind, onlyReads, params: found.params }
-}
-
-function theOne(statements: readonly RawStmt[]): { tag: string; body: unknown } {
-  if (statements.length !== 1) {
-    throw new SqlNotAllowedError(
-      statements.length === 0 ? 'there is no statement' : 'one statement in each sql, not several'
-    )
-  }
-  const [tag, body] = Object.entries(statements[0]?.stmt ?? {})[0] ?? ['nothing', {}]
-  return { tag, body }
-}
-
-function refuseEverywhere(found: Findings): void {
-  if (found.into) {
-    throw new SqlNotAllowedError('SELECT INTO is not taken')
-  }
-  if (found.schemas.has(CONVOY_SCHEMA)) {
-    throw new SqlNotAllowedError(`the schema ${CONVOY_SCHEMA} is Convoy's own`)
-  }
-  const forbidden = [...found.functions].find(name => FORBIDDEN.test(name))
-  if (forbidden !== undefined) throw new SqlNotAllowedError(`${forbidden}() is not taken`)
 }

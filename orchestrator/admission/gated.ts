@@ -10,13 +10,13 @@ export const WRITE = 'db.write'
 
 export function gated(admission: Admission, gate: Gate): Admission {
   return {
-    read(sql, params) {
+    async read(sql, params, client) {
       gate.check(READ)
-      admission.read(sql, params)
+      await admission.read(sql, params, client)
     },
-    write(statements) {
+    async write(statements, client) {
       gate.check(WRITE)
-      return admission.write(statements)
+      return await admission.write(statements, client)
     }
   }
 }

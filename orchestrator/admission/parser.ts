@@ -1,14 +1,18 @@
 /**
- * PostgreSQL's own parser, compiled to WebAssembly. A statement nested too deeply
- * overflows its stack and leaves the instance broken (measured: some 300 such
- * overflows, then every parse fails). Invariant: an instance that has failed in
- * any other way than with a syntax error is never used again; a spare one is ready.
+ * PostgreSQL's own parser, compiled to WebAssembly.
+ * Invariants:
+ * - An instance that has failed in any other way than with an error of its own is never
+ *   used again: an overflow leaves its stack in disorder, and some 300 of them make every
+ *   later parse fail. extent.ts keeps statements from that, so this is a second wall.
+ * - While there is no instance, callers are told to come again, never that their
+ *   statement is wrong.
  * V8 is kept from optimising the module: that took 430 MB, and most texts are parsed once.
  */
 import { createRequire } from 'node:module'
 import { setFlagsFromString } from 'node:v8'
 import type * as PgQuery from 'libpg-query'
 import type { RawStmt } from 'libpg-query'
+import { OverloadedError } from '../../platform/errors.ts'
 import { SqlNotAllowedError, SqlSyntaxError } from '../errors.ts'
 
 type Instance = typeof PgQuery
@@ -17,9 +21,14 @@ type Instance = typeof PgQuery
 const NO_OPTIMISING = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering', '--liftoff-only']
 
 export interface Parser {
+  /** Resolves once there is an instance to parse with. */
+  ready(): Promise<void>
+  /** Gives up the instance at hand, for its memory never shrinks. */
+  renew(): void
   /**
    * @throws SqlSyntaxError
    * @throws SqlNotAllowedError for what the parser cannot hold
+   * @throws OverloadedError while there is no instance
    */
   parse(sql: string): readonly RawStmt[]
 }
@@ -27,20 +36,28 @@ export interface Parser {
 export async function openParser(): Promise<Parser> {
   for (const flag of NO_OPTIMISING) setFlagsFromString(flag)
   const spares = [await freshInstance(), await freshInstance()]
-  const replace = async () => {
-    spares.push(await freshInstance())
+  let coming: Promise<void> = Promise.resolve()
+  const renew = () => {
+    spares.shift()
+    coming = freshInstance().then(fresh => {
+      spares.push(fresh)
+    })
   }
   return {
+    ready: async () => {
+      if (spares.length === 0) await coming
+    },
+    renew,
     parse: sql => {
-      const instance = spares[0]
-      if (instance === undefined) throw new SqlNotAllowedError('the statement is nested too deeply')
+      const [instance] = spares
+      if (instance === undefined) throw new OverloadedError('the parser is not ready')
       try {
         return instance.parseSync(sql).stmts ?? []
       } catch (error) {
-        if (instance.hasSqlDetails(error)) throw syntaxError(error)
-        spares.shift()
-        void replace()
-        throw new SqlNotAllowedError('the statement is nested too deeply', { cause: error })
+        const isItsOwn = instance.hasSqlDetails(error)
+        if (!isItsOwn || isOutOfMemory(error)) renew()
+        if (isItsOwn) throw refusalOf(error)
+        throw new SqlNotAllowedError('the parser cannot hold the statement', { cause: error })
       }
     }
   }
@@ -56,7 +73,11 @@ async function freshInstance(): Promise<Instance> {
   return instance
 }
 
-function syntaxError(error: PgQuery.SqlError): SqlSyntaxError | SqlNotAllowedError {
+/** Of the whole module; its own stack of states being full is another thing. */
+const isOutOfMemory = ({ message }: Error) => message.startsWith('out of memory')
+
+function refusalOf(error: PgQuery.SqlError): SqlSyntaxError | SqlNotAllowedError {
+  if (isOutOfMemory(error)) return new SqlNotAllowedError('the parser cannot hold the statement')
   if (error.message.startsWith('memory exhausted')) {
     return new SqlNotAllowedError('the statement is nested too deeply')
   }

@@ -5,9 +5,16 @@
 const ENTRIES_MAX = 2_000
 /** Longer ones hold literals, and hardly come again. */
 const CHARS_MAX = 8_192
+/** Of all texts together: at most 4 MB. */
+const TOTAL_CHARS_MAX = 2_000_000
 
 export class VerdictCache<V> {
   readonly #verdicts = new Map<string, V>()
+  #chars = 0
+
+  get chars(): number {
+    return this.#chars
+  }
 
   get(sql: string): V | undefined {
     const verdict = this.#verdicts.get(sql)
@@ -20,10 +27,12 @@ export class VerdictCache<V> {
 
   keep(sql: string, verdict: V): V {
     if (sql.length > CHARS_MAX) return verdict
+    if (!this.#verdicts.has(sql)) this.#chars += sql.length
     this.#verdicts.set(sql, verdict)
-    if (this.#verdicts.size > ENTRIES_MAX) {
-      const eldest = this.#verdicts.keys().next()
-      if (!eldest.done) this.#verdicts.delete(eldest.value)
+    for (const eldest of this.#verdicts.keys()) {
+      if (this.#verdicts.size <= ENTRIES_MAX && this.#chars <= TOTAL_CHARS_MAX) break
+      this.#verdicts.delete(eldest)
+      this.#chars -= eldest.length
     }
     return verdict
   }

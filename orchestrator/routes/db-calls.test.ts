@@ -59,7 +59,13 @@ t.test('reads and writes go to the lanes as those that come alone', async t => {
   t.match(await call(WRITE, { statements }, { 'idempotency-key': 'k' }), { status: 200 })
   t.match(asked, [
     ['readQ', { sql: read.sql, params: ['x'], minIndex: 4 }, 1_000],
-    [{ requestId: 'k', mayRepeat: true, commandHash: admission.write(statements).commandHash }]
+    [
+      {
+        requestId: 'k',
+        mayRepeat: true,
+        commandHash: (await admission.write(statements)).commandHash
+      }
+    ]
   ])
   t.match(
     await metrics.metrics(),

@@ -7,6 +7,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { refusals } from '../../platform/http/openapi.ts'
 import { needs } from '../../platform/security/access.ts'
+import { clientOf } from '../../platform/security/client-key.ts'
 import type { Admission } from '../admission/admission.ts'
 import type { Dispatch } from '../lanes/dispatch.ts'
 import type { Answer } from '../lanes/pending-writes.ts'
@@ -46,9 +47,9 @@ export const explainRoute: FastifyPluginAsyncTypebox<ExplainRouteOptions> = asyn
     body: Explain,
     response: { 200: ReadAnswer, ...refusals(400, 401, 403, 413, 415, 500, 503, 504) }
   }
-  app.post('/api/v1/db/explain', { schema }, async ({ body }, reply) => {
-    const { sql, params = [], analyze = false } = body
-    admission.read(sql, params)
+  app.post('/api/v1/db/explain', { schema }, async (request, reply) => {
+    const { sql, params = [], analyze = false } = request.body
+    await admission.read(sql, params, clientOf(request))
     const before = analyze ? RUN : PLAN
     const answer = await dispatch.read('readQ', { sql: before + sql, params }, deadlineMs)
     return passOn(reply, shifted(answer, before.length))

@@ -38,12 +38,12 @@ export const Read = Type.Object(
 
 /** What a checked body comes to, over whatever way it came. */
 export function reader({ admission, dispatch, deadlineMs, onRead }: ReadRouteOptions) {
-  return (body: Static<typeof Read>, { client }: Pick<Way, 'client'>): Promise<Answer> => {
+  return async (body: Static<typeof Read>, { client }: Pick<Way, 'client'>): Promise<Answer> => {
     const { sql, params = [], consistency = 'replica', minIndex } = body
     if (consistency === 'session' && minIndex === undefined) {
       throw new InvalidRequestError('consistency "session" needs a minIndex')
     }
-    admission.read(sql, params)
+    await admission.read(sql, params, client)
     onRead()
     const read = { sql, params, client, ...(minIndex !== undefined && { minIndex }) }
     return dispatch.read(consistency === 'strong' ? 'strongQ' : 'readQ', read, deadlineMs)

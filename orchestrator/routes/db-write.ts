@@ -65,8 +65,8 @@ const reading = refusals(400, 401, 403, 404, 413, 500, 503, 504)
 
 /** What a checked body comes to, over whatever way it came. */
 export function writer({ admission, dispatch, deadlineMs }: WriteRouteOptions) {
-  return (body: Static<typeof Write>, way: Way): Promise<Answer> => {
-    const admitted = admission.write(body.statements)
+  return async (body: Static<typeof Write>, way: Way): Promise<Answer> => {
+    const admitted = await admission.write(body.statements, way.client)
     return dispatch.write({ ...admitted, ...writeFields(way) }, deadlineMs)
   }
 }

@@ -147,7 +147,7 @@ t.test('a write goes out as admitted, and the answer comes back byte for byte', 
       expectRows
     }))
   )
-  const { commandHash } = admission.write(INSERT.statements)
+  const { commandHash } = await admission.write(INSERT.statements)
   const named = { requestId: 'key~1', traceId: 'r', mayRepeat: true }
   t.strictSame(asked, [[{ statements, commandHash, ...named }, 10_000]])
 })

@@ -2,7 +2,7 @@
  * Cuts SQL text into statements and tells which of them only read, by PostgreSQL's own
  * parser: a semicolon in a string, a comment or a quoted body ends nothing.
  */
-import { examine } from '../../../orchestrator/admission/admission.ts'
+import { examine } from '../../../orchestrator/admission/examine.ts'
 import { openParser, type Parser } from '../../../orchestrator/admission/parser.ts'
 import { SqlSyntaxError } from '../../../orchestrator/errors.ts'
 import { CommandError } from '../outcome.ts'
