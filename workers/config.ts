@@ -94,7 +94,13 @@ export const WORKER = {
     minimum: 10,
     maximum: 60_000,
     default: 5_000,
-    description: 'What a statement may take'
+    description: 'What a statement, and a write as a whole, may take'
+  }),
+  CONVOY_WRITE_PATIENCE_MS: Type.Integer({
+    minimum: 10,
+    maximum: 60_000,
+    default: 1_000,
+    description: "What a write may take while other clients' writes wait"
   }),
   CONVOY_MAX_ENTRY_BYTES: Type.Integer({
     minimum: 1_024,
@@ -136,6 +142,7 @@ export function limitsOf(config: WorkerConfig): Partial<Limits> {
   return {
     maxEntryBytes: config.CONVOY_MAX_ENTRY_BYTES,
     writeTimeoutMs: timeoutMs,
+    writePatienceMs: config.CONVOY_WRITE_PATIENCE_MS,
     readTimeoutMs: timeoutMs,
     lockTimeoutMs: timeoutMs + 1_000,
     readers: config.CONVOY_READERS,

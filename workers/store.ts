@@ -46,6 +46,8 @@ export interface Postponed {
 export interface Bystanders {
   /** Whether writes of other clients than `client` wait, outside of the batch. */
   othersWait(client: string): boolean
+  /** Whether nobody waits for the command any more. One that has not ended then is postponed. */
+  isExpired(command: WriteCommand): boolean
 }
 
 export interface Answer {

@@ -31,6 +31,8 @@ export interface WriteCommand {
   readonly ttlMs: number
   /** False only for an id that the orchestrator has just made up itself and sends the first time. */
   readonly mayRepeat: boolean
+  /** Whose share it uses where clients compete. */
+  readonly client?: string
   /** Under which the call is logged on its way: its `x-request-id`. */
   readonly traceId?: string
   /** Of the span that asks for it, where the caller or a process on the way traces. */

@@ -1,10 +1,5 @@
 /**
  * One command within a batch: what is sent for it, and its outcome.
- *
- * A failure is undone without waiting for it: before each command stands a
- * `savepoint s`; behind it another is set, and rolled back to. Where the command
- * went well that undoes nothing; where it failed the second savepoint fails too, and
- * the rollback finds the older one.
  */
 import type { Statement, WriteCommand } from '../../platform/wire/requests.ts'
 import { type Catalog, publicName } from './catalog.ts'
@@ -19,27 +14,32 @@ import { paramText } from './text.ts'
 export const SAVEPOINT = 'savepoint s'
 export const ROLLBACK_TO = 'rollback to savepoint s'
 export const TAG = 'select convoy.tag($1, $2)'
-/** Set before a command that may turn out wrong after it went well. */
-const markOf = (index: number) => `savepoint e${index}`
-const rollbackToMark = (index: number) => `rollback to savepoint e${index}`
+export const RELEASE = 'release savepoint s'
 
 /** Summing all tables takes its time, and runs once in a while. */
 const VERIFY_TIMEOUT = "set local statement_timeout = '10min'"
 /** Batch still open, at a COMMIT that a command smuggled in. */
 const BATCH_OPEN = 'CV101'
+/** Of a savepoint, or what has to do with one, where a command has ended the transaction. */
+const NO_TRANSACTION = '25P01'
 const ALLOWED_TAG =
   /^((INSERT|UPDATE|DELETE|MERGE|SELECT|TRUNCATE)\b.*|(CREATE|ALTER|DROP) (TABLE|INDEX|VIEW|TYPE|DOMAIN|SEQUENCE))$/
 
 export type CommandOutcome =
   | { readonly kind: 'done'; readonly result: string }
-  /** Undone already. With an error that leaves it in doubt whether the server is well. */
-  | { readonly kind: 'failed'; readonly refusal: Refusal; readonly doubt?: SqlError }
-  /** It went well, but not as it was told to: to be undone by its own savepoint. */
-  | { readonly kind: 'unmet'; readonly refusal: Refusal }
-  /** Found too late, or it broke the batch's transaction: all is to be run again, without it. */
-  | { readonly kind: 'void'; readonly refusal: Refusal }
+  /** One of its statements failed. With an error that leaves it in doubt whether the server is well. */
+  | {
+      readonly kind: 'failed'
+      readonly refusal: Refusal
+      readonly statement: number
+      readonly doubt?: SqlError
+    }
+  /** It is not to stay, whether it went well or not: unmet expectations, too large a result. */
+  | { readonly kind: 'wrong'; readonly refusal: Refusal }
+  /** It may have ended the transaction: all is to be run again without it. */
+  | { readonly kind: 'smuggled'; readonly refusal: Refusal }
   /** No fault of its own (a prepared statement out of date, a deadlock): all is to be run again. */
-  | { readonly kind: 'again' }
+  | { readonly kind: 'again'; readonly refusal: Refusal }
 
 export interface CommandContext {
   readonly session: Session
@@ -74,24 +74,8 @@ export function sendingOf(command: WriteCommand, context: CommandContext): Sendi
 export const tagStep = (index: number, { session, secret }: CommandContext): Step =>
   session.statements.step(TAG, [secret, String(index)])
 
-/** Sends a command that becomes the entry `index`, so that a failure undoes it alone. */
-export function sendCommand(
-  command: WriteCommand,
-  index: number,
-  context: CommandContext
-): Promise<CommandOutcome> {
-  const { connection, statements } = context.session
-  const sending = sendingOf(command, context)
-  if (isExpecting(command)) void connection.run([{ sql: markOf(index) }])
-  const tag = tagStep(index, context)
-  const sent = connection.run([tag, ...sending.steps, statements.step(SAVEPOINT)])
-  void connection.run([statements.step(ROLLBACK_TO)])
-  return sent.then(outcome => outcomeOf(sending, { ...outcome, tags: outcome.tags.slice(1) }))
-}
-
-/** Undoes a command that was expected to come out otherwise, and all that ran behind it. */
-export const undoCommand = (session: Session, index: number): Promise<void> =>
-  session.connection.must([{ sql: rollbackToMark(index) }])
+/** Whether it has returned more than an entry may hold. */
+export const isOverflown = ({ parts }: Sending): boolean => parts.some(({ rows }) => rows.overflown)
 
 interface Part {
   readonly steps: readonly Step[]
@@ -121,46 +105,53 @@ function clearText({ tables }: Catalog): string | undefined {
   return names.length === 0 ? undefined : `truncate ${names.join(', ')} restart identity cascade`
 }
 
-/** @param outcome of the exchange, its tags from the first of the command's on */
+/**
+ * @param outcome of the exchange, its tags from the first of the command's on; an error behind
+ * the last of them is that of the savepoint
+ */
 export function outcomeOf({ command, parts }: Sending, outcome: Outcome): CommandOutcome {
   const tags = [...outcome.tags]
   const results: string[] = []
   for (const [i, { expectRows: expected }] of command.statements.entries()) {
     const { steps, rows } = parts[i] as Part
+    if (rows.overflown) {
+      const refusal = tooLarge('the command returns more than an entry may hold')
+      return { kind: 'wrong', refusal }
+    }
     const own = tags.splice(0, steps.length)
     if (own.length < steps.length) return failureOf(outcome, { statement: i, steps })
     const tag = own.at(-1) ?? ''
     if (steps.length > 0 && !ALLOWED_TAG.test(tag)) return smuggled(tag, i)
-    if (rows.overflown) {
-      const refusal = tooLarge('the command returns more than an entry may hold')
-      return { kind: 'void', refusal }
-    }
     const rowCount = Number(/\d+$/.exec(tag)?.[0] ?? 0)
     if (expected !== undefined && rowCount !== expected) {
       const did = tag.startsWith('SELECT') ? 'returned' : 'changed'
       const refusal = expectationFailed({ statement: i, expected, rowCount }, did)
-      return { kind: 'unmet', refusal }
+      return { kind: 'wrong', refusal }
     }
     results.push(`{"rowCount":${rowCount},"rows":${rows.json}}`)
   }
-  // The savepoint behind the statements failed: the command ended its transaction.
-  if (outcome.error !== undefined) return smuggled('transaction control', 0)
+  if (outcome.error !== undefined) {
+    return failureOf(outcome, { statement: command.statements.length - 1, steps: [] })
+  }
   return { kind: 'done', result: `[${results.join(',')}]` }
 }
 
 const smuggled = (tag: string, statement: number): CommandOutcome => ({
-  kind: 'void',
+  kind: 'smuggled',
   refusal: notAllowed(tag, statement)
 })
 
 function failureOf(
   { error }: Outcome,
-  at: { statement: number; steps: readonly Step[] }
+  { statement, steps }: { statement: number; steps: readonly Step[] }
 ): CommandOutcome {
   if (error === undefined) throw new Error('a statement neither ended nor failed')
-  if (error.sqlstate === BATCH_OPEN) return smuggled('COMMIT', at.statement)
-  if (isContended(error) || at.steps.some(step => isStale(step, error))) return { kind: 'again' }
-  const refusal = refusalOf(error, at.statement)
-  if (verdictOf(error) === 'doubtful') return { kind: 'failed', refusal, doubt: error }
-  return { kind: 'failed', refusal }
+  if (error.sqlstate === BATCH_OPEN) return smuggled('COMMIT', statement)
+  if (error.sqlstate === NO_TRANSACTION) return smuggled('transaction control', statement)
+  const refusal = refusalOf(error, statement)
+  if (isContended(error) || steps.some(step => isStale(step, error))) {
+    return { kind: 'again', refusal }
+  }
+  if (verdictOf(error) === 'doubtful') return { kind: 'failed', refusal, statement, doubt: error }
+  return { kind: 'failed', refusal, statement }
 }

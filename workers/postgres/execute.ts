@@ -7,17 +7,27 @@
  */
 import type { WriteCommand } from '../../platform/wire/requests.ts'
 import { type Entry, positionOf } from '../entry.ts'
-import type { Executed } from '../store.ts'
-import { Attempt, KnownIdError } from './attempt.ts'
+import type { Bystanders, Executed, Postponed } from '../store.ts'
+import { Attempt, KnownIdError, NothingRanError } from './attempt.ts'
 import { readCatalog } from './catalog.ts'
 import { changesSchema, runsAlone } from './command.ts'
-import { EMPTY_CHANGES, MASTER_TEXTS, type Master, OUTCOMES, RetryError } from './master.ts'
-import type { Refusal } from './refusals.ts'
+import {
+  EMPTY_CHANGES,
+  MASTER_TEXTS,
+  type Master,
+  type Mode,
+  OUTCOMES,
+  OwnStepError,
+  RetryError
+} from './master.ts'
+import { notLogged, type Refusal } from './refusals.ts'
 import { type Known, outcomesOf, planOf } from './repeats.ts'
 import { keyOf } from './request-key.ts'
 import { SequencePositions } from './sequences.ts'
 import type { Session } from './session.ts'
+import { isDiskFull, lostTo, type SqlError, verdictOf } from './sql-error.ts'
 import { packedTexts } from './text.ts'
+import { Turn } from './turn.ts'
 
 /** Savepoints nest: with more of them in one transaction a second one is cheaper. */
 const COMMANDS_MAX = 128
@@ -25,11 +35,26 @@ const COMMANDS_MAX = 128
 const CAPTURED_MAX = 50_000
 /** Transactions in careful steps after one that was undone: failures seldom come alone. */
 const CAREFUL_FOR = 16
+/** Of a batch whose commands other transactions are in the way of. */
+const TRIES_MAX = 3
+
+/** What the transactions of one call have in common. */
+interface Run {
+  readonly term: number
+  readonly turn: Turn
+}
+
+/** The commands of the batch are to be run in a transaction each. */
+class AloneError extends Error {}
+
+const MODES: readonly Mode[] = ['straight', 'savepoints', 'stepwise']
+const later = (a: Mode, b: Mode): Mode => (MODES.indexOf(a) > MODES.indexOf(b) ? a : b)
 
 export class Executor {
   readonly #master: Master
   #captured = 0
   #carefulFor = 0
+  #stepwiseFor = 0
 
   private constructor(master: Master) {
     this.#master = master
@@ -46,11 +71,16 @@ export class Executor {
     return new Executor({ ...options, session, catalog, sequences })
   }
 
-  execute(batch: readonly WriteCommand[], term: number): Promise<Executed[]> {
+  execute(
+    batch: readonly WriteCommand[],
+    term: number,
+    bystanders?: Bystanders
+  ): Promise<(Executed | Postponed)[]> {
+    const turn = this.#turnOf(batch, bystanders)
     return this.#master.session.exclusive(async () => {
-      const executed: Executed[] = []
+      const executed: (Executed | Postponed)[] = []
       for (const group of transactionsOf(batch)) {
-        executed.push(...(await this.#executeGroup(group, term)))
+        executed.push(...(await this.#executeGroup(group, { term, turn })))
       }
       await this.#tidy()
       return executed
@@ -62,59 +92,109 @@ export class Executor {
     return this.#master.session.exclusive(async () => {
       const plan = planOf([command], await this.#known([command]))
       const settled = new Map([[0, refusal]])
+      const run = { term, turn: this.#turnOf([command]), settled }
       const isFresh = plan.fresh.length > 0
-      const entries = isFresh ? await this.#append(plan.fresh, term, settled) : []
+      const entries = isFresh ? await this.#append(plan.fresh, run) : new Map<number, Entry>()
       return outcomesOf(plan, entries)[0] as Executed
     })
   }
 
-  async #executeGroup(group: readonly WriteCommand[], term: number): Promise<Executed[]> {
+  #turnOf(batch: readonly WriteCommand[], bystanders?: Bystanders): Turn {
+    return new Turn({ batch, limits: this.#master.limits, bystanders })
+  }
+
+  async #executeGroup(group: readonly WriteCommand[], run: Run): Promise<(Executed | Postponed)[]> {
     const doubtful = group.filter(command => command.mayRepeat)
     try {
-      return await this.#executeFresh(group, { term, known: await this.#known(doubtful) })
+      return await this.#executeFresh(group, run, await this.#known(doubtful))
     } catch (err) {
+      if (err instanceof AloneError) return this.#executeAlone(group, run)
       if (!(err instanceof KnownIdError)) throw err
       // E2: undone by the log's unique key; now every id is looked up.
-      return this.#executeFresh(group, { term, known: await this.#known(group) })
+      return this.#executeFresh(group, run, await this.#known(group))
     }
+  }
+
+  /** Each in a transaction of its own, for one of them makes statements of Convoy's own fail. */
+  async #executeAlone(group: readonly WriteCommand[], run: Run): Promise<(Executed | Postponed)[]> {
+    const executed: (Executed | Postponed)[] = []
+    for (const command of group) executed.push(...(await this.#executeGroup([command], run)))
+    return executed
   }
 
   async #executeFresh(
     group: readonly WriteCommand[],
-    { term, known }: { term: number; known: ReadonlyMap<string, Known> }
-  ): Promise<Executed[]> {
+    run: Run,
+    known: ReadonlyMap<string, Known>
+  ): Promise<(Executed | Postponed)[]> {
     const plan = planOf(group, known)
-    const entries = plan.fresh.length === 0 ? [] : await this.#append(plan.fresh, term)
-    return outcomesOf(plan, entries)
+    const mayRun = plan.fresh.some(command => run.turn.mayBegin(command))
+    return outcomesOf(plan, mayRun ? await this.#append(plan.fresh, run) : new Map())
   }
 
   /** Tries until nothing is left to learn: each attempt settles at least one more command. */
   async #append(
     commands: readonly WriteCommand[],
-    term: number,
-    settled = new Map<number, Refusal>()
-  ): Promise<readonly Entry[]> {
+    { term, turn, settled = new Map() }: Run & { settled?: Map<number, Refusal> }
+  ): Promise<ReadonlyMap<number, Entry>> {
     const { session, log } = this.#master
-    this.#carefulFor = Math.max(0, this.#carefulFor - 1)
-    for (;;) {
-      const careful = this.#carefulFor > 0 || settled.size > 0 || commands.some(runsAlone)
-      const attempt = new Attempt(this.#master, { commands, term, settled, careful })
+    let mode = this.#modeFor(commands, settled)
+    for (let tries = 1; ; ) {
+      const isLastTry = tries >= TRIES_MAX
+      const attempt = new Attempt(this.#master, { commands, term, settled, mode, isLastTry, turn })
       try {
         const { entries, captured } = await session.transaction(() => attempt.run())
-        const lastEntry = entries.at(-1)
+        const lastEntry = [...entries.values()].at(-1)
         if (lastEntry !== undefined) log.last = positionOf(lastEntry)
         this.#captured += captured
-        const wentWell = commands.filter((_, i) => entries[i]?.status === 200)
+        const wentWell = commands.filter((_, i) => entries.get(i)?.status === 200)
         for (const { sql } of wentWell.flatMap(c => c.statements)) session.statements.ran(sql)
         return entries
       } catch (err) {
-        if (!(err instanceof RetryError)) throw err
-        for (const [at, refusal] of err.settled) settled.set(at, refusal)
-        this.#carefulFor = CAREFUL_FOR
+        if (err instanceof NothingRanError) return new Map()
+        if (err instanceof OwnStepError) {
+          await this.#narrow(err.error, commands, settled)
+        } else if (err instanceof RetryError) {
+          for (const [at, refusal] of err.settled) settled.set(at, refusal)
+          if (err.settled.size === 0 && err.mode === mode) tries += 1
+          mode = later(mode, err.mode)
+        } else throw err
+        this.#startCareful(mode)
       } finally {
         if (commands.some(changesSchema)) await this.#forgetSchema()
       }
     }
+  }
+
+  #modeFor(commands: readonly WriteCommand[], settled: ReadonlyMap<number, Refusal>): Mode {
+    this.#carefulFor = Math.max(0, this.#carefulFor - 1)
+    this.#stepwiseFor = Math.max(0, this.#stepwiseFor - 1)
+    if (this.#stepwiseFor > 0 || commands.some(runsAlone)) return 'stepwise'
+    return this.#carefulFor > 0 || settled.size > 0 ? 'savepoints' : 'straight'
+  }
+
+  #startCareful(mode: Mode): void {
+    this.#carefulFor = CAREFUL_FOR
+    if (mode === 'stepwise') this.#stepwiseFor = CAREFUL_FOR
+  }
+
+  /**
+   * After an error of Convoy's own statements: finds the command that brings it about, and makes it
+   * the one that fails. Where nobody's command ran it was the server.
+   */
+  async #narrow(
+    error: SqlError,
+    commands: readonly WriteCommand[],
+    settled: Map<number, Refusal>
+  ): Promise<void> {
+    const suspects = commands.flatMap((_, i) => (settled.has(i) ? [] : [i]))
+    const [suspect] = suspects
+    if (suspect === undefined || verdictOf(error) === 'server' || isDiskFull(error)) {
+      throw lostTo(error)
+    }
+    if (!(await this.#master.isWell())) throw lostTo(error)
+    if (commands.length > 1) throw new AloneError()
+    settled.set(suspect, notLogged(error))
   }
 
   async #forgetSchema(): Promise<void> {

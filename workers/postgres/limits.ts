@@ -8,7 +8,10 @@ export const BACKEND_MEMORY_MIB = 256
 export interface Limits {
   /** Of one entry's changes and result together. */
   readonly maxEntryBytes: number
+  /** Of one write command, and of one statement. */
   readonly writeTimeoutMs: number
+  /** Of one write command while other clients' writes wait. */
+  readonly writePatienceMs: number
   /** Above `readTimeoutMs`, so that a read never makes a schema change fail. */
   readonly lockTimeoutMs: number
   readonly readTimeoutMs: number
@@ -26,6 +29,7 @@ export interface Limits {
 export const LIMITS: Limits = {
   maxEntryBytes: 8 * 1024 * 1024,
   writeTimeoutMs: 5_000,
+  writePatienceMs: 1_000,
   lockTimeoutMs: 6_000,
   readTimeoutMs: 5_000,
   maxReadBytes: 8 * 1024 * 1024,

@@ -4,14 +4,14 @@
 import { TermRaisedError } from '../store.ts'
 import type { Catalog } from './catalog.ts'
 import type { CapturedChanges } from './changes.ts'
-import { ROLLBACK_TO, SAVEPOINT, TAG } from './command.ts'
+import { RELEASE, ROLLBACK_TO, SAVEPOINT, TAG } from './command.ts'
 import type { Outcome, Step } from './connection.ts'
 import type { Limits } from './limits.ts'
 import type { LogEnd } from './log.ts'
 import type { Refusal } from './refusals.ts'
 import { positionsText, type SequencePositions } from './sequences.ts'
 import type { Session } from './session.ts'
-import { lostTo } from './sql-error.ts'
+import { lostTo, type SqlError } from './sql-error.ts'
 
 export interface Master {
   readonly session: Session
@@ -36,7 +36,7 @@ export const EMPTY_CHANGES = 'select convoy.empty_changes($1)'
 /** Prepared once per connection, for each batch needs them all. */
 export const MASTER_TEXTS = [
   ...[BEGIN, COMMIT, OPEN, CHANGES, APPEND, OUTCOMES],
-  ...[SAVEPOINT, ROLLBACK_TO, TAG]
+  ...[SAVEPOINT, ROLLBACK_TO, RELEASE, TAG]
 ]
 
 const TERM_RAISED = 'CV100'
@@ -74,13 +74,31 @@ export function readingSteps(master: Master, first: number, captured: CapturedCh
   return steps
 }
 
+/** How the commands of a batch are sent; each is slower than the one before, and tells more. */
+export type Mode = 'straight' | 'savepoints' | 'stepwise'
+
 /** Everything is to be undone and run again, with what this attempt has settled. */
 export class RetryError extends Error {
   /** Outcomes that are known now, by the commands' places in the batch. */
   readonly settled: ReadonlyMap<number, Refusal>
+  readonly mode: Mode
 
-  constructor(settled: ReadonlyMap<number, Refusal> = new Map()) {
+  constructor(mode: Mode, settled: ReadonlyMap<number, Refusal> = new Map()) {
     super('the batch is to be run again')
+    this.mode = mode
     this.settled = settled
+  }
+}
+
+/**
+ * A statement of Convoy's own failed in a transaction that ran commands. They may have brought it
+ * about, so it is no proof of a broken server; but it is no outcome of one of them either.
+ */
+export class OwnStepError extends Error {
+  readonly error: SqlError
+
+  constructor(error: SqlError) {
+    super(`${error.sqlstate} ${error.message}`)
+    this.error = error
   }
 }

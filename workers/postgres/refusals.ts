@@ -38,6 +38,16 @@ export function refusalOf(error: SqlError, statement?: number): Refusal {
 export const tooLarge = (message: string): Refusal =>
   refusal(413, 'CONVOY_ENTRY_TOO_LARGE', { message })
 
+export const outOfTime = (message: string, statement: number): Refusal =>
+  refusal(400, 'CONVOY_SQL', { message, sqlstate: '57014', statement })
+
+/** Convoy could not log what the command did, and could log everything else. */
+export const notLogged = ({ message, sqlstate }: SqlError): Refusal =>
+  refusal(400, 'CONVOY_SQL', {
+    message: `what the write did cannot be logged: ${message}`,
+    sqlstate
+  })
+
 export const expectationFailed = (
   details: { statement: number; expected: number; rowCount: number },
   did: 'changed' | 'returned'

@@ -10,13 +10,14 @@ const command = (requestId: string, commandHash = 'h'): WriteCommand => ({
   ttlMs: 0,
   mayRepeat: true
 })
+const byPlace = (...entries: Entry[]) => new Map(entries.entries())
 const entry = (index: number) => ({ index, term: 1, status: 200, result: `[${index}]` }) as Entry
 
 t.test('each new command is run once, and its twins share its outcome', async t => {
   const plan = planOf([command('a'), command('b'), command('a')], new Map())
   t.strictSame(plan.fresh, [command('a'), command('b')])
   const repeat = { kind: 'repeat', index: 7, term: 1, status: 200, result: '[7]' }
-  t.strictSame(outcomesOf(plan, [entry(7), entry(8)]), [
+  t.strictSame(outcomesOf(plan, byPlace(entry(7), entry(8))), [
     { kind: 'entry', entry: entry(7) },
     { kind: 'entry', entry: entry(8) },
     repeat
@@ -28,7 +29,7 @@ t.test('what has an outcome is not run again', async t => {
   const plan = planOf([command('a'), command('b')], new Map([['a', known]]))
   t.strictSame(plan.fresh, [command('b')])
   const repeat = { kind: 'repeat', index: 3, term: 1, status: 409, result: '{}' }
-  t.strictSame(outcomesOf(plan, [entry(4)]), [repeat, { kind: 'entry', entry: entry(4) }])
+  t.strictSame(outcomesOf(plan, byPlace(entry(4))), [repeat, { kind: 'entry', entry: entry(4) }])
 })
 
 t.test('an id used again for another command is refused', async t => {
@@ -36,7 +37,15 @@ t.test('an id used again for another command is refused', async t => {
   const plan = planOf([command('a'), command('b'), command('b', 'g')], new Map([['a', known]]))
   t.strictSame(plan.fresh, [command('b')])
   t.strictSame(
-    outcomesOf(plan, [entry(4)]).map(({ kind }) => kind),
+    outcomesOf(plan, byPlace(entry(4))).map(({ kind }) => kind),
     ['refused', 'entry', 'refused']
+  )
+})
+
+t.test('what did not become an entry is postponed, and its twins too', async t => {
+  const plan = planOf([command('a'), command('b'), command('a')], new Map())
+  t.strictSame(
+    outcomesOf(plan, new Map([[1, entry(7)]])).map(({ kind }) => kind),
+    ['postponed', 'entry', 'postponed']
   )
 })

@@ -4,7 +4,7 @@
  */
 import type { WriteCommand } from '../../platform/wire/requests.ts'
 import type { Entry } from '../entry.ts'
-import type { Executed } from '../store.ts'
+import type { Executed, Postponed } from '../store.ts'
 import { requestIdReused } from './refusals.ts'
 
 /** What the log holds of a request. */
@@ -40,12 +40,15 @@ export function planOf(batch: readonly WriteCommand[], known: ReadonlyMap<string
   return { fresh, places }
 }
 
-/** The batch's outcomes, once `fresh` has become `entries`. */
-export const outcomesOf = (plan: Plan, entries: readonly Entry[]): Executed[] =>
+/** The batch's outcomes, once `fresh` has become `entries`, by place; the others are postponed. */
+export const outcomesOf = (
+  plan: Plan,
+  entries: ReadonlyMap<number, Entry>
+): (Executed | Postponed)[] =>
   plan.places.map(place => {
     if ('kind' in place) return place
-    const entry = entries[place.fresh]
-    if (entry === undefined) throw new RangeError(`no entry for command ${place.fresh}`)
+    const entry = entries.get(place.fresh)
+    if (entry === undefined) return { kind: 'postponed' }
     return place.first ? { kind: 'entry', entry } : repeated(entry)
   })
 

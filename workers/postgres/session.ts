@@ -5,11 +5,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WorkCancelledError } from '../store.ts'
 import type { Connection, Outcome, Step } from './connection.ts'
+import { lostTo } from './sql-error.ts'
 import { Standstill } from './standstill.ts'
 import { Statements } from './statements.ts'
 
-/** A request to cancel that came too early for one statement is repeated for the next. */
+/** A request to cancel that came too early for one statement is repeated for the next, less and less often. */
 const CANCEL_REPEAT_MS = 20
+const CANCEL_REPEAT_MS_MAX = 500
+const CANCELLED = '57014'
+/** How often what runs is looked at, whether it takes too long. */
+const LOOK_MS = 25
 
 export class Session implements AsyncDisposable {
   readonly connection: Connection
@@ -96,8 +101,17 @@ export class Session implements AsyncDisposable {
     try {
       return await work()
     } catch (err) {
-      await this.connection.must([{ sql: 'rollback' }])
+      await this.#rollBack()
       throw err
+    }
+  }
+
+  /** A request to cancel may hit the rollback as well. */
+  async #rollBack(): Promise<void> {
+    for (;;) {
+      const { error } = await this.connection.run([{ sql: 'rollback' }])
+      if (error === undefined) return
+      if (error.sqlstate !== CANCELLED) throw lostTo(error)
     }
   }
 
@@ -111,14 +125,40 @@ export class Session implements AsyncDisposable {
     const asked = this.#running
     if (asked === undefined) return
     this.#cancelled = true
-    this.#cancelling = this.#end(asked)
+    this.#cancelling = this.#end(asked, () => this.#running === asked)
     await this.#cancelling
   }
 
-  async #end(asked: Promise<unknown>): Promise<void> {
-    while (this.#running === asked) {
+  /**
+   * Waits for an exchange to end, and cancels what runs once `isOver` says so, which is told for
+   * how long it has run. Returns whether it did; by then no request to cancel is on its way.
+   */
+  async watch(running: Promise<unknown>, isOver: (ranMs: number) => boolean): Promise<boolean> {
+    const sinceMs = performance.now()
+    const ended = running.then(
+      () => true,
+      () => true
+    )
+    const over = Promise.withResolvers<boolean>()
+    const look = () => isOver(performance.now() - sinceMs) && over.resolve(false)
+    const timer = setInterval(look, LOOK_MS)
+    try {
+      if (await Promise.race([ended, over.promise])) return false
+    } finally {
+      clearInterval(timer)
+    }
+    let isRunning = true
+    void ended.then(() => {
+      isRunning = false
+    })
+    await this.#end(ended, () => isRunning)
+    return true
+  }
+
+  async #end(asked: Promise<unknown>, isRunning: () => boolean): Promise<void> {
+    for (let ms = CANCEL_REPEAT_MS; isRunning(); ms = Math.min(2 * ms, CANCEL_REPEAT_MS_MAX)) {
       await this.connection.cancel()
-      await Promise.race([asked, sleep(CANCEL_REPEAT_MS)])
+      await Promise.race([asked, sleep(ms)])
     }
   }
 

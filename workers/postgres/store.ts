@@ -8,8 +8,10 @@ import type { ReadCommand, WriteCommand } from '../../platform/wire/requests.ts'
 import { checksumOf, type Entry, type Position, positionOf } from '../entry.ts'
 import {
   type Answer,
+  type Bystanders,
   type Executed,
   type Memory,
+  type Postponed,
   type ReadResult,
   type Store,
   TermRaisedError,
@@ -130,10 +132,14 @@ class PostgresStore implements Store {
     return this.#log.remember(memory)
   }
 
-  async execute(batch: readonly WriteCommand[], term: number): Promise<Executed[]> {
+  async execute(
+    batch: readonly WriteCommand[],
+    term: number,
+    bystanders?: Bystanders
+  ): Promise<(Executed | Postponed)[]> {
     this.#applier = undefined
     this.#executor ??= await this.#openExecutor()
-    return this.#executor.execute(batch, term)
+    return this.#executor.execute(batch, term, bystanders)
   }
 
   async refuse(command: WriteCommand, refusal: Answer, term: number): Promise<Executed> {

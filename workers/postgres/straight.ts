@@ -1,14 +1,22 @@
 /**
- * Runs the commands of a batch one after the other in one exchange, without savepoints: half
- * the cost of careful steps, as long as all goes well. What does not undoes the whole
- * transaction (RetryError), and the batch is run again in careful steps.
+ * The fast path: runs the commands of a batch one after the other in one exchange, without
+ * savepoints, as long as all goes well. What does not undoes the whole transaction (RetryError),
+ * and the batch is run again with savepoints. PostgreSQL does not tell which command of an
+ * exchange runs, so all of them together have little time, and then each gets its own.
  *
  * A command that ended the transaction takes nothing with it: reading the changes fails in
  * a transaction whose batch is not open, and undoes what ran behind it.
  */
 import type { WriteCommand } from '../../platform/wire/requests.ts'
 import { CapturedChanges } from './changes.ts'
-import { type CommandContext, outcomeOf, type Sending, sendingOf, tagStep } from './command.ts'
+import {
+  type CommandContext,
+  isOverflown,
+  outcomeOf,
+  type Sending,
+  sendingOf,
+  tagStep
+} from './command.ts'
 import type { Outcome, Step } from './connection.ts'
 import {
   type BatchStart,
@@ -18,9 +26,7 @@ import {
   RetryError,
   readingSteps
 } from './master.ts'
-
-/** It ran into its timeout. */
-const TIMED_OUT = '57014'
+import { TOGETHER_MS } from './turn.ts'
 
 export interface StraightBatch extends BatchStart {
   readonly commands: readonly WriteCommand[]
@@ -35,7 +41,7 @@ export async function runStraight(
   batch: StraightBatch,
   context: CommandContext
 ): Promise<{ results: readonly string[]; captured: CapturedChanges }> {
-  const { connection } = master.session
+  const { session } = master
   const captured = new CapturedChanges()
   const opening = openingSteps(master, batch)
   const sent = batch.commands.map((command, i) => {
@@ -45,10 +51,16 @@ export async function runStraight(
   })
   const reading = readingSteps(master, batch.first, captured)
   const steps = sent.flatMap(({ tags, steps }) => [...tags, ...steps])
-  const outcome = await connection.run([...opening, ...steps, ...reading])
+  const running = session.connection.run([...opening, ...steps, ...reading])
+  const isCut = await session.watch(
+    running,
+    ranMs => ranMs >= TOGETHER_MS || sent.some(isOverflown)
+  )
+  const outcome = await running
+  if (isCut && outcome.error !== undefined) throw new RetryError('stepwise')
   if (outcome.tags.length < opening.length) checkOpened(outcome)
   const results = resultsOf(sent, { ...outcome, tags: outcome.tags.slice(opening.length) })
-  if (outcome.error !== undefined) throw new RetryError()
+  if (outcome.error !== undefined) throw new RetryError('savepoints')
   return { results, captured }
 }
 
@@ -56,15 +68,13 @@ type Tagged = Sending & { readonly tags: readonly Step[] }
 
 function resultsOf(sent: readonly Tagged[], outcome: Outcome): string[] {
   let at = 0
-  return sent.map((sending, i) => {
+  return sent.map(sending => {
     at += sending.tags.length
     const tags = outcome.tags.slice(at, at + sending.steps.length)
     at += sending.steps.length
     const failed = tags.length < sending.steps.length && outcome.error !== undefined
     const own = outcomeOf(sending, failed ? { tags, error: outcome.error } : { tags })
     if (own.kind === 'done') return own.result
-    // What takes too long, or returns too much, is not tried again.
-    const isFinal = own.kind === 'void' || outcome.error?.sqlstate === TIMED_OUT
-    throw new RetryError(isFinal && 'refusal' in own ? new Map([[i, own.refusal]]) : undefined)
+    throw new RetryError(own.kind === 'smuggled' ? 'stepwise' : 'savepoints')
   })
 }
