@@ -43,6 +43,11 @@ export const ORCHESTRATOR = {
     default: false,
     description: 'Makes `/state` of a cluster that has none: for a new one only'
   }),
+  CONVOY_ZOOKEEPER_OWN: Type.Boolean({
+    default: false,
+    description:
+      'Whether ZooKeeper serves this cluster alone: only who knows CONVOY_ZOOKEEPER_AUTH may then use its root'
+  }),
   CONVOY_STOP_WORKERS: Type.Boolean({
     default: false,
     description: 'Whether the workers are stopped with the last orchestrator'

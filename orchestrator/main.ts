@@ -59,6 +59,7 @@ const zookeeper = opened.use(
     auth: config.CONVOY_ZOOKEEPER_AUTH,
     cluster: config.CONVOY_CLUSTER,
     sessionTimeoutMs: config.CONVOY_SESSION_TIMEOUT_MS,
+    ownsRoot: config.CONVOY_ZOOKEEPER_OWN,
     log
   })
 )

@@ -70,8 +70,13 @@ export interface ZooKeeperOptions {
   readonly auth: string
   readonly cluster: string
   readonly sessionTimeoutMs: number
+  /** Of a ZooKeeper that serves this cluster alone: others are kept out of its root. */
+  readonly ownsRoot?: boolean
   readonly log: Logger
 }
+
+/** ZooKeeper makes these writable for everybody. */
+const OPEN_TO_ALL = ['/', '/zookeeper', '/zookeeper/quota']
 
 /** Resolves when connected and the chroot is there; tries for ever until then. */
 export async function openZooKeeper(options: ZooKeeperOptions): Promise<ZooKeeper> {
@@ -277,5 +282,7 @@ class LastingZooKeeper implements ZooKeeper {
     const roots = ['/convoy', this.#chroot]
     for (const root of [WORKERS, ORCHESTRATORS, SERVICES, INSTANCES]) roots.push(this.#path(root))
     await Promise.all(roots.map(root => link.create(root, '', false)))
+    if (this.#options.ownsRoot !== true) return
+    await Promise.all(OPEN_TO_ALL.map(path => link.own(path)))
   }
 }

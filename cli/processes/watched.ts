@@ -27,6 +27,8 @@ export interface ProcessSpec {
   readonly graceMs: number
   /** One probe, quickly answered: does it do its work? */
   readonly ready: () => Promise<boolean>
+  /** Whether it is killed, and so started again, when `ready` says no for `SILENT_MS`. */
+  readonly mustAnswer?: boolean
 }
 
 export interface Surroundings {
@@ -44,6 +46,9 @@ const SETTLED_MS = 10_000
 /** A race for a port, or a server that was slow to come, may cost some of them. */
 const FIRST_STARTS = 4
 const PROBE_MS = 50
+const WATCH_MS = 2_000
+/** Of time in which this process itself ran. Longer than any pause that the cluster rides out. */
+const SILENT_MS = 20_000
 /** Of a process that dies over and over, not every death is news. */
 const worthSaying = (death: number) => death < 3 || death % 20 === 0
 
@@ -64,6 +69,7 @@ export class WatchedProcess {
   #failedStarts = 0
   #givenUp: NotReadyError | undefined
   #restart: NodeJS.Timeout | undefined
+  #watch: NodeJS.Timeout | undefined
   #stopping = false
 
   constructor(spec: ProcessSpec, around: Surroundings) {
@@ -94,6 +100,7 @@ export class WatchedProcess {
       await sleep(PROBE_MS)
     }
     this.#wasReady = true
+    if (this.spec.mustAnswer === true) this.#watchAnswers()
   }
 
   /** Calls after each further start, with its new pid. */
@@ -110,6 +117,7 @@ export class WatchedProcess {
   async stop(): Promise<void> {
     this.#stopping = true
     clearTimeout(this.#restart)
+    clearTimeout(this.#watch)
     const child = this.#child
     if (child) {
       const ended = new Promise(resolve => child.once('exit', resolve))
@@ -145,6 +153,21 @@ export class WatchedProcess {
     child.once('error', err => this.#ended(err.message, startedAt))
     if (child.pid !== undefined) this.#remember(child.pid)
     for (const listener of this.#listeners) listener()
+  }
+
+  /** A process may be there and answer nobody: without memory, say, or stopped. */
+  #watchAnswers(silentMs = 0): void {
+    clearTimeout(this.#watch)
+    this.#watch = setTimeout(async () => {
+      const answers = await this.spec.ready()
+      if (this.#stopping) return
+      const nowSilentMs = answers ? 0 : silentMs + WATCH_MS
+      if (nowSilentMs < SILENT_MS) return this.#watchAnswers(nowSilentMs)
+      this.#around.say(`${this.spec.name} has not answered for ${SILENT_MS / 1_000} s: killing it`)
+      this.kill('SIGKILL')
+      this.#watchAnswers()
+    }, WATCH_MS)
+    this.#watch.unref()
   }
 
   #ended(cause: string, startedAt: number): void {

@@ -80,7 +80,8 @@ export async function rabbitMq(options: RabbitMqOptions): Promise<ProcessSpec> {
     user: options.runAs,
     deathSignal: 'KILL', // It has nothing to save, and its own way down takes seconds.
     graceMs: 1_500,
-    ready: () => accepts(url)
+    ready: () => accepts(url),
+    mustAnswer: true
   }
 }
 

@@ -24,6 +24,13 @@ const TICK_MS = 100
 const SESSION_MIN_MS = 400
 const SESSION_MAX_MS = 60_000
 const PROBE_TIMEOUT_MS = 1_000
+/**
+ * Bounds on what a local attacker can make the server hold: each connection may send a request of
+ * one packet before it is known who it is, and all of them together fit into half of the heap.
+ */
+const PACKET_BYTES = 128 * 1024
+const CONNECTIONS_MAX = 400
+const CONNECTIONS_OF_ADDRESS_MAX = 200
 
 /** Writes the configuration; the folder must belong to the user it runs as. */
 export async function zooKeeper(options: ZooKeeperOptions): Promise<ProcessSpec> {
@@ -34,12 +41,18 @@ export async function zooKeeper(options: ZooKeeperOptions): Promise<ProcessSpec>
     const pem = keyAndCertificate(certificates)
     await writeFile(join(dir, 'server.pem'), pem, { mode: 0o600 })
   }
-  const quick = ['-Xmx96m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData']
+  const quick = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData']
+  const bounded = [
+    '-Xmx96m',
+    '-XX:+ExitOnOutOfMemoryError', // It is started again; without memory it would answer nobody.
+    `-Djute.maxbuffer=${PACKET_BYTES}`
+  ]
   return {
     name: 'zookeeper',
     command: 'java',
     args: [
       ...quick,
+      ...bounded,
       '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
       '-Dorg.slf4j.simpleLogger.showDateTime=true',
       ...['-cp', jars.join(':'), 'org.apache.zookeeper.server.quorum.QuorumPeerMain'],
@@ -49,7 +62,8 @@ export async function zooKeeper(options: ZooKeeperOptions): Promise<ProcessSpec>
     user: options.runAs,
     deathSignal: 'TERM',
     graceMs: 1_500,
-    ready: () => serves(options)
+    ready: () => serves(options),
+    mustAnswer: true
   }
 }
 
@@ -57,7 +71,10 @@ const configuration = (options: ZooKeeperOptions) => `dataDir=${join(options.dir
 ${listener(options)}tickTime=${TICK_MS}
 minSessionTimeout=${SESSION_MIN_MS}
 maxSessionTimeout=${SESSION_MAX_MS}
-maxClientCnxns=0
+maxClientCnxns=${CONNECTIONS_OF_ADDRESS_MAX}
+maxCnxns=${CONNECTIONS_MAX}
+enforce.auth.enabled=true
+enforce.auth.schemes=digest
 admin.enableServer=false
 4lw.commands.whitelist=srvr
 autopurge.snapRetainCount=3

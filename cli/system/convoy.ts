@@ -273,6 +273,7 @@ function settingsOf(
     CONVOY_LOGS_DIR: options.folder.logs,
     ...(options.replicas === undefined ? {} : { CONVOY_REPLICAS: String(options.replicas) }),
     CONVOY_INIT: String(isFirstOrchestrator(instance) && !hasData(options.folder.workers)),
+    CONVOY_ZOOKEEPER_OWN: 'true',
     CONVOY_STOP_WORKERS: 'true',
     CONVOY_POSTGRES_BIN: options.software.postgresBin,
     CONVOY_POSTGRES_USER: options.postgresUser,

@@ -187,6 +187,13 @@ export class Link {
     return stat?.version
   }
 
+  /** From now on only whoever has the credentials of this link may use the node itself. */
+  async own(path: string): Promise<void> {
+    await this.#ask<true>(`to own ${path}`, [], done =>
+      this.#client.setACL(path, CREATOR_ALL, error => done(error, true))
+    )
+  }
+
   /** @returns false when the version is another, or there is no node */
   async remove(path: string, version: number): Promise<boolean> {
     const misses = [Exception.BAD_VERSION, Exception.NO_NODE]
