@@ -47,6 +47,11 @@ const MADE = [
   ...[...DATA, 'restoring', 'replaced', SECRETS, 'logs', 'pids', 'tls'],
   ...['run.json', 'settings.json', 'starter.json', 'token']
 ]
+/** Servers run as users of their own and pass through to their folders. They cannot list. */
+const PASSING = 0o711
+const CLOSED = 0o700
+/** What Convoy's processes make is closed to other users of the machine. */
+const UMASK = 0o077
 /** A stack in containers keeps its settings here. */
 const NEIGHBOURS = ['compose']
 
@@ -72,10 +77,12 @@ export function openFolder(root: string, data: string | undefined): Folder {
   const make = () => {
     for (const dir of new Set([root, home])) {
       mkdirSync(dir, { recursive: true })
-      chmodSync(dir, 0o711) // Passing through is allowed, reading is not.
+      chmodSync(dir, PASSING)
     }
     for (const name of DATA) {
-      mkdirSync(join(home, name), { recursive: true })
+      const dir = join(home, name)
+      mkdirSync(dir, { recursive: true })
+      chmodSync(dir, name === 'workers' ? PASSING : CLOSED)
     }
     if (home === root) return
     bring(join(root, SECRETS), join(home, SECRETS))
@@ -87,6 +94,7 @@ export function openFolder(root: string, data: string | undefined): Folder {
     }
   }
   refuseForeign(root)
+  process.umask(UMASK) // Of this process, and of all that it starts.
   make()
   return {
     root,
