@@ -9,6 +9,7 @@ import Fastify, { LogController, type onRequestHookHandler } from 'fastify'
 import type { Registry } from 'prom-client'
 import { type Gate, guard } from './controls/gate.ts'
 import { MethodNotAllowedError, NotFoundError } from './errors.ts'
+import { answerEdges, EDGES, pathOf, refusalOfHost } from './http/edges.ts'
 import { KnownPaths } from './http/paths.ts'
 import { replyWithError, validationError } from './http/replies.ts'
 import { REQUEST_ID, requestIdOf } from './http/request-id.ts'
@@ -60,6 +61,7 @@ export interface HttpOptions {
 export async function openHttp(options: HttpOptions) {
   const app = Fastify({
     ...secured(options.certificate),
+    rewriteUrl: pathOf,
     loggerInstance: options.log,
     bodyLimit: options.bodyLimit,
     requestIdHeader: false,
@@ -79,6 +81,7 @@ export async function openHttp(options: HttpOptions) {
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } }
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.server.headersTimeout = HEAD_WITHIN_MS
+  answerEdges(app.server)
   app.setErrorHandler(replyWithError)
   app.removeContentTypeParser('text/plain') // 415, as any other that is not JSON
   refuseUnknown(app)
@@ -103,7 +106,8 @@ export async function openHttp(options: HttpOptions) {
 }
 
 /** Untyped: a server of either kind is used alike. */
-const secured = (https: Certificate | undefined): object => (https === undefined ? {} : { https })
+const secured = (certificate: Certificate | undefined): object =>
+  certificate === undefined ? { http: EDGES } : { https: { ...EDGES, ...certificate } }
 
 export type Http = Awaited<ReturnType<typeof openHttp>>
 
@@ -114,6 +118,8 @@ function refuseUnknown(app: Http): void {
   app.addHook('onRequest', (request, reply, done) => {
     reply.header(REQUEST_ID, request.id)
     reply.header('x-content-type-options', 'nosniff')
+    const refused = refusalOfHost(request.raw)
+    if (refused !== null) return done(refused)
     if (!request.is404) return done()
     const refusal = paths.refusal(request.method, request.url)
     if (refusal instanceof MethodNotAllowedError) reply.header('allow', refusal.allow)

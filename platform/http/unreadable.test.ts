@@ -51,3 +51,21 @@ t.test('a head that is too long is told so, however long it is', async t => {
     t.strictSame([status, code], [431, 'CONVOY_HEADERS_TOO_LARGE'])
   }
 })
+
+t.test('what follows a request is refused behind its answer, and never in its place', async t => {
+  const url = await origin(t)
+  const all = async (bytes: string) => {
+    const socket = connect(Number(url.port), url.hostname)
+    socket.setTimeout(5_000, () => socket.destroy(new Error('no answer')))
+    await once(socket, 'connect')
+    socket.write(bytes)
+    return [...(await text(socket)).matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)
+  }
+  const livez = 'GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n'
+  t.strictSame(await all(`${livez}junk\r\n\r\n`), ['200', '400'])
+  t.strictSame(await all(`${livez}${livez}junk\r\n\r\n`), ['200', '200', '400'])
+  const post = 'POST /nowhere HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n'
+  t.strictSame(await all(`${post}junk\r\n`), ['404'], 'one answer to one request')
+  const behind = await all(`${livez}${post}junk\r\n`)
+  t.equal(behind[0], '200', 'the answer to the first')
+})
