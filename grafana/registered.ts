@@ -10,6 +10,7 @@ import {
   observeBatches,
   observeCluster,
   observeLanes,
+  observeObstacles,
   observeReplicas
 } from '../orchestrator/metrics.ts'
 import { openHttp } from '../platform/http.ts'
@@ -81,6 +82,7 @@ async function orchestrator(): Promise<Registry> {
   observeLanes(metrics, { depths: {}, unanswered: { writes: 0, reads: 0 } })
   observeReplicas(metrics, { scaling: { wanted: 0 }, view })
   observeCluster(metrics, { view, timeline: { on: () => ({ [Symbol.dispose]() {} }) } })
+  observeObstacles(metrics, () => [])
   observeCache(metrics, { counts: {}, size: 0, bytes: 0 })
   return metrics
 }

@@ -26,7 +26,7 @@ import { joinEngines, takeControls } from './controls/take.ts'
 import { Queues } from './dashboard/queues.ts'
 import { foundCluster } from './found.ts'
 import { handOver } from './handover.ts'
-import { openDispatch } from './lanes/dispatch.ts'
+import { brokerOf, openDispatch } from './lanes/dispatch.ts'
 import { observeBatches, observeLanes, observeReplicas } from './metrics.ts'
 import { openRuntime } from './runtimes/open.ts'
 import { ReadCounts } from './scaling/read-counts.ts'
@@ -79,7 +79,6 @@ if (config.CONVOY_INIT) await foundCluster({ zookeeper, runtime, log })
 
 const view = opened.use(new ClusterView(zookeeper, log))
 const broadcast = new Broadcast({ id: orchestratorId, view, log })
-const stuck = opened.use(new StuckWatch(view, log))
 const dispatch = opened.use(
   openDispatch({
     url: config.CONVOY_AMQP_URL,
@@ -95,6 +94,20 @@ const dispatch = opened.use(
   })
 )
 observeLanes(metrics, dispatch)
+const stuck = opened.use(
+  new StuckWatch({
+    view,
+    look: () => ({
+      minCopies: config.CONVOY_MIN_COPIES,
+      zookeeper: zookeeper.connected,
+      broker: brokerOf(dispatch),
+      frozen: gate.frozen,
+      writesDisabled: gate.isDisabled('db.write'),
+      writes: { waiting: dispatch.unanswered.writes, answered: dispatch.writesAnswered }
+    }),
+    log
+  })
+)
 const cache = opened.use(
   new Cache({
     orchestratorId,
@@ -143,11 +156,11 @@ const app = await openServer({
   runtime,
   zookeeper,
   stuck: () => stuck.now,
+  obstacles: () => stuck.obstacles,
   scaling,
   settings,
   onRead: () => reads.count(),
   handOver: handOverNow,
-  connected: () => zookeeper.connected,
   sights: {
     orchestratorId,
     reads: () => reads.all,

@@ -4,6 +4,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { type ClusterView, masterOf } from './cluster-view.ts'
 import type { Dispatch } from './lanes/dispatch.ts'
+import { type Obstacle, WHYS } from './obstacles.ts'
 import type { Timeline } from './timeline.ts'
 
 const FAILOVER_BUCKETS_S = [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60]
@@ -80,6 +81,19 @@ export function observeCluster(
     registers: [metrics],
     collect() {
       this.set(view.now.state?.term ?? 0)
+    }
+  })
+}
+
+export function observeObstacles(metrics: Registry, obstacles: () => readonly Obstacle[]): void {
+  new Gauge({
+    name: 'convoy_writes_obstructed',
+    help: '1 for each reason why writes cannot succeed, as this orchestrator sees it',
+    labelNames: ['why'],
+    registers: [metrics],
+    collect() {
+      const now = new Set(obstacles().map(({ why }) => why))
+      for (const why of WHYS) this.set({ why }, now.has(why) ? 1 : 0)
     }
   })
 }

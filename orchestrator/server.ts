@@ -11,13 +11,14 @@ import type { Tracing } from '../platform/tracing/otlp.ts'
 import type { ZooKeeper } from '../platform/zookeeper.ts'
 import type { Admission } from './admission/admission.ts'
 import { gated } from './admission/gated.ts'
-import { type Cluster, type ClusterView, masterOf } from './cluster-view.ts'
+import type { ClusterView } from './cluster-view.ts'
 import type { OrchestratorConfig } from './config.ts'
 import type { ControlRoom } from './controls/control-room.ts'
 import type { Sights } from './dashboard/look.ts'
 import type { HandedOver } from './handover.ts'
 import type { Dispatch } from './lanes/dispatch.ts'
-import { observeCluster } from './metrics.ts'
+import { observeCluster, observeObstacles } from './metrics.ts'
+import type { Obstacle } from './obstacles.ts'
 import { backupRoute } from './routes/backup.ts'
 import { clusterNow, clusterRoute } from './routes/cluster.ts'
 import { controlsRoutes, controlsView } from './routes/controls.ts'
@@ -36,7 +37,6 @@ import { crashRoutes, workerListRoute } from './routes/workers.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 import type { Scaling } from './scaling/scaling.ts'
 import type { StoredSettings } from './scaling/stored-settings.ts'
-import type { Stuck } from './stuck.ts'
 import { Timeline } from './timeline.ts'
 
 const BODY_MAX_BYTES = 16 * 1024 * 1024
@@ -55,22 +55,22 @@ export interface ServerOptions {
   readonly view: ClusterView
   readonly runtime: Runtime
   readonly zookeeper: Pick<ZooKeeper, 'read'>
-  /** Why nobody can be elected, if that will not pass by itself. */
-  readonly stuck: () => Stuck | null
+  /** What keeps writes from succeeding, if that does not pass by itself. */
+  readonly stuck: () => Obstacle | null
+  /** Why this orchestrator is not ready for writes; none when it is. */
+  readonly obstacles: () => readonly Obstacle[]
   readonly scaling: Pick<Scaling, 'wanted' | 'nextAt'>
   readonly settings: Pick<StoredSettings, 'now' | 'change'>
   /** Told of each read that is asked for. */
   readonly onRead: () => void
   readonly handOver: () => Promise<HandedOver>
-  /** Whether ZooKeeper is there. */
-  readonly connected: () => boolean
   /** For the dashboard alone. */
   readonly sights: Sights
 }
 
 /** A server with all its routes; the caller listens. */
 export async function openServer(options: ServerOptions): Promise<Http> {
-  const { config, log, metrics, tracing, gate, dispatch, view, runtime, stuck, connected } = options
+  const { config, log, metrics, tracing, gate, dispatch, view, runtime, stuck } = options
   const { room, scaling, settings, onRead } = options
   const admission = gated(options.admission, gate)
   const { engines } = runtime
@@ -85,16 +85,13 @@ export async function openServer(options: ServerOptions): Promise<Http> {
     bodyLimit: BODY_MAX_BYTES,
     tokens: tokensOf(config),
     certificate: certificateOf(config),
-    missing: () => [
-      ...(dispatch.up ? [] : ['RabbitMQ']),
-      ...(connected() ? [] : ['ZooKeeper']),
-      ...missingOf(view.now, { minCopies, stuck: stuck() })
-    ]
+    missing: () => options.obstacles().map(({ why, message }) => ({ code: why, message }))
   })
   acceptEmptyBodies(app)
   addPage(app)
   const timeline = new Timeline(view, log)
   observeCluster(metrics, { timeline, view })
+  observeObstacles(metrics, options.obstacles)
   app.addHook('preClose', async () => timeline[Symbol.dispose]())
   const shown = { view, minCopies, stuck, scaling, settings }
   await app.register(workerListRoute, { view })
@@ -124,24 +121,6 @@ export async function openServer(options: ServerOptions): Promise<Http> {
     cluster: () => clusterNow(shown)
   })
   return app
-}
-
-/** What the cluster lacks to take writes. */
-export function missingOf(
-  cluster: Cluster,
-  { minCopies, stuck }: { minCopies: number; stuck: Stuck | null }
-): string[] {
-  const missing: string[] = []
-  if (stuck !== null) missing.push(`a master: ${stuck.message}`)
-  else if (masterOf(cluster) === null) missing.push('a master')
-  const live = (cluster.state?.inSync ?? []).filter(id => {
-    const role = cluster.workers.get(id)?.role
-    return role === 'master' || role === 'replica'
-  })
-  if (live.length < minCopies) {
-    missing.push(`in-sync workers: ${live.length} of at least ${minCopies}`)
-  }
-  return missing
 }
 
 /**

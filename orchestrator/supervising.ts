@@ -28,6 +28,7 @@ import {
   decide,
   died,
   isOf,
+  joinerOf,
   type Past,
   type Silent,
   silentOf,
@@ -218,7 +219,8 @@ export class Supervising implements AsyncDisposable {
     if (!this.supervises) return
     log.warn({ ...death }, 'worker died')
     try {
-      if (death.workerId !== null) await this.#unregister(death.workerId, node => isOf(node, death))
+      const workerId = death.workerId ?? joinerOf(this.#options.view.now.workers, death)
+      if (workerId !== null) await this.#unregister(workerId, node => isOf(node, death))
     } catch (err) {
       log.warn({ err, ...death }, 'a dead worker stays registered until its session ends')
     }

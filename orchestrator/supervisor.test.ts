@@ -2,7 +2,15 @@ import t from 'tap'
 import type { WorkerNode } from '../platform/wire/znodes.ts'
 import { type Cluster, NOTHING_KNOWN } from './cluster-view.ts'
 import type { Place } from './runtimes/runtime.ts'
-import { decide, died, type Past, type Situation, silentOf, started } from './supervisor.ts'
+import {
+  decide,
+  died,
+  joinerOf,
+  type Past,
+  type Situation,
+  silentOf,
+  started
+} from './supervisor.ts'
 
 const node = (fields: Partial<WorkerNode> = {}): WorkerNode => ({
   pid: 1,
@@ -215,4 +223,32 @@ t.test('one that runs and is not heard is replaced, and is one too many when it 
   const four = cluster({ ...Object.fromEntries(THREE.workers), d: node() })
   const places = [...RUNNING, place('d')]
   t.strictSame(actions({ cluster: four, places, silent: woken }), ['leave c'])
+})
+
+t.test('one that falls silent while it copies is killed and replaced', async t => {
+  const three = cluster({ a: node({ role: 'master' }), b: node() })
+  const places = [place('a'), place('b'), place('n', { workerId: null, pid: 77 })]
+  const look = (silent: Map<string, number>, nowMs: number, workers = three.workers) =>
+    new Map(silentOf(silent, { places, workers, nowMs }))
+  const copying = new Map([...three.workers, ['x', node({ role: 'joining', pid: 77 })]])
+  t.strictSame([...look(new Map(), 60_000, copying)], [])
+  const silent = look(new Map(), 61_000)
+  t.strictSame([...silent], [['n', 61_000]])
+  const at = (nowMs: number) => actions({ cluster: three, places, silent, nowMs })
+  t.strictSame(at(75_999), [])
+  t.strictSame(at(90_999), ['create'], 'another joins beside it')
+  t.strictSame(at(91_000), ['discard n', 'create'])
+  const leaderless = cluster({ b: node() })
+  t.strictSame(actions({ cluster: leaderless, places, silent, nowMs: 99_000 }), [])
+})
+
+t.test('a worker that dies before it has data is known by its process', async t => {
+  const workers = new Map([
+    ['r', node({ pid: 5 })],
+    ['x', node({ pid: 7, role: 'joining' })]
+  ])
+  const death = (pid: number) => ({ name: 'n', workerId: null, pid })
+  t.equal(joinerOf(workers, death(7)), 'x')
+  t.equal(joinerOf(workers, death(5)), null, 'not one that has data')
+  t.equal(joinerOf(workers, death(9)), null)
 })

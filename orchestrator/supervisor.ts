@@ -17,6 +17,8 @@ const QUICK_MS = 5_000
 const QUICK_DEATHS_MAX = 5
 /** A running worker that is missing from ZooKeeper for so long is replaced: frozen, or cut off. */
 const SILENT_MS = 15_000
+/** One without data, so for longer than the start takes on a machine that is busy. */
+const SPEECHLESS_MS = 30_000
 /** A start takes a second of CPU, of which a failover has the better use. */
 const CALM_MS = 300
 const RESTART: BackoffPolicy = { firstMs: 500, maxMs: 10_000 }
@@ -82,10 +84,20 @@ export function silentOf(
   before: Silent,
   now: { places: readonly Place[]; workers: Cluster['workers']; nowMs: number }
 ): Silent {
-  const silent = now.places.filter(
-    ({ workerId, pid }) => pid !== null && workerId !== null && !now.workers.has(workerId)
-  )
+  // Before a worker has its data, only the process tells which one it is.
+  const joining = new Set([...now.workers.values()].map(({ pid }) => pid))
+  const silent = now.places.filter(({ workerId, pid }) => {
+    if (pid === null) return false
+    return workerId === null ? !joining.has(pid) : !now.workers.has(workerId)
+  })
   return new Map(silent.map(({ name }) => [name, before.get(name) ?? now.nowMs]))
+}
+
+/** Of a process that died before it had data: the id under which it was joining. */
+export function joinerOf(workers: Cluster['workers'], { pid }: Death): string | null {
+  const isIt = ({ role, pid: its }: { role: string; pid: number }) =>
+    its === pid && (role === 'joining' || role === 'starting')
+  return [...workers].find(([, node]) => isIt(node))?.[0] ?? null
 }
 
 /** Whether a znode is the dead worker's, and not that of a successor in the same place. */
@@ -136,7 +148,9 @@ function discard(situation: Situation, { name, workerId, pid }: Place): Discard[
   if (workerId !== null && isAllKept(cluster)) return []
   const giveUp = (why: string): Discard[] => [{ kind: 'discard', name, why }]
   if (workerId !== null && workers.get(workerId)?.diverged) return giveUp('diverged')
-  if (pid !== null) return []
+  if (pid !== null) {
+    return isSpeechless(situation, { name, workerId }) ? giveUp('says nothing, without data') : []
+  }
   return isHopeless(situation, name) ? giveUp('died at once, again and again') : []
 }
 
@@ -163,6 +177,15 @@ const isAllKept = ({ state, workers }: Cluster): boolean =>
 
 const isHopeless = ({ past, brokerUp }: Situation, name: string): boolean =>
   brokerUp && (past.get(name)?.quickDeaths ?? 0) >= QUICK_DEATHS_MAX
+
+/** Frozen while it copied: it is killed, for nothing that it has is worth waiting for. */
+const isSpeechless = (
+  { silent, nowMs, cluster }: Situation,
+  { name, workerId }: Pick<Place, 'name' | 'workerId'>
+): boolean =>
+  workerId === null &&
+  masterOf(cluster) !== null &&
+  nowMs - (silent.get(name) ?? nowMs) >= SPEECHLESS_MS
 
 const isSilent = ({ silent, nowMs }: Situation, name: string): boolean =>
   nowMs - (silent.get(name) ?? nowMs) >= SILENT_MS

@@ -29,6 +29,12 @@ export const UNHURRIED_PING_MS = 1_000
 const SILENCE_MS = 800
 /** There in every vhost. */
 const PING_EXCHANGE = 'amq.fanout'
+/**
+ * An alarm of the broker is told only to a connection that publishes. This goes to nobody:
+ * there is no such queue.
+ */
+const TO_NOBODY = 'convoy.nobody'
+const PROBE_MS = 2_000
 
 export interface AmqpLink {
   /** Unique per link, over restarts of the process too: the broker may keep old exclusive names locked. */
@@ -232,6 +238,7 @@ class Pair {
       log.info({ purpose }, 'RabbitMQ takes messages again')
     })
     this.#ping(dialled)
+    if (purpose === 'publish') this.#probe(dialled)
     return dialled
   }
 
@@ -265,6 +272,15 @@ class Pair {
       setTimeout(look, pingMs).unref()
     }
     ask(DIAL_TIMEOUT_MS) // A broker that has just started has everybody to greet.
+  }
+
+  /** So that `blocked` is known before anything is published in vain. */
+  #probe(dialled: Dialled): void {
+    const timer = setInterval(() => {
+      if (this.cause !== undefined || this.#closing) return clearInterval(timer)
+      if (dialled.blocked) return
+      whileOpen(() => dialled.channel.sendToQueue(TO_NOBODY, Buffer.alloc(0)))
+    }, PROBE_MS).unref()
   }
 
   /** Together: whichever part ends first takes the others with it. */

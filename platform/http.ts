@@ -37,6 +37,12 @@ const HEAD_WITHIN_MS = 15_000
 
 export { ErrorReply } from './http/replies.ts'
 
+/** What is missing, with a code that stays the same. */
+export interface Lack {
+  readonly code: string
+  readonly message: string
+}
+
 export interface HttpOptions {
   readonly service: string
   readonly title: string
@@ -50,7 +56,7 @@ export interface HttpOptions {
   /** Names beside localhost and addresses under which clients may call it on loopback. */
   readonly ownNames?: ReadonlySet<string>
   /** What is missing before the service can do its work; ready when empty. */
-  readonly missing: () => readonly string[]
+  readonly missing: () => readonly (string | Lack)[]
   /** Only TLS is taken where there is one. */
   readonly certificate?: Certificate | undefined
   /** Refuses operations that an operator has switched off. */
@@ -155,7 +161,12 @@ function addHealth(app: Http, { metrics, missing }: HttpOptions): void {
   app.get('/readyz', { schema }, (_request, reply) => {
     const lacking = missing()
     const ready = lacking.length === 0
-    return reply.code(ready ? 200 : 503).send({ ready, missing: lacking })
+    const reasons = lacking.filter(one => typeof one !== 'string')
+    return reply.code(ready ? 200 : 503).send({
+      ready,
+      missing: lacking.map(one => (typeof one === 'string' ? one : one.message)),
+      ...(reasons.length > 0 && { reasons })
+    })
   })
   app.get('/metrics', { schema }, async (_request, reply) =>
     reply.type(metrics.contentType).send(await metrics.metrics())

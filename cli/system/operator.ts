@@ -8,6 +8,7 @@ import { bearerOf } from './tokens.ts'
 const LOOK_MS = 1_000
 /** Workers that are being started are there by then. */
 const PASSES_WITHIN_MS = 10_000
+const NEEDS_OPERATOR = ['inSyncGone', 'memoryLost']
 
 export interface OperatorWatch extends Disposable {
   /** Nothing but an operator's choice lets this go on. */
@@ -51,7 +52,8 @@ async function stuckAt(
   try {
     const signal = AbortSignal.any([ended, AbortSignal.timeout(LOOK_MS)])
     const reply = await fetch(`${url}/api/v1/cluster`, { headers, signal })
-    return ((await reply.json()) as { stuck: { message: string } | null }).stuck?.message ?? null
+    const { stuck } = (await reply.json()) as { stuck: { why: string; message: string } | null }
+    return stuck !== null && NEEDS_OPERATOR.includes(stuck.why) ? stuck.message : null
   } catch {
     return null // It does not listen yet.
   }

@@ -59,6 +59,8 @@ export interface Dispatch extends AsyncDisposable {
   readonly link: AmqpLink | undefined
   readonly depths: Readonly<Record<string, number>>
   readonly unanswered: { readonly writes: number; readonly reads: number }
+  /** Writes answered so far, but for answers that say that the server cannot. */
+  readonly writesAnswered: number
   /** @throws ServiceError when the lane is full, refused by the broker, or the deadline has passed */
   write(ask: AskedWrite, ttlMs: number): Promise<Answer>
   /** @param fields of the wire's read, without its id and time */
@@ -66,6 +68,12 @@ export interface Dispatch extends AsyncDisposable {
   /** `/state` shows another term: what a former master may hold is sent again. */
   newTerm(term: number): void
   resizeLanes(limits: LaneLimits): void
+}
+
+/** Whether RabbitMQ takes messages. */
+export function brokerOf({ up, link }: Pick<Dispatch, 'up' | 'link'>): 'up' | 'down' | 'blocked' {
+  if (!up) return 'down'
+  return link?.blocked === true ? 'blocked' : 'up'
 }
 
 export function openDispatch(options: DispatchOptions): Dispatch {
@@ -85,6 +93,7 @@ interface Sender<T extends Sendable> {
 }
 
 class AmqpDispatch implements Dispatch {
+  writesAnswered = 0
   readonly #options: DispatchOptions
   readonly #amqp: Amqp
   readonly #writes: PendingWrites
@@ -306,7 +315,9 @@ class AmqpDispatch implements Dispatch {
     for (const { id, kind, status, body } of decodeReplies(content)) {
       if (kind === 'write') {
         const write = this.#writes.reply(id, { status, body }, nowMs)
-        if (write !== undefined) this.#writeLane.lane.answered(write, nowMs)
+        if (write === undefined) continue
+        if (status < 500) this.writesAnswered += 1
+        this.#writeLane.lane.answered(write, nowMs)
       } else {
         const read = this.#reads.reply(id, { status, body }, nowMs)
         if (read === undefined) continue

@@ -79,7 +79,7 @@ const orchestrator = (t: Test, env: Record<string, string>) =>
       settings: {},
       scaling: {},
       stuck: () => null,
-      connected: () => true,
+      obstacles: () => [],
       sights: { reads: () => new Map(), queues: async () => null }
     } as unknown as ServerOptions)
   )

@@ -5,16 +5,16 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { refusals } from '../../platform/http/openapi.ts'
 import { VIEW } from '../../platform/security/access.ts'
 import { appliedBy, type Cluster, type ClusterView } from '../cluster-view.ts'
+import type { Obstacle } from '../obstacles.ts'
 import type { Scaling } from '../scaling/scaling.ts'
 import type { ScalingSettings } from '../scaling/settings.ts'
-import type { Stuck } from '../stuck.ts'
 import { shownSettings } from './scaling.ts'
 import { ClusterAnswer } from './shapes.ts'
 
 export interface ClusterRouteOptions {
   readonly view: Pick<ClusterView, 'now'>
   readonly minCopies: number
-  readonly stuck: () => Stuck | null
+  readonly stuck: () => Obstacle | null
   readonly scaling: Pick<Scaling, 'wanted' | 'nextAt'>
   readonly settings: { readonly now: ScalingSettings }
 }
@@ -46,7 +46,7 @@ export const clusterNow = ({ view, minCopies, stuck, scaling, settings }: Cluste
 
 interface Configured {
   readonly minCopies: number
-  readonly stuck: Stuck | null
+  readonly stuck: Obstacle | null
   readonly wanted: number
   readonly nextAt: string | null
   readonly settings: ScalingSettings
@@ -78,6 +78,7 @@ export function describe(cluster: Cluster, { minCopies, stuck, ...scaling }: Con
       cpuPercent: node.figures.cpuPercent,
       memoryMiB: node.figures.memoryMiB,
       ...{ reachesAmqp: node.reachesAmqp, diverged: node.diverged, trouble: node.trouble },
+      copying: node.copying ?? null,
       since: node.since
     })),
     ...describeScaling(cluster, scaling),

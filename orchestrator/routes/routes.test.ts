@@ -14,10 +14,11 @@ import { loadOrchestratorConfig } from '../config.ts'
 import type { ControlRoom } from '../controls/control-room.ts'
 import { NoSuccessorError } from '../errors.ts'
 import type { Dispatch } from '../lanes/dispatch.ts'
+import { NONE_WAITS, obstaclesOf } from '../obstacles.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
 import { SETTINGS } from '../scaling/fixtures.ts'
 import type { ScalingChange } from '../scaling/settings.ts'
-import { missingOf, openServer } from '../server.ts'
+import { openServer } from '../server.ts'
 
 const admission = openAdmission(await openParser())
 const REQUIRED = {
@@ -102,7 +103,11 @@ async function server(t: Test, { cluster = CLUSTER, env = {}, status = 200, body
       if (cluster.state?.inSync.length === 1) throw new NoSuccessorError('none')
       return { term: 4, master: 's', pid: 4330 }
     },
-    connected: () => true,
+    obstacles: () =>
+      obstaclesOf({
+        ...{ cluster, absences: new Map(), minCopies: 2, nowMs: 0, writes: NONE_WAITS },
+        ...{ zookeeper: true, broker: 'up', frozen: false, writesDisabled: false }
+      }),
     sights: {
       orchestratorId: 'o',
       reads: () => new Map([['o', reads]]),
@@ -406,18 +411,25 @@ t.test('the examples of the description are admitted', async t => {
   t.equal((await call('POST', 'db/read', contentOf('db/read').example)).status, 200)
 })
 
-t.test('ready needs a master and enough copies', async t => {
-  const well = { minCopies: 2, stuck: null }
-  t.strictSame(missingOf(CLUSTER, well), [])
-  const workers = 'in-sync workers: 0 of at least 2'
-  t.strictSame(missingOf(NOTHING_KNOWN, well), ['a master', workers])
-  const stuck = { why: 'inSyncGone', message: 'all are gone; do this', missing: [] } as const
-  t.strictSame(missingOf(NOTHING_KNOWN, { ...well, stuck }), [
-    'a master: all are gone; do this',
-    workers
-  ])
-  const { app } = await server(t, { cluster: NOTHING_KNOWN })
-  t.equal((await app.inject('/readyz')).statusCode, 503)
+t.test('ready needs a master and enough copies, and says what is missing', async t => {
+  const { app } = await server(t)
+  const ready = await app.inject('/readyz')
+  t.equal(ready.statusCode, 200)
+  t.strictSame(ready.json(), { ready: true, missing: [] })
+  const { app: unknown } = await server(t, { cluster: NOTHING_KNOWN })
+  t.equal((await unknown.inject('/readyz')).statusCode, 503)
+  const alone = { ...CLUSTER, workers: new Map([...CLUSTER.workers].slice(0, 1)) }
+  const { app: waits } = await server(t, { cluster: alone })
+  const reply = await waits.inject('/readyz')
+  t.equal(reply.statusCode, 503)
+  t.match(reply.json(), {
+    ready: false,
+    missing: [/1 of at least 2 in-sync workers/],
+    reasons: [{ code: 'tooFewCopies', message: /1 of at least 2 in-sync workers/ }]
+  })
+  const { payload } = await waits.inject('/metrics')
+  t.match(payload, 'convoy_writes_obstructed{why="tooFewCopies"} 1')
+  t.match(payload, 'convoy_writes_obstructed{why="noMaster"} 0')
 })
 
 t.test('a handover tells who leads now, or why nobody could take over', async t => {

@@ -4,6 +4,7 @@
  */
 import Type from 'typebox'
 import { WORKER_ROLES } from '../../platform/wire/znodes.ts'
+import { WHYS } from '../obstacles.ts'
 
 const Rows = Type.Array(Type.Record(Type.String(), Type.Unknown()), {
   description: 'Objects by column name; 64-bit integers and numerics are strings'
@@ -32,7 +33,7 @@ export const ReadAnswer = Type.Object(
 const Nullable = Type.Union([Type.String(), Type.Null()])
 
 const Stuck = Type.Object({
-  why: Type.Enum(['inSyncGone', 'memoryLost']),
+  why: Type.Enum([...WHYS]),
   message: Type.String(),
   missing: Type.Array(
     Type.Object({
@@ -78,7 +79,7 @@ export const ClusterAnswer = Type.Object(
     inSync: Type.Array(Type.String()),
     minCopies: Type.Integer(),
     stuck: Type.Union([Stuck, Type.Null()], {
-      description: 'Why nobody can be elected, where that will not pass by itself'
+      description: 'Why writes cannot succeed, where that lasts longer than a failover'
     }),
     keepDiverged: Type.Boolean({
       description: 'Workers with entries that a recovery gave up keep their data'
@@ -101,6 +102,17 @@ export const ClusterAnswer = Type.Object(
         reachesAmqp: Type.Boolean(),
         diverged: Type.Boolean(),
         trouble: Nullable,
+        copying: Type.Union(
+          [
+            Type.Object({
+              donor: Type.String(),
+              since: Type.String(),
+              percent: Type.Integer({ description: 'About, of the data to be copied' })
+            }),
+            Type.Null()
+          ],
+          { description: 'The copy that it makes now' }
+        ),
         since: Type.String()
       })
     ),

@@ -22,6 +22,14 @@ export class Gate {
     return !this.#frozen && this.#disabled.size === 0
   }
 
+  get frozen(): boolean {
+    return this.#frozen
+  }
+
+  isDisabled(operation: string): boolean {
+    return this.#disabled.has(operation)
+  }
+
   /** @throws OperationDisabledError, FrozenError */
   check(operation: string): void {
     const refusal = this.open ? undefined : this.refusal(operation)
