@@ -4,6 +4,7 @@
 import type { Statement, WriteCommand } from '../../platform/wire/requests.ts'
 import { type Catalog, publicName } from './catalog.ts'
 import type { Outcome, Step } from './connection.ts'
+import { conversionsIn } from './conversions.ts'
 import { type Bounds, JsonRows } from './encode.ts'
 import { expectationFailed, notAllowed, type Refusal, refusalOf, tooLarge } from './refusals.ts'
 import type { Session } from './session.ts'
@@ -16,6 +17,7 @@ export const ROLLBACK_TO = 'rollback to savepoint s'
 export const TAG = 'select convoy.tag($1, $2)'
 export const RELEASE = 'release savepoint s'
 
+const EXAMINE = 'select convoy.examine_conversion($1, $2)'
 /** Summing all tables takes its time, and runs once in a while. */
 const VERIFY_TIMEOUT = "set local statement_timeout = '10min'"
 /** Batch still open, at a COMMIT that a command smuggled in. */
@@ -95,8 +97,19 @@ function partOf(statement: Statement, { session, catalog, bounds }: CommandConte
   const values = statement.params.map(paramText)
   return {
     rows,
-    steps: [{ ...session.statements.step(statement.sql, values, rows), isUsers: true }]
+    steps: [
+      ...examining(statement),
+      { ...session.statements.step(statement.sql, values, rows), isUsers: true }
+    ]
   }
+}
+
+/** What a schema change converts columns by is in no catalog: it is looked at before it runs. */
+function examining({ kind, sql }: Statement): Step[] {
+  const conversions = kind === 'ddl' ? conversionsIn(sql) : []
+  if (conversions.length === 0) return []
+  const parts = conversions.map(({ expression, type, table }) => [expression, type, table])
+  return [{ sql: EXAMINE, values: [sql, paramText(parts)] }]
 }
 
 /** Tables of the services' migrations keep what they know: their names begin with `convoy_`. */

@@ -5,19 +5,20 @@
 -- statements of their own with quoted names.
 
 -- Columns seen so far: what a schema change added is what is not yet here.
-create table convoy.known_column (
+create table if not exists convoy.known_column (
   tbl oid,
   col int2,
   primary key (tbl, col)
 );
 
 -- As what a table has its triggers: they are made anew when that changes.
-create table convoy.attached (
+create table if not exists convoy.attached (
   tbl oid primary key,
   shape text not null
 );
 
-create view convoy.user_table as
+-- Written anew at each start of a worker, so that what holds is of its own version.
+create or replace view convoy.user_table as
   select c.oid, c.relname as name, c.relkind as kind, c.relpersistence as persistence,
     c.relispartition as is_partition, p.conname as key_name, p.conkey as key
   from pg_catalog.pg_class c
@@ -26,7 +27,7 @@ create view convoy.user_table as
 
 -- Old keys of deleted rows, and of updated ones where the key changed. Written anew when
 -- the key's columns are named otherwise.
-create function convoy.attach(tbl oid) returns void
+create or replace function convoy.attach(tbl oid) returns void
   language plpgsql set search_path = pg_catalog as $$
 declare
   t convoy.user_table;
@@ -66,6 +67,21 @@ begin
     for each statement execute function convoy.%I()', rows_of, keys_function);
   execute format('create or replace trigger convoy_truncate after truncate on public.%I
     for each statement execute function convoy.capture_truncate()', t.name);
+  if convoy.is_doubtful_table(t.oid) then
+    execute format('create or replace function convoy.%I() returns trigger
+      language plpgsql set search_path = pg_catalog as %L', format('proof_%s', tbl), format($f$
+      begin
+        if exists (select from new_rows r where %s) then perform convoy.refuse_unreadable(%L); end if;
+        return null;
+      exception when data_exception or syntax_error or program_limit_exceeded then
+        perform convoy.refuse_unreadable(%2$L, sqlerrm);
+      end $f$, convoy.unreadable(t.name), t.name));
+    execute format('revoke execute on function convoy.%I() from public', format('proof_%s', tbl));
+    execute format('create or replace trigger convoy_proof_insert after insert %s new table as new_rows
+      for each statement execute function convoy.%I()', rows_of, format('proof_%s', tbl));
+    execute format('create or replace trigger convoy_proof_update after update %s new table as new_rows
+      for each statement execute function convoy.%I()', rows_of, format('proof_%s', tbl));
+  end if;
   -- A row that moves between partitions is no UPDATE to a row trigger: there, all old keys.
   -- Fires before convoy_update, by its name.
   if t.kind = 'p' or t.is_partition then
@@ -78,16 +94,18 @@ begin
 end $$;
 
 -- Names and key of a table, which its triggers are made of; null where one of them is missing.
-create function convoy.shape_of(t convoy.user_table) returns text
+create or replace function convoy.shape_of(t convoy.user_table) returns text
   language sql stable set search_path = pg_catalog as $$
   select jsonb_build_array(t.name, t.kind, t.is_partition, (
       select jsonb_agg(a.attname order by k.i) from unnest(t.key) with ordinality k (col, i)
-      join pg_attribute a on a.attrelid = t.oid and a.attnum = k.col))::text
-  where 5 = (select count(*) from pg_trigger g where g.tgrelid = t.oid and not g.tgisinternal
-    and g.tgname in ('convoy_insert', 'convoy_update', 'convoy_delete', 'convoy_truncate', 'convoy_keys'))
+      join pg_attribute a on a.attrelid = t.oid and a.attnum = k.col), convoy.is_doubtful_table(t.oid))::text
+  where 5 + case when convoy.is_doubtful_table(t.oid) then 2 else 0 end = (select count(*) from pg_trigger g where g.tgrelid = t.oid and not g.tgisinternal
+    and (g.tgname in ('convoy_insert', 'convoy_update', 'convoy_delete', 'convoy_truncate', 'convoy_keys')
+      -- They stay when the columns they were for have gone.
+      or g.tgname in ('convoy_proof_insert', 'convoy_proof_update') and convoy.is_doubtful_table(t.oid)))
 $$;
 
-create function convoy.check_table(t convoy.user_table) returns void
+create or replace function convoy.check_table(t convoy.user_table) returns void
   language plpgsql set search_path = pg_catalog as $$
 begin
   if t.kind in ('f', 'm') then
@@ -115,38 +133,42 @@ end $$;
 
 -- A column added to rows that exist gets its default in each of them, there and then: one that
 -- is not the same everywhere would make workers differ.
-create function convoy.check_new_columns(t convoy.user_table) returns void
+create or replace function convoy.check_new_columns(t convoy.user_table) returns void
   language plpgsql set search_path = pg_catalog as $$
 declare
   col name;
+  why text;
   filled boolean;
 begin
   if not exists (select from convoy.known_column k where k.tbl = t.oid) then return; end if;
-  select a.attname into col
-    from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-    where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+  select a.attname, convoy.fill_fault(t.oid, a.attnum) into col, why from pg_attribute a
+    where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
       and not exists (select from convoy.known_column k where k.tbl = t.oid and k.col = a.attnum)
-      and (a.attidentity <> '' or d.adbin::text ~ 'SQLVALUEFUNCTION|NEXTVALUEEXPR' or exists (
-        select from regexp_matches(d.adbin::text, ':(?:func|opfunc)id (\d+)', 'g') m
-        join pg_proc p on p.oid = m[1]::oid where p.provolatile <> 'i'))
-    limit 1;
+    order by convoy.fill_fault(t.oid, a.attnum) nulls last limit 1;
   if col is null then return; end if;
   execute format('select exists (select from public.%I)', t.name) into filled;
-  if filled then
-    raise 'column "%" of table "%" cannot be added to rows that exist with a default that varies', col, t.name
+  if not filled then return; end if;
+  if why is not null then
+    raise 'column "%" of table "%" cannot be added to rows that exist with a default that varies: %', col, t.name, why
       using errcode = 'CV003', hint = 'add it without a default, then update the rows';
   end if;
+  perform convoy.read_back(t);
 end $$;
 
-create function convoy.after_schema_change() returns event_trigger
+create or replace function convoy.after_schema_change() returns event_trigger
   language plpgsql security definer set search_path = pg_catalog as $$
 declare
   t convoy.user_table;
   orphan regprocedure;
+  -- Replicas take what the master took.
+  is_master boolean := session_user = 'convoy_app';
+  converts boolean := is_master and exists (select from convoy.conversion c where c.statement = md5(current_query()));
 begin
+  perform convoy.examine_new(is_master, current_query());
   for t in select * from convoy.user_table loop
     perform convoy.check_table(t);
-    perform convoy.check_new_columns(t);
+    if is_master then perform convoy.check_new_columns(t); end if;
+    if converts and t.oid in (select d.objid from pg_event_trigger_ddl_commands() d) then perform convoy.read_back(t); end if;
     if not exists (select from convoy.attached a where a.tbl = t.oid and a.shape = convoy.shape_of(t)) then
       perform convoy.attach(t.oid);
       insert into convoy.attached values (t.oid, convoy.shape_of(t))
@@ -159,15 +181,15 @@ begin
   delete from convoy.known_column k where not exists (select from pg_class c where c.oid = k.tbl);
   delete from convoy.attached a where not exists (select from pg_class c where c.oid = a.tbl);
   for orphan in select p.oid from pg_proc p where p.pronamespace = 'convoy'::regnamespace
-    and p.proname ~ '^keys_\d+$' and not exists (
-      select from convoy.user_table u where p.proname = format('keys_%s', u.oid))
+    and p.proname ~ '^(keys|proof)_\d+$' and not exists (
+      select from convoy.user_table u where u.oid::text = substring(p.proname from '\d+$'))
   loop
     execute format('drop function %s', orphan);
   end loop;
 end $$;
 
 -- The statement itself goes into the entry: what the user sent, as he sent it.
-create function convoy.write_schema_change() returns event_trigger
+create or replace function convoy.write_schema_change() returns event_trigger
   language plpgsql security definer set search_path = pg_catalog as $$
 begin
   -- A replica has it from its master's entry.
@@ -176,7 +198,7 @@ begin
     values (current_setting('convoy.index')::int8, 's', '', array[current_query()]);
 end $$;
 
-create function convoy.check_new_trigger() returns event_trigger
+create or replace function convoy.check_new_trigger() returns event_trigger
   language plpgsql security definer set search_path = pg_catalog as $$
 begin
   if exists (select from pg_event_trigger_ddl_commands() d join pg_trigger g on g.oid = d.objid

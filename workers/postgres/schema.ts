@@ -17,8 +17,22 @@ export interface SchemaSettings {
   readonly maxEntryBytes: number
 }
 
-const FILES = ['schema.sql', 'schema-capture.sql', 'schema-events.sql']
-const EACH_START = ['schema-walls.sql', 'schema-batch.sql']
+const FIRST = 'schema.sql'
+/**
+ * Run again at each start, so that functions and walls of the worker's own version are in force
+ * on a database that an older version made.
+ */
+const EACH_START = [
+  'schema-walls.sql',
+  'schema-capture.sql',
+  'schema-trees.sql',
+  'schema-checks.sql'
+]
+/** Behind all that is made once: event triggers fire on what follows. */
+const EVENTS = 'schema-events.sql'
+const BATCH = 'schema-batch.sql'
+/** Functions call each other across the files. */
+const ANY_ORDER = 'set local check_function_bodies = off;'
 
 export async function prepareSchema(settings: SchemaSettings): Promise<void> {
   const client = new pg.Client({
@@ -32,9 +46,11 @@ export async function prepareSchema(settings: SchemaSettings): Promise<void> {
   client.on('error', () => undefined)
   try {
     await client.connect()
-    if (!(await isInstalled(client))) await install(client)
-    const texts = await Promise.all(EACH_START.map(textOf))
-    await client.query([...texts, settingsOf(client, settings)].join('\n'))
+    const isNew = !(await isInstalled(client))
+    const files = isNew ? [FIRST, ...EACH_START, EVENTS, BATCH] : [...EACH_START, BATCH]
+    const texts = await Promise.all(files.map(textOf))
+    // One string is one transaction: half a schema is never seen.
+    await client.query([ANY_ORDER, ...texts, settingsOf(client, settings)].join('\n'))
   } catch (cause) {
     throw new StoreLostError('the database could not be prepared', cause)
   } finally {
@@ -47,12 +63,6 @@ async function isInstalled(client: pg.Client): Promise<boolean> {
     `select from pg_catalog.pg_event_trigger where evtname = 'convoy_3_trigger'`
   )
   return rowCount === 1
-}
-
-async function install(client: pg.Client): Promise<void> {
-  const texts = await Promise.all(FILES.map(textOf))
-  // One string is one transaction: half a schema is never seen.
-  await client.query(texts.join('\n'))
 }
 
 const textOf = (file: string) => readFile(new URL(file, import.meta.url), 'utf8')
@@ -72,6 +82,8 @@ function settingsOf(client: pg.Client, settings: SchemaSettings): string {
     -- It ends copies that are made for nobody (copies.ts).
     grant convoy_clone to convoy_apply;
     grant execute on function pg_catalog.pg_terminate_backend(int4, int8) to convoy_apply;
+    -- What a master could build or evaluate, a replica can read and evaluate: it has more stack.
+    alter role convoy_app set max_stack_depth = '1536kB';
     -- What one exchange reads is of one snapshot (reads.ts).
     alter role convoy_read set default_transaction_isolation = 'repeatable read';
     -- Trees of queries are asked for as messages (dependence.ts): they are to fill no disk.
