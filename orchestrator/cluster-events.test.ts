@@ -125,3 +125,16 @@ t.test(
     t.strictSame(seen(by('o'), by(null)).events, [])
   }
 )
+
+t.test('a request that was refused as harmful is named once', async t => {
+  const naming = (cluster: Cluster, id: string, harmful: readonly string[]): Cluster => {
+    const workers = new Map(cluster.workers)
+    workers.set(id, { ...(workers.get(id) as WorkerNode), harmful })
+    return { ...cluster, workers }
+  }
+  const one = naming(WELL, 'a', ['x'])
+  t.strictSame(seen(WELL, one).events, [{ type: 'harmful', requestId: 'x', workerId: 'a' }])
+  t.strictSame(seen(one, one).events, [])
+  const two = naming(naming(one, 'a', ['x', 'y']), 'b', ['x'])
+  t.strictSame(seen(one, two).events, [{ type: 'harmful', requestId: 'y', workerId: 'a' }])
+})

@@ -42,6 +42,8 @@ export type ClusterEvent =
       readonly to: number
       readonly reason: string
     }
+  /** The request has brought down two workers, and is given to no third one. */
+  | { readonly type: 'harmful'; readonly requestId: string; readonly workerId: string }
   /** Another orchestrator than before. */
   | { readonly type: 'supervises'; readonly orchestratorId: string; readonly pid: number | null }
   | { readonly type: 'leaderless'; readonly term: number }
@@ -69,6 +71,7 @@ export function observe(
     ...supervisorEvents(before, after),
     ...scalingEvents(before, after),
     ...workerEvents(before, after),
+    ...harmfulEvents(before, after),
     ...recoveredEvents(before, after),
     ...inSyncEvents(before, after)
   ]
@@ -119,6 +122,17 @@ function workerEvents(before: Cluster, after: Cluster): ClusterEvent[] {
     if (former?.pid !== pid) events.push({ type: 'workerStarted', workerId, pid })
     else if (former.role !== role) {
       events.push({ type: 'role', workerId, from: former.role, to: role, term })
+    }
+  }
+  return events
+}
+
+function harmfulEvents(before: Cluster, after: Cluster): ClusterEvent[] {
+  const events: ClusterEvent[] = []
+  const told = new Set([...before.workers.values()].flatMap(({ harmful = [] }) => harmful))
+  for (const [workerId, { harmful = [] }] of after.workers) {
+    for (const requestId of harmful) {
+      if (!told.has(requestId)) events.push({ type: 'harmful', requestId, workerId })
     }
   }
   return events

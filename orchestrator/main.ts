@@ -27,6 +27,7 @@ import { Queues } from './dashboard/queues.ts'
 import { foundCluster } from './found.ts'
 import { handOver } from './handover.ts'
 import { brokerOf, openDispatch } from './lanes/dispatch.ts'
+import { Leaderships } from './lanes/leadership.ts'
 import { observeBatches, observeLanes, observeReplicas } from './metrics.ts'
 import { openRuntime } from './runtimes/open.ts'
 import { ReadCounts } from './scaling/read-counts.ts'
@@ -121,7 +122,8 @@ observeCache(metrics, cache.reads)
 view.on((after, before) => {
   if (rowsAreInDoubt(after, before)) cache.forget()
 })
-view.on(({ state }) => dispatch.newTerm(state?.term ?? 0))
+const leaderships = new Leaderships()
+view.on(cluster => dispatch.follow(leaderships.look(cluster)))
 
 const reads = opened.use(new ReadCounts(zookeeper, orchestratorId))
 const settings = new StoredSettings({ zookeeper, view, start, log })

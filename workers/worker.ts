@@ -38,6 +38,8 @@ import { openWrites } from './writes.ts'
 
 const FIGURES_MS = 1_000
 const PRUNE_MS = 10_000
+/** Request ids; each is an event, which orchestrators find by comparing. */
+const HARMFUL_TOLD = 8
 /** For the reads it has taken when it is told to stop. */
 const DRAIN_MS = 2_000
 
@@ -75,7 +77,16 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
   const reading = { loop, store, sessionWaitMs, failed, drop, log }
   const reads = openReads(reading)
   const strongReads = openReads(reading)
-  const writes = openWrites({ loop, store, times, teller: openTeller(parts), failed, drop })
+  const harmful = tellHarmful(parts)
+  const writes = openWrites({
+    loop,
+    store,
+    times,
+    teller: openTeller(parts),
+    failed,
+    drop,
+    harmful
+  })
   const consumption = openConsumption({ writes, reads, strongReads, log })
   const broker = openBroker({
     url: config.CONVOY_AMQP_URL,
@@ -149,6 +160,18 @@ function watchCluster({ zookeeper }: Parts, loop: Loop, opened: AsyncDisposableS
       if (event === 'expired') loop.dispatch({ kind: 'sessionLost' })
     })
   )
+}
+
+/** Names in its znode the last requests that were refused here because they are harmful. */
+function tellHarmful({ registration, identity, log }: Parts): (requestId: string) => void {
+  let harmful: readonly string[] = []
+  return requestId => {
+    harmful = [...harmful, requestId].slice(-HARMFUL_TOLD)
+    log.error({ requestId }, 'a request brought down two workers, and is refused')
+    registration
+      .show(identity.workerId, { harmful })
+      .catch((err: unknown) => log.debug({ err }, 'a harmful request could not be shown'))
+  }
 }
 
 /** Shows figures and prunes the log, each in its time. */

@@ -1,12 +1,14 @@
 /**
- * Writes at the master: takes what waits in `writeQ`, executes it in one
- * transaction, and answers when it is committed in the cluster. A delivery is
- * acknowledged only with its answers, so what a dead master held is delivered again.
- * Nothing is held beyond the prefetch.
+ * Writes at the master: executes what waits in `writeQ`, fairly among clients
+ * (write-schedule.ts), and answers when it is committed in the cluster. A delivery is
+ * acknowledged only with its answers (deliveries.ts).
+ *
+ * A suspect, which may have ended an earlier master, is executed alone, and only once an
+ * entry says that its execution begins. Where that entry is of an earlier term, it has
+ * brought down that term's master too, and is refused (docs/decisions/harmful-writes.md).
  */
 import type { Channel, ConsumeMessage } from 'amqplib'
 import { type AmqpLink, whileOpen } from '../platform/amqp.ts'
-import { WRITE_QUEUE } from '../platform/wire/queues.ts'
 import {
   decodeWrites,
   encodeReplies,
@@ -14,30 +16,30 @@ import {
   type WriteCommand,
   type WriteMessage
 } from '../platform/wire/requests.ts'
+import { Deliveries, type Delivery } from './deliveries.ts'
 import type { Entry } from './entry.ts'
 import { type Loop, nowMs, refusal } from './loop.ts'
 import type { CommitTimes } from './metrics.ts'
-import { isLeftOver, mayExecute, mayLeave, toldAt } from './protocol/answers.ts'
+import { harmful } from './postgres/refusals.ts'
+import { begunBy, isLeftOver, mayExecute, mayLeave, toldAt } from './protocol/answers.ts'
 import type { View } from './protocol/view.ts'
 import { type Executed, type Postponed, type Store, writeBody } from './store.ts'
 import type { Teller } from './telling.ts'
+import { type Schedulable, WriteSchedule } from './write-schedule.ts'
 
-/** Messages, each of up to a lane's batch. More would be stuck with a master that freezes. */
-const PREFETCH = 6
-/** Commands in one transaction; a message is never split. */
-const BATCH_COMMANDS = 128
+/** Finds what is held up, and what nobody waits for any more. */
+const LOOK_MS = 50
 
-interface Delivery {
-  readonly message: ConsumeMessage
-  readonly replyTo: string
-  readonly commands: readonly WriteCommand[]
-  readonly receivedMs: number
+/** A command that waits or is executed. */
+interface Waiting extends Schedulable {
+  readonly command: WriteCommand
+  readonly delivery: Delivery
 }
 
 /** Answers that may leave when `index` is committed. */
 interface Held {
   readonly index: number
-  readonly deliveries: readonly Delivery[]
+  readonly answered: readonly Waiting[]
   readonly replies: ReadonlyMap<string, readonly Reply[]>
   readonly sinceMs: number
   /** To be called when they leave. */
@@ -50,15 +52,19 @@ export interface Writes {
   stop(): void
 }
 
-export function openWrites(options: {
-  loop: Loop
-  store: Store
-  times: CommitTimes
-  teller: Teller
-  failed: (error: unknown) => void
+interface WritesOptions {
+  readonly loop: Loop
+  readonly store: Store
+  readonly times: CommitTimes
+  readonly teller: Teller
+  readonly failed: (error: unknown) => void
   /** Breaks the connection: a queue that should be consumed is not. */
-  drop: () => void
-}): Writes {
+  readonly drop: () => void
+  /** Told of each request that was refused because it is harmful. */
+  readonly harmful: (requestId: string) => void
+}
+
+export function openWrites(options: WritesOptions): Writes {
   const { loop } = options
   let session: Session | null = null
   /** Ends when the last batch of the last session has: one transaction at a time. */
@@ -70,9 +76,7 @@ export function openWrites(options: {
       const opened = new Session({ ...options, channel, link, term, before: executing })
       session = opened
       channel.on('error', () => {}).on('close', () => opened.lost())
-      await channel.prefetch(PREFETCH)
-      // A frozen or cut-off master may consume still: it is given nothing that a later one has room for.
-      await channel.consume(WRITE_QUEUE, message => opened.take(message), { priority: term })
+      await opened.open()
     },
     stop() {
       session?.close()
@@ -82,16 +86,10 @@ export function openWrites(options: {
   }
 }
 
-interface SessionOptions {
+interface SessionOptions extends WritesOptions {
   readonly channel: Channel
   readonly link: AmqpLink
   readonly term: number
-  readonly loop: Loop
-  readonly store: Store
-  readonly times: CommitTimes
-  readonly teller: Teller
-  readonly failed: (error: unknown) => void
-  readonly drop: () => void
   /** What a former session of this process may still execute. */
   readonly before: Promise<void>
 }
@@ -99,37 +97,28 @@ interface SessionOptions {
 /** One mastership over one connection. */
 class Session {
   readonly #options: SessionOptions
-  #waiting: Delivery[] = []
+  readonly #deliveries: Deliveries
+  readonly #schedule = new WriteSchedule<Waiting>()
+  /** Request ids: every copy of one is a suspect. */
+  readonly #suspects = new Set<string>()
+  readonly #looking: NodeJS.Timeout
   #held: Held[] = []
   #executing = false
   #open = true
+  #stepped: () => void = () => {}
   /** Ends when nothing is executed any more. */
   done: Promise<void>
 
   constructor(options: SessionOptions) {
     this.#options = options
     this.done = options.before
+    const { channel, term } = options
+    this.#deliveries = new Deliveries(channel, { term, take: message => this.#take(message) })
+    this.#looking = setInterval(() => this.#look(), LOOK_MS)
   }
 
-  take(message: ConsumeMessage | null): void {
-    if (message === null) this.lost()
-    if (message === null || !this.#open) return
-    const asked = decoded(message)
-    const { redelivered } = message.fields
-    if (asked === null || isLeftOver({ redelivered, term: asked.term }, this.#options.term)) {
-      this.#options.channel.nack(message, false, false)
-    } else this.#accept(message, asked)
-  }
-
-  #accept(message: ConsumeMessage, { replyTo, commands }: WriteMessage): void {
-    this.#waiting.push({ message, replyTo, commands, receivedMs: nowMs() })
-    this.#begin()
-  }
-
-  #begin(): void {
-    if (this.#executing || this.#waiting.length === 0) return
-    this.#executing = true
-    this.done = this.done.then(() => this.#execute()).catch(this.#options.failed)
+  open(): Promise<void> {
+    return this.#deliveries.open()
   }
 
   lost(): void {
@@ -139,86 +128,189 @@ class Session {
   /** Unanswered deliveries go back to the queue with the channel. */
   close(): void {
     this.#open = false
-    this.#waiting = []
+    clearInterval(this.#looking)
+    this.#schedule.clear()
     this.#held = []
+    this.#stepped()
     void this.#options.channel.close().catch(() => {})
   }
 
   /** Begins what waited for a handover that came to nothing, and lets answers go. */
   step(view: View): void {
+    this.#stepped()
     if (mayExecute(view)) this.#begin()
-    this.release(view)
+    this.#release(view)
   }
 
-  release(view: View): void {
+  #look(): void {
+    const atMs = nowMs()
+    this.#expire(atMs)
+    this.#deliveries.look(atMs)
+  }
+
+  #take(message: ConsumeMessage | null): void {
+    if (message === null) this.lost()
+    if (message === null || !this.#open) return
+    const asked = decoded(message)
+    const { redelivered } = message.fields
+    if (asked === null || isLeftOver({ redelivered, term: asked.term }, this.#options.term)) {
+      this.#options.channel.nack(message, false, false)
+    } else this.#accept(message, asked)
+  }
+
+  #accept(message: ConsumeMessage, { replyTo, term, commands }: WriteMessage): void {
+    const receivedMs = nowMs()
+    const delivery = { message, replyTo, receivedMs, left: commands.length }
+    this.#deliveries.add(delivery)
+    const suspects = this.#suspects
+    for (const command of commands) {
+      const { requestId, client = '', ttlMs } = command
+      if (isSuspect(command, term < this.#options.term)) suspects.add(requestId)
+      this.#schedule.add({
+        ...{ command, delivery, client, expiresAtMs: receivedMs + ttlMs },
+        get suspect() {
+          return suspects.has(requestId)
+        }
+      })
+    }
+    this.#begin()
+  }
+
+  #begin(): void {
+    if (this.#executing || this.#schedule.size === 0) return
+    this.#executing = true
+    this.done = this.done.then(() => this.#execute()).catch(this.#options.failed)
+  }
+
+  #release(view: View): void {
     while (this.#held[0] !== undefined && mayLeave(this.#held[0], view)) {
-      const { deliveries, replies, sinceMs, told } = this.#held.shift() as Held
-      const { channel, link, times } = this.#options
+      const { answered, replies, sinceMs, told } = this.#held.shift() as Held
+      const { link, times } = this.#options
       whileOpen(() => {
         for (const [replyTo, answers] of replies) {
           const messages = encodeReplies(answers)
           for (const message of messages) link.publishing.sendToQueue(replyTo, message)
         }
-        // Answered in the order in which they came, so one acknowledgement is for all.
-        const last = deliveries.at(-1)
-        if (last !== undefined) channel.ack(last.message, true)
       })
+      this.#settle(answered)
       times.confirm(nowMs() - sinceMs)
       told()
     }
   }
 
+  #settle(waiting: readonly Waiting[]): void {
+    this.#deliveries.settle(waiting.map(({ delivery }) => delivery))
+  }
+
+  /** Nobody waits any more for what has passed its deadline. */
+  #expire(atMs: number): void {
+    const gone = this.#schedule.expire(atMs)
+    if (gone.length > 0) this.#settle(gone)
+  }
+
   async #execute(): Promise<void> {
-    while (this.#open && this.#waiting.length > 0 && mayExecute(this.#options.loop.view)) {
-      const deliveries = this.#nextBatch()
-      await this.#executeBatch(deliveries)
+    while (this.#open && mayExecute(this.#options.loop.view)) {
+      this.#expire(nowMs())
+      const picked = this.#schedule.next(nowMs())
+      if (picked === undefined) break
+      if (picked.kind === 'together') await this.#executeBatch(picked.items)
+      else await this.#executeSuspect(picked.item)
     }
     this.#executing = false
   }
 
-  #nextBatch(): readonly Delivery[] {
-    let commands = 0
-    let count = 0
-    for (const delivery of this.#waiting) {
-      commands += delivery.commands.length
-      if (count > 0 && commands > BATCH_COMMANDS) break
-      count += 1
-    }
-    return this.#waiting.splice(0, count)
+  async #executeBatch(batch: readonly Waiting[]): Promise<void> {
+    const { store, term } = this.#options
+    const commands = batch.map(({ command }) => command)
+    const bystanders = { othersWait: (client: string) => this.#schedule.othersWait(client) }
+    await this.#run(batch, () => store.execute(commands, term, bystanders))
   }
 
-  async #executeBatch(deliveries: readonly Delivery[]): Promise<void> {
+  /** Tells the log first that it begins; what was begun in this term may begin again. */
+  async #executeSuspect(one: Waiting): Promise<void> {
+    const { store, term, loop } = this.#options
+    const { command } = one
+    if ((await store.outcome(command.requestId)) !== undefined) return this.#executeBatch([one])
+    const begun = await this.#append(begunBy(command))
+    if (begun === undefined) return
+    if (termOf(begun) < term) {
+      const refuse = () => store.refuse(command, harmful(), term)
+      const [refused] = await this.#run([one], async () => [await refuse()])
+      if (refused?.kind === 'entry') this.#options.harmful(command.requestId)
+    } else if (await this.#committed(toldAt(0, [begun]))) await this.#executeBatch([one])
+    // It leads no more: the next master decides.
+    else loop.dispatch({ kind: 'executed', term, entries: [] })
+  }
+
+  /** Appends an entry without an answer; the work that it belongs to goes on. */
+  async #append(command: WriteCommand): Promise<Executed | undefined> {
+    const { loop, store, term } = this.#options
+    loop.dispatch({ kind: 'executing' })
+    try {
+      const [executed] = (await store.execute([command], term)).map(settled)
+      const entries = executed?.kind === 'entry' ? [executed.entry] : []
+      loop.dispatch({ kind: 'executed', term, entries, goesOn: true })
+      return executed
+    } catch (error) {
+      loop.dispatch(refusal(error, store.last))
+      return undefined
+    }
+  }
+
+  /** @returns whether it was committed while this session may still answer */
+  async #committed(index: number): Promise<boolean> {
+    const { loop, term } = this.#options
+    for (;;) {
+      const { view } = loop
+      if (!this.#open || !view.leads || view.term !== term) return false
+      if (view.commitIndex >= index) return true
+      await new Promise<void>(resolve => {
+        this.#stepped = resolve
+      })
+    }
+  }
+
+  async #run(
+    batch: readonly Waiting[],
+    work: () => Promise<readonly (Executed | Postponed)[]>
+  ): Promise<readonly Executed[]> {
     const { loop, store, term, times, teller } = this.#options
     const beganMs = nowMs()
-    for (const { receivedMs } of deliveries) times.queue(beganMs - receivedMs)
-    // Nobody waits any more for what has passed its deadline.
-    const alive = deliveries.flatMap(({ commands, replyTo, receivedMs }) =>
-      commands
-        .filter(command => beganMs - receivedMs < command.ttlMs)
-        .map(command => ({ command, replyTo, receivedMs }))
-    )
-    const commands = alive.map(({ command }) => command)
+    for (const { receivedMs } of new Set(batch.map(({ delivery }) => delivery))) {
+      times.queue(beganMs - receivedMs)
+    }
     loop.dispatch({ kind: 'executing' })
     const { committedMs } = store
-    let executed: readonly Executed[]
+    let outcomes: readonly (Executed | Postponed)[]
     try {
-      executed = commands.length === 0 ? [] : (await store.execute(commands, term)).map(settled)
+      outcomes = await work()
     } catch (error) {
-      return loop.dispatch(refusal(error, store.last))
+      loop.dispatch(refusal(error, store.last))
+      return []
     }
     const commitMs = store.committedMs - committedMs
-    times.executed({ commands: commands.length, ms: nowMs() - beganMs - commitMs, commitMs })
+    const ms = nowMs() - beganMs - commitMs
+    const answered = batch.filter((_, i) => outcomes[i]?.kind !== 'postponed')
+    const executed = outcomes.filter(outcome => outcome.kind !== 'postponed')
+    this.#schedule.took(answered, ms, nowMs())
+    if (this.#open) this.#schedule.putBack(batch.filter(one => !answered.includes(one)))
+    times.executed({ commands: answered.length, ms, commitMs })
     const before = loop.state.last.index
-    const asked = alive.map(({ command, replyTo }) => ({ id: command.requestId, replyTo }))
-    const told = teller.begin({ term, writes: alive, executed })
-    if (this.#open) this.#held.push(hold({ deliveries, asked, executed, before, told }))
+    const writes = answered.map(({ command, delivery }) => ({ command, ...delivery }))
+    const told = teller.begin({ term, writes, executed })
+    if (this.#open) this.#held.push(hold({ answered, executed, before, told }))
     const entries = executed.flatMap((outcome): Entry[] =>
       outcome.kind === 'entry' ? [outcome.entry] : []
     )
     loop.dispatch({ kind: 'executed', term, entries })
-    this.release(loop.view)
+    this.#release(loop.view)
+    return executed
   }
 }
+
+/** A copy that was sent into an earlier term behind others: one of them may have ended its master. */
+const isSuspect = ({ suspect, again }: WriteCommand, isOfEarlierTerm: boolean): boolean =>
+  suspect === true || (again === true && isOfEarlierTerm)
 
 /** Null for what no orchestrator sends: it must not end one master after the other. */
 function decoded(message: ConsumeMessage): WriteMessage | null {
@@ -231,28 +323,32 @@ function decoded(message: ConsumeMessage): WriteMessage | null {
 
 /** @param batch.before end of the log before the batch: what was refused rests on nothing newer */
 function hold(batch: {
-  deliveries: readonly Delivery[]
-  asked: readonly { id: string; replyTo: string }[]
+  answered: readonly Waiting[]
   executed: readonly Executed[]
   before: number
   told: () => void
 }): Held {
+  const { answered, executed, before, told } = batch
   const replies = new Map<string, Reply[]>()
-  for (const [i, outcome] of batch.executed.entries()) {
-    const { id = '', replyTo = '' } = batch.asked[i] ?? {}
-    const answers = replies.get(replyTo) ?? []
-    replies.set(replyTo, answers)
-    answers.push(replyOf(id, outcome))
+  for (const [i, outcome] of executed.entries()) {
+    const { command, delivery } = answered[i] as Waiting
+    const answers = replies.get(delivery.replyTo) ?? []
+    replies.set(delivery.replyTo, answers)
+    answers.push(replyOf(command.requestId, outcome))
   }
-  const index = toldAt(batch.before, batch.executed)
-  const { deliveries, told } = batch
-  return { index, deliveries, replies, sinceMs: nowMs(), told }
+  return { index: toldAt(before, executed), answered, replies, sinceMs: nowMs(), told }
 }
 
 /** Nothing is postponed where no bystanders were named. */
 function settled(outcome: Executed | Postponed): Executed {
   if (outcome.kind === 'postponed') throw new Error('a command was postponed unasked')
   return outcome
+}
+
+function termOf(outcome: Executed): number {
+  if (outcome.kind === 'entry') return outcome.entry.term
+  if (outcome.kind === 'repeat') return outcome.term
+  throw new Error('an entry that says that a request begins was refused')
 }
 
 function replyOf(id: string, outcome: Executed): Reply {

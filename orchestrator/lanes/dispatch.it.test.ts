@@ -173,13 +173,13 @@ t.test('a new term sends writes and strong reads again', async t => {
     if (strong === 2) delivery.answer()
   })
   const dispatch = await dispatchFor(t, { hedgeMs: 60_000 })
-  dispatch.newTerm(1)
+  dispatch.follow({ term: 1, led: true, orderly: true })
   const answers = [
     dispatch.write(write('w'), 5_000),
     dispatch.read('strongQ', { sql: 'select 1', params: [] }, 5_000)
   ]
   await until(() => writes.length === 1 && strong === 1, 'both at the first master')
-  dispatch.newTerm(2)
+  dispatch.follow({ term: 2, led: true, orderly: false })
   await Promise.all(answers)
   t.strictSame(writes, [false, true])
 })

@@ -18,6 +18,7 @@ import {
 } from '../../platform/wire/queues.ts'
 import { decodeReplies } from '../../platform/wire/requests.ts'
 import { type Batch, Lane, type LaneLimits, type Sendable } from './lane.ts'
+import type { Leadership } from './leadership.ts'
 import { type PendingRead, PendingReads, type ReadLane, readText } from './pending-reads.ts'
 import {
   type Answer,
@@ -65,8 +66,8 @@ export interface Dispatch extends AsyncDisposable {
   write(ask: AskedWrite, ttlMs: number): Promise<Answer>
   /** @param fields of the wire's read, without its id and time */
   read(lane: ReadLane, fields: object, ttlMs: number): Promise<Answer>
-  /** `/state` shows another term: what a former master may hold is sent again. */
-  newTerm(term: number): void
+  /** What is known of the master has changed. In another term, what a former one may hold is sent again. */
+  follow(leadership: Leadership): void
   resizeLanes(limits: LaneLimits): void
 }
 
@@ -144,8 +145,10 @@ class AmqpDispatch implements Dispatch {
     return new Promise((answer, refuse) => {
       const deadlineMs = performance.now() + ttlMs
       const { write, joined } = this.#writes.add({ ...ask, deadlineMs }, { answer, refuse })
-      if (joined) this.#writeLane.lane.again([write])
-      else if (!this.#writeLane.lane.offer(write)) {
+      if (joined) {
+        // One that waits keeps its turn.
+        if (write.sends > 0) this.#writeLane.lane.again([write])
+      } else if (!this.#writeLane.lane.offer(write)) {
         this.#writes.refused(write, new OverloadedError('too many writes wait'))
       }
       this.#turns.soon()
@@ -170,15 +173,19 @@ class AmqpDispatch implements Dispatch {
     })
   }
 
-  newTerm(term: number): void {
-    if (term <= this.#term) return
+  follow({ term, led, orderly }: Leadership): void {
+    if (term < this.#term) return
+    if (term === this.#term) {
+      this.#writes.led = led
+      return
+    }
     this.#term = term
-    const { again, givenUp } = this.#writes.newTerm(term)
-    for (const write of givenUp) this.#writeLane.lane.settle(write)
+    const again = this.#writes.newTerm(term, orderly)
     this.#writeLane.lane.again(again)
     this.#readLanes.strongQ.lane.again(this.#reads.toMaster())
+    const suspects = again.filter(({ suspect }) => suspect).length
     this.#options.log.info(
-      { term, again: again.length, givenUp: givenUp.length },
+      { term, again: again.length, suspects },
       'term began; unanswered requests are sent again'
     )
     this.#turns.soon()
@@ -206,7 +213,9 @@ class AmqpDispatch implements Dispatch {
     return {
       queue: WRITE_QUEUE,
       confirmed: true,
-      lane: new Lane(this.#options.lanes),
+      lane: new Lane<PendingWrite>(this.#options.lanes, write =>
+        this.#writes.refused(write, new OverloadedError('too many writes of this client wait'))
+      ),
       sending: (write, nowMs) => this.#writes.sent(write, this.#term, nowMs),
       encode: (items, nowMs) =>
         `{"replyTo":"${this.#replyTo}","term":${this.#term},"commands":[${items.map(write => commandText(write, nowMs))}]}`,
@@ -347,5 +356,6 @@ class AmqpDispatch implements Dispatch {
 const readLimits = (limits: LaneLimits): LaneLimits => ({
   ...limits,
   besideOthersMs: Math.min(limits.besideOthersMs, READS_BESIDE_OTHERS_MS),
-  unconfirmedMax: READS_UNHEARD_MAX
+  unconfirmedMax: READS_UNHEARD_MAX,
+  clientInFlightMax: Number.POSITIVE_INFINITY
 })

@@ -2,8 +2,9 @@
  * The writes that have no reply yet, and when each is sent again or given up.
  * Pure: times, terms and replies come in, decisions go out.
  * Invariants:
- * - A write goes out in three terms at most: one that kills its masters is not
- *   carried into a fourth.
+ * - A write that a master may have been executing when it ended is a suspect from then on.
+ *   Later masters execute it alone, and one that brings down a second master is refused
+ *   (docs/decisions/harmful-writes.md).
  * - Two callers of one id with the same command share the outcome; with another
  *   command the second is refused, so that no reply reaches the wrong one.
  * - What was never sent is told as not done; what was, as unknown.
@@ -14,7 +15,6 @@ import { OverloadedError, type ServiceError } from '../../platform/errors.ts'
 import { RequestIdReusedError, UnknownOutcomeError } from '../errors.ts'
 import { Lateness } from './lateness.ts'
 
-const TERMS_MAX = 3
 /** Ids of which a late reply may come, which must not answer another command. */
 const UNSETTLED_MAX = 10_000
 
@@ -25,6 +25,8 @@ export interface WriteAsk {
   readonly statements: string
   /** The caller chose the id, so another copy of the command may exist. */
   readonly mayRepeat: boolean
+  /** Whose share it uses where clients compete. */
+  readonly client?: string
   /** Under which the call is logged on its way. */
   readonly traceId?: string
   readonly traceparent?: string
@@ -39,7 +41,10 @@ export interface PendingWrite extends WriteAsk {
   sentAtMs: number
   /** Copies sent in this term because the one before was late. */
   hedges: number
-  readonly terms: Set<number>
+  /** The term whose master may have it; null while none that lives can. */
+  inReachOf: number | null
+  /** A master that may have been executing it has ended. */
+  suspect: boolean
   readonly callers: { readonly deadlineMs: number; readonly caller: Caller }[]
 }
 
@@ -54,10 +59,19 @@ export interface Caller {
   refuse(error: ServiceError): void
 }
 
+/** What is remembered of a write that nobody waits for, while copies of it may be on their way. */
+interface Unsettled {
+  readonly commandHash: string
+  inReachOf: number | null
+  suspect: boolean
+}
+
 export class PendingWrites {
   readonly #pending = new Map<string, PendingWrite>()
-  readonly #unsettled = new Map<string, string>()
+  readonly #unsettled = new Map<string, Unsettled>()
   readonly #lateness: Lateness
+  /** Whether the present term has a master that lives, as far as is known. */
+  led = true
 
   constructor(hedgeMs: number) {
     this.#lateness = new Lateness(hedgeMs)
@@ -74,8 +88,10 @@ export class PendingWrites {
   /** @throws RequestIdReusedError */
   add(ask: WriteAsk, caller: Caller): { write: PendingWrite; joined: boolean } {
     const present = this.#pending.get(ask.requestId)
-    const known = present?.commandHash ?? this.#unsettled.get(ask.requestId)
-    if (known !== undefined && known !== ask.commandHash) throw new RequestIdReusedError()
+    const known = present ?? this.#unsettled.get(ask.requestId)
+    if (known !== undefined && known.commandHash !== ask.commandHash) {
+      throw new RequestIdReusedError()
+    }
     const waits = { deadlineMs: ask.deadlineMs, caller }
     if (present !== undefined) {
       present.callers.push(waits)
@@ -87,7 +103,8 @@ export class PendingWrites {
       sends: 0,
       sentAtMs: 0,
       hedges: 0,
-      terms: new Set(),
+      inReachOf: known?.inReachOf ?? null,
+      suspect: known?.suspect ?? false,
       callers: [waits]
     }
     this.#pending.set(ask.requestId, write)
@@ -98,7 +115,7 @@ export class PendingWrites {
   sent(write: PendingWrite, term: number, nowMs: number): void {
     write.sends += 1
     write.sentAtMs = nowMs
-    write.terms.add(term)
+    if (this.led) write.inReachOf = term
   }
 
   /** @returns the write, unless it had been settled already */
@@ -107,7 +124,7 @@ export class PendingWrites {
     if (write === undefined) return undefined
     this.#lateness.answered(nowMs - write.sentAtMs)
     this.#pending.delete(requestId)
-    if (write.sends > 1) this.#remember(requestId, write.commandHash)
+    if (write.sends > 1) this.#remember(write)
     for (const { caller } of write.callers) caller.answer(answer)
     return write
   }
@@ -120,17 +137,20 @@ export class PendingWrites {
     return true
   }
 
-  /** @returns what is to be sent again in the new term, and what must not be */
-  newTerm(term: number): { again: PendingWrite[]; givenUp: PendingWrite[] } {
-    const again: PendingWrite[] = []
-    const givenUp: PendingWrite[] = []
-    for (const write of this.#pending.values()) {
-      if (write.terms.size >= TERMS_MAX && !write.terms.has(term)) givenUp.push(write)
-      else if (write.sends > 0) again.push(write)
+  /**
+   * @param orderly the last master lives, and gave up its term by itself: nothing ended it
+   * @returns what is to be sent again in the new term
+   */
+  newTerm(term: number, orderly: boolean): PendingWrite[] {
+    for (const write of [...this.#pending.values(), ...this.#unsettled.values()]) {
+      if (write.inReachOf === null || write.inReachOf >= term) continue
+      if (!orderly) write.suspect = true
+      write.inReachOf = null
     }
+    this.led = true
+    const again = [...this.#pending.values()].filter(({ sends }) => sends > 0)
     for (const write of again) write.hedges = 0
-    for (const write of givenUp) this.#giveUp(write, write.callers.splice(0))
-    return { again, givenUp }
+    return again
   }
 
   /** @returns those to be sent once more */
@@ -162,14 +182,14 @@ export class PendingWrites {
   #giveUp(write: PendingWrite, callers: readonly { caller: Caller }[]): void {
     const { requestId, sends } = write
     if (write.callers.length === 0) this.#pending.delete(requestId)
-    if (sends > 0) this.#remember(requestId, write.commandHash)
+    if (sends > 0) this.#remember(write)
     const error =
       sends > 0 ? new UnknownOutcomeError(requestId) : new OverloadedError('the write was not sent')
     for (const { caller } of callers) caller.refuse(error)
   }
 
-  #remember(requestId: string, commandHash: string): void {
-    this.#unsettled.set(requestId, commandHash)
+  #remember({ requestId, commandHash, inReachOf, suspect }: PendingWrite): void {
+    this.#unsettled.set(requestId, { commandHash, inReachOf, suspect })
     if (this.#unsettled.size <= UNSETTLED_MAX) return
     const eldest = this.#unsettled.keys().next()
     if (!eldest.done) this.#unsettled.delete(eldest.value)
@@ -181,12 +201,18 @@ export function commandText(write: PendingWrite, nowMs: number): string {
   const { requestId, commandHash, statements } = write
   const ttlMs = Math.max(1, Math.ceil(latestDeadlineMs(write) - nowMs))
   const mayRepeat = write.mayRepeat || write.sends > 1
-  return `{"requestId":${JSON.stringify(requestId)},"commandHash":"${commandHash}","statements":${statements},"ttlMs":${ttlMs},"mayRepeat":${mayRepeat}${wayText(write)}}`
+  return `{"requestId":${JSON.stringify(requestId)},"commandHash":"${commandHash}","statements":${statements},"ttlMs":${ttlMs},"mayRepeat":${mayRepeat}${fieldsText(write)}}`
 }
 
-function wayText({ traceId, traceparent }: PendingWrite): string {
-  const id = traceId === undefined ? '' : `,"traceId":${JSON.stringify(traceId)}`
-  return traceparent === undefined ? id : `${id},"traceparent":"${traceparent}"`
+/** Those that most writes do not have. */
+function fieldsText({ client, sends, suspect, traceId, traceparent }: PendingWrite): string {
+  const texts = [
+    ...(client === undefined ? [] : [`"client":${JSON.stringify(client)}`]),
+    ...(suspect ? ['"suspect":true'] : sends > 1 ? ['"again":true'] : []),
+    ...(traceId === undefined ? [] : [`"traceId":${JSON.stringify(traceId)}`]),
+    ...(traceparent === undefined ? [] : [`"traceparent":"${traceparent}"`])
+  ]
+  return texts.map(text => `,${text}`).join('')
 }
 
 export const latestDeadlineMs = (write: PendingWrite): number =>

@@ -101,19 +101,47 @@ t.test('each caller has its own deadline', async t => {
   t.strictSame(late.told, ['200'])
 })
 
-t.test('a new term sends again what was sent, but nothing into a fourth term', async t => {
+t.test('a new term sends again what was sent, as a suspect where its master ended', async t => {
   const writes = new PendingWrites(300)
   const one = caller()
   const { write } = writes.add(ask(), one)
-  t.strictSame(writes.newTerm(4), { again: [], givenUp: [] }, 'it still waits in the lane')
-  for (const term of [4, 4, 5, 6]) {
+  t.strictSame(writes.newTerm(4, false), [], 'it still waits in the lane')
+  t.equal(write.suspect, false, 'no master had it')
+  writes.sent(write, 4, 0)
+  t.strictSame(writes.newTerm(5, true), [write])
+  t.equal(write.suspect, false, 'its master gave up by itself')
+  for (const term of [5, 6, 7, 8, 9]) {
     writes.sent(write, term, 0)
-    t.strictSame(one.told, [])
+    t.strictSame(writes.newTerm(term + 1, false), [write], 'in as many terms as it takes')
+    t.equal(write.suspect, true)
   }
-  t.strictSame(writes.newTerm(6), { again: [write], givenUp: [] })
-  t.strictSame(writes.newTerm(7), { again: [], givenUp: [write] })
-  t.strictSame(one.told, ['CONVOY_UNKNOWN_OUTCOME'])
-  t.equal(writes.size, 0)
+  t.strictSame(one.told, [])
+})
+
+t.test('what is sent while the master is known to be gone is no suspect', async t => {
+  const writes = new PendingWrites(300)
+  const { write: before } = writes.add(ask({ requestId: 'before' }), caller())
+  const { write: after } = writes.add(ask({ requestId: 'after' }), caller())
+  writes.sent(before, 1, 0)
+  writes.led = false
+  writes.sent(after, 1, 0)
+  writes.newTerm(2, false)
+  t.strictSame([before.suspect, after.suspect], [true, false])
+  writes.sent(after, 2, 0)
+  writes.newTerm(3, false)
+  t.equal(after.suspect, true, 'the next one had it')
+})
+
+t.test('a suspect stays one when nobody waits for it for a while', async t => {
+  const writes = new PendingWrites(300)
+  const { write } = writes.add(ask(), caller())
+  writes.sent(write, 1, 0)
+  writes.expire(1_000)
+  writes.newTerm(2, false)
+  const { write: again } = writes.add(ask({ deadlineMs: 2_000 }), caller())
+  t.equal(again.suspect, true)
+  writes.sent(again, 2, 1_000)
+  t.match(JSON.parse(commandText(again, 1_000)), { suspect: true })
 })
 
 t.test('a write that stays unanswered is sent again, after twice the time each time', async t => {
@@ -128,7 +156,7 @@ t.test('a write that stays unanswered is sent again, after twice the time each t
     writes.sent(write, 1, nowMs)
   }
   t.strictSame(times, [300, 900, 2_100, 4_500, 9_300])
-  writes.newTerm(2)
+  writes.newTerm(2, true)
   writes.sent(write, 2, 9_400)
   t.strictSame([writes.hedge(9_699), writes.hedge(9_700)], [[], [write]], 'soon in a new term')
 })
@@ -145,7 +173,7 @@ t.test('a copy sent again says that it may be a repeat', async t => {
     mayRepeat: false
   })
   writes.sent(write, 1, 0)
-  t.equal(JSON.parse(commandText(write, 400)).mayRepeat, true)
+  t.match(JSON.parse(commandText(write, 400)), { mayRepeat: true, again: true })
   const { write: keyed } = writes.add(ask({ requestId: 'key', mayRepeat: true }), caller())
   writes.sent(keyed, 1, 0)
   t.equal(JSON.parse(commandText(keyed, 400)).mayRepeat, true)

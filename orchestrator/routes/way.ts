@@ -23,8 +23,8 @@ export const wayOf = (request: FastifyRequest): Way => ({
 })
 
 /** The fields of a write that its caller's headers decide. */
-export function writeFields({ headers, requestId: traceId }: Way) {
+export function writeFields({ headers, requestId: traceId, client }: Way) {
   const traceparent = traceparentOf(headers)
-  const named = { ...requestIdOf(headers), traceId }
+  const named = { ...requestIdOf(headers), traceId, client }
   return traceparent === undefined ? named : { ...named, traceparent }
 }

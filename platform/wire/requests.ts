@@ -33,6 +33,10 @@ export interface WriteCommand {
   readonly mayRepeat: boolean
   /** Whose share it uses where clients compete. */
   readonly client?: string
+  /** A master that may have been executing it has ended: it is executed alone. */
+  readonly suspect?: boolean
+  /** Other copies were sent before this one, so a master of a later term takes it for a suspect. */
+  readonly again?: boolean
   /** Under which the call is logged on its way: its `x-request-id`. */
   readonly traceId?: string
   /** Of the span that asks for it, where the caller or a process on the way traces. */

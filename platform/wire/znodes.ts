@@ -94,6 +94,8 @@ export interface WorkerNode {
   readonly since: string
   /** What the last `verify` entry found here: tables whose sums differ from the master's. */
   readonly verified: { readonly index: number; readonly differing: readonly string[] } | null
+  /** Ids of the last requests that were refused here because they are harmful. */
+  readonly harmful?: readonly string[]
   /** For `cluster`: figures of the last second or so. */
   readonly figures: WorkerFigures
 }

@@ -100,8 +100,9 @@ export class Orchestrator extends Process {
       return
     }
     const { write, joined } = added
-    if (joined) this.#writeLane.again([write])
-    else if (!this.#writeLane.offer(write)) {
+    if (joined) {
+      if (write.sends > 0) this.#writeLane.again([write])
+    } else if (!this.#writeLane.offer(write)) {
       this.#writes.refused(write, new OverloadedError('too many writes wait'))
     }
     this.#flush()
@@ -164,9 +165,7 @@ export class Orchestrator extends Process {
   #newTerm(term: number): void {
     if (term <= this.#term) return
     this.#term = term
-    const { again, givenUp } = this.#writes.newTerm(term)
-    for (const write of givenUp) this.#writeLane.settle(write)
-    this.#writeLane.again(again)
+    this.#writeLane.again(this.#writes.newTerm(term, false))
     this.#readLanes.strongQ.again(this.#reads.toMaster())
     this.#flush()
   }

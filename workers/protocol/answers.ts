@@ -6,6 +6,7 @@
  * SHOWN    no answer leaves before what it shows is known to be committed
  * BARRIER  a strong read is answered behind a barrier that was sent after its snapshot
  */
+import type { WriteCommand } from '../../platform/wire/requests.ts'
 import type { Role, State } from './state.ts'
 import type { View } from './view.ts'
 
@@ -31,12 +32,21 @@ export const mayExecute = (view: View): boolean => view.leads && !view.drains
 
 /**
  * What a master of an earlier term left unanswered is dropped: its orchestrator sends
- * it again with the new term, but not for ever, should it be what kills masters.
+ * it again with the new term, and as a suspect, should it be what ended that master.
  */
 export const isLeftOver = (
   message: { readonly redelivered: boolean; readonly term: number },
   term: number
 ): boolean => message.redelivered && message.term < term
+
+/**
+ * Its entry says, before anything of the command is executed, that a master begins with it. No
+ * caller can choose this id, for theirs hold no space.
+ */
+export const begunBy = ({ requestId, ttlMs }: WriteCommand): WriteCommand => ({
+  ...{ requestId: `begun ${requestId}`, commandHash: '', statements: [] },
+  ...{ ttlMs, mayRepeat: true }
+})
 
 /** What became of one command of a batch, as far as its answer depends on it. */
 export type Told =

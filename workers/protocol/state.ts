@@ -221,7 +221,13 @@ export type Event =
   | { readonly kind: 'amqpDown' }
   | { readonly kind: 'remembered'; readonly term: number; readonly stateVersion: number }
   | { readonly kind: 'termBegun'; readonly term: number; readonly entry: Entry }
-  | { readonly kind: 'executed'; readonly term: number; readonly entries: readonly Entry[] }
+  | {
+      readonly kind: 'executed'
+      readonly term: number
+      readonly entries: readonly Entry[]
+      /** More is executed before anything else may be. */
+      readonly goesOn?: boolean
+    }
   | { readonly kind: 'applied'; readonly term: number; readonly last: Position }
   /** The transaction was not made: a higher term is stored, the rows are not what they should be, or there is no room. */
   | {

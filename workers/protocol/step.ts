@@ -152,7 +152,8 @@ function onGrown(
   const entries = event.kind === 'termBegun' ? [event.entry] : event.entries
   const term = event.kind === 'termBegun' ? Math.max(state.term, event.term) : state.term
   const stateVersion = term === state.term ? state.stateVersion : 0
-  const idle: State = { ...state, working: null, term, stateVersion }
+  const goesOn = event.kind === 'executed' && event.goesOn === true
+  const idle: State = { ...state, working: goesOn ? 'executing' : null, term, stateVersion }
   const { role } = state
   if (role.kind === 'leader' && role.term === event.term) {
     return onEntries(idle, role, entries, nowMs)

@@ -20,6 +20,7 @@ const TYPES = [
   'diverged',
   'recovered',
   'scaled',
+  'harmful',
   'supervises',
   'leaderless',
   'elected'
@@ -91,7 +92,7 @@ async function happenedBefore(
   return []
 }
 
-const ALARMING = new Set(['workerLost', 'diverged', 'leaderless'])
+const ALARMING = new Set(['workerLost', 'diverged', 'leaderless', 'harmful'])
 
 export function eventText(event: Happening, pids: ReadonlyMap<string, number>): string {
   const text = newsOf(event, pids) ?? quietly(event, pids)
