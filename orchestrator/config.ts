@@ -147,6 +147,9 @@ const AFTER_ANSWERS_MS = 1.5
 /** About what a batch takes; a write could hardly be executed earlier, for those before it are. */
 const BESIDE_OTHERS_MS = 15
 
+/** Batches of one client that are on their way: enough for its throughput, and too few to fill a queue. */
+const CLIENT_BATCHES = 4
+
 export const laneLimits = (config: OrchestratorConfig): LaneLimits => ({
   inFlightMax: config.CONVOY_LANE_IN_FLIGHT,
   unconfirmedMax: UNCONFIRMED_MAX,
@@ -156,7 +159,8 @@ export const laneLimits = (config: OrchestratorConfig): LaneLimits => ({
   batchMax: config.CONVOY_LANE_BATCH,
   batchMaxBytes: config.CONVOY_LANE_BATCH_BYTES,
   waitingMax: config.CONVOY_LANE_WAITING,
-  waitingMaxBytes: config.CONVOY_LANE_WAITING_BYTES
+  waitingMaxBytes: config.CONVOY_LANE_WAITING_BYTES,
+  clientInFlightMax: CLIENT_BATCHES * config.CONVOY_LANE_BATCH
 })
 
 /** The environment of a worker: nothing but what it needs. */

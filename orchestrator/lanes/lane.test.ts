@@ -16,6 +16,7 @@ const LIMITS: LaneLimits = {
 interface Item {
   readonly name: string
   readonly bytes: number
+  readonly client?: string
 }
 
 const item = (name: string, bytes = 1): Item => ({ name, bytes })
@@ -187,4 +188,40 @@ t.test('a full batch waits for nobody', async t => {
   lane.next(0)
   for (const one of items('d', 'e', 'f')) lane.offer(one)
   t.strictSame(names(lane.next(0)), ['d', 'e', 'f'])
+})
+
+const of = (client: string, name: string): Item => ({ name, bytes: 1, client })
+
+t.test('clients have their turns in a batch, each with its own in order', async t => {
+  const lane = laneWith([of('a', 'a1'), of('a', 'a2'), of('a', 'a3'), of('b', 'b1')])
+  t.strictSame(names(lane.next(0)), ['a1', 'b1', 'a2'])
+})
+
+t.test('no client has more in flight than its share', async t => {
+  const [a1, a2] = [of('a', 'a1'), of('a', 'a2')]
+  const lane = laneWith([a1, a2, of('a', 'a3'), of('b', 'b1')], {
+    clientInFlightMax: 2,
+    inFlightMax: 9
+  })
+  t.strictSame(names(lane.next(0)), ['a1', 'b1', 'a2'])
+  t.equal(lane.next(0), undefined)
+  lane.settle(a1)
+  t.strictSame(names(lane.next(0)), ['a3'])
+  lane.disconnect()
+  lane.again([a2])
+  lane.offer(of('a', 'a4'))
+  lane.offer(of('a', 'a5'))
+  t.strictSame(names(lane.next(0)), ['a2', 'a4', 'a5'], 'what is sent again counts for nobody')
+})
+
+t.test('in a full lane a client with more makes room for one with less', async t => {
+  const left: string[] = []
+  const lane = new Lane<Item>({ ...LIMITS, batchMax: 9 }, ({ name }) => left.push(name))
+  for (const name of ['a1', 'a2', 'a3', 'a4', 'a5']) t.ok(lane.offer(of('a', name)))
+  t.equal(lane.offer(of('a', 'a6')), false, 'its own are in its way')
+  t.ok(lane.offer(of('b', 'b1')))
+  t.ok(lane.offer(of('c', 'c1')))
+  t.strictSame(left, ['a5', 'a4'])
+  t.equal(lane.depth, 5)
+  t.strictSame(names(lane.next(0)), ['a1', 'b1', 'c1', 'a2', 'a3'])
 })

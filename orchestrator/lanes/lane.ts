@@ -4,12 +4,16 @@
  * (docs/decisions/lanes-gather.md). Pure: the caller gives the time and does the sending.
  * Invariants:
  * - Bounded: `offer` refuses beyond the limits; nothing else lets requests in.
+ * - Fair: clients have their turns in a batch. In a full lane whoever has the most waiting
+ *   makes room for one who has less. No client has more than its share in flight.
  * - Moving: a batch holds its place until all of it is answered or `holdMs` has
  *   passed, so that one slow request does not stop those behind it.
  * - Heard: at most `unconfirmedMax` batches are on their way of which nothing was heard (the
  *   broker's confirmation, or what became of a request in it), for what is published to a
  *   blocked broker piles up in memory.
  */
+
+import { FairQueue } from '../../platform/shares/fair-queue.ts'
 
 export interface LaneLimits {
   readonly inFlightMax: number
@@ -23,15 +27,25 @@ export interface LaneLimits {
   readonly batchMaxBytes: number
   readonly waitingMax: number
   readonly waitingMaxBytes: number
+  /** Requests of one client that are on their way; any number where there is no limit. */
+  readonly clientInFlightMax?: number
 }
 
 export interface Sendable {
   readonly bytes: number
+  /** Whose share it uses; those without one are one client. */
+  readonly client?: string
 }
 
 export interface Batch<T> {
   readonly items: readonly T[]
   readonly sentAtMs: number
+}
+
+interface Queued<T> {
+  readonly item: T
+  readonly client: string
+  readonly cost: number
 }
 
 interface Place<T> {
@@ -42,9 +56,14 @@ interface Place<T> {
 
 export class Lane<T extends Sendable> {
   #limits: LaneLimits
-  /** In the order of sending. */
-  #waiting = new Set<T>()
-  #waitingBytes = 0
+  readonly #pushedOut: (item: T) => void
+  readonly #queue = new FairQueue<Queued<T>>()
+  readonly #queued = new Map<T, Queued<T>>()
+  /** Ahead of the queue, in the order of sending. */
+  #again = new Set<T>()
+  #againBytes = 0
+  /** By client. */
+  readonly #inFlight = new Map<string, number>()
   readonly #places = new Map<T, Place<T>>()
   #held: Place<T>[] = []
   #sentAtMs = Number.NEGATIVE_INFINITY
@@ -53,8 +72,10 @@ export class Lane<T extends Sendable> {
   #answeredAtMs = Number.NEGATIVE_INFINITY
   #unconfirmed = new Set<Batch<T>>()
 
-  constructor(limits: LaneLimits) {
+  /** @param pushedOut told of what leaves a full lane for another client's request */
+  constructor(limits: LaneLimits, pushedOut: (item: T) => void = () => {}) {
     this.#limits = limits
+    this.#pushedOut = pushedOut
   }
 
   /** What waits and is under way stays so; the limits hold from the next request on. */
@@ -64,49 +85,48 @@ export class Lane<T extends Sendable> {
 
   /** Requests that wait to be sent. */
   get depth(): number {
-    return this.#waiting.size
+    return this.#again.size + this.#queue.size
   }
 
   get unconfirmed(): number {
     return this.#unconfirmed.size
   }
 
-  /** @returns false when the lane is full (Bounded) */
+  /** @returns false when the lane is full (Bounded), and the item's client has no less waiting than others */
   offer(item: T): boolean {
     const { waitingMax, waitingMaxBytes } = this.#limits
-    if (this.#waiting.size >= waitingMax) return false
-    if (this.#waiting.size > 0 && this.#waitingBytes + item.bytes > waitingMaxBytes) return false
-    this.#wait(item)
+    const queued = { item, client: item.client ?? '', cost: item.bytes }
+    const room = { items: waitingMax - this.#again.size, cost: waitingMaxBytes - this.#againBytes }
+    const left = this.#queue.makeRoom(queued, room)
+    if (left === undefined) return false
+    this.#queue.add(queued)
+    this.#queued.set(item, queued)
+    for (const { item: one } of left) {
+      this.#queued.delete(one)
+      this.#pushedOut(one)
+    }
     return true
   }
 
   /** Sends once more what had been let in before, ahead of what waits. */
   again(items: readonly T[]): void {
-    if (items.length === 0) return
-    const behind = this.#waiting
-    this.#waiting = new Set()
-    this.#waitingBytes = 0
-    for (const item of items) this.#wait(item)
-    for (const item of behind) this.#wait(item)
+    for (const item of items) this.#unwait(item)
+    const behind = this.#again
+    this.#again = new Set([...items, ...behind])
+    this.#againBytes = this.#again.values().reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
-  /** What to send now; undefined when nothing waits, every place is held, or more is expected. */
+  /** What to send now; undefined when nothing may go, every place is held, or more is expected. */
   next(nowMs: number): Batch<T> | undefined {
-    const { batchMax, batchMaxBytes } = this.#limits
     if (!this.#hasRoom(nowMs) || this.gathersUntilMs(nowMs) > nowMs) return undefined
-    const items: T[] = []
-    let bytes = 0
-    for (const item of this.#waiting) {
-      bytes += item.bytes
-      if (items.length === batchMax || (items.length > 0 && bytes > batchMaxBytes)) break
-      items.push(item)
-    }
+    const items = this.#take()
+    if (items.length === 0) return undefined
     const batch = { items, sentAtMs: nowMs }
     const place = { batch, unanswered: items.length, sentAtMs: nowMs }
     for (const item of items) {
-      this.#unwait(item)
       this.#leave(item)
       this.#places.set(item, place)
+      this.#count(item, 1)
     }
     this.#held.push(place)
     this.#unconfirmed.add(batch)
@@ -115,10 +135,41 @@ export class Lane<T extends Sendable> {
     return batch
   }
 
+  /** The next batch: what is sent again, then what waits, of each client in turn (Fair). */
+  #take(): T[] {
+    const { batchMax, batchMaxBytes, clientInFlightMax = Number.POSITIVE_INFINITY } = this.#limits
+    const items: T[] = []
+    const taken = new Map<string, number>()
+    const mayHave = (client: string) =>
+      (this.#inFlight.get(client) ?? 0) + (taken.get(client) ?? 0) < clientInFlightMax
+    let bytes = 0
+    const fits = (item: T) => {
+      bytes += item.bytes
+      return items.length === 0 || bytes <= batchMaxBytes
+    }
+    for (const item of [...this.#again.values().take(batchMax)]) {
+      if (!fits(item)) return items
+      this.#unwait(item)
+      items.push(item)
+    }
+    while (items.length < batchMax) {
+      const queued = this.#queue.take(mayHave)
+      if (queued === undefined) break
+      if (!fits(queued.item)) {
+        this.#queue.addFirst(queued)
+        break
+      }
+      this.#queued.delete(queued.item)
+      items.push(queued.item)
+      taken.set(queued.client, (taken.get(queued.client) ?? 0) + 1)
+    }
+    return items
+  }
+
   /** When what waits is to be sent if nothing else comes; a time that has passed where none is. */
   gathersUntilMs(nowMs: number): number {
     const { afterAnswersMs, batchMax, besideOthersMs } = this.#limits
-    const { size } = this.#waiting
+    const size = this.depth
     if (size === 0 || size >= batchMax) return nowMs
     const underWay = this.#held.reduce((sum, place) => sum + place.unanswered, 0)
     // Whoever was answered may well ask again at once.
@@ -149,32 +200,38 @@ export class Lane<T extends Sendable> {
   /** The link has ended: nothing is in flight. What waits goes on waiting. */
   disconnect(): void {
     this.#places.clear()
+    this.#inFlight.clear()
     this.#held = []
     this.#unconfirmed.clear()
   }
 
   #hasRoom(nowMs: number): boolean {
     const { holdMs, inFlightMax, unconfirmedMax } = this.#limits
-    if (this.#waiting.size === 0 || this.#unconfirmed.size >= unconfirmedMax) return false
+    if (this.depth === 0 || this.#unconfirmed.size >= unconfirmedMax) return false
     // Moving: a place is free again when its time is up.
     this.#held = this.#held.filter(p => p.unanswered > 0 && nowMs - p.sentAtMs < holdMs)
     return this.#held.length < inFlightMax
   }
 
-  #wait(item: T): void {
-    if (this.#waiting.has(item)) return
-    this.#waiting.add(item)
-    this.#waitingBytes += item.bytes
+  #unwait(item: T): void {
+    if (this.#again.delete(item)) this.#againBytes -= item.bytes
+    const queued = this.#queued.get(item)
+    if (queued === undefined) return
+    this.#queued.delete(item)
+    this.#queue.delete(queued)
   }
 
-  #unwait(item: T): void {
-    if (this.#waiting.delete(item)) this.#waitingBytes -= item.bytes
+  #count({ client = '' }: T, by: 1 | -1): void {
+    const count = (this.#inFlight.get(client) ?? 0) + by
+    if (count > 0) this.#inFlight.set(client, count)
+    else this.#inFlight.delete(client)
   }
 
   #leave(item: T): void {
     const place = this.#places.get(item)
     if (place === undefined) return
     this.#places.delete(item)
+    this.#count(item, -1)
     place.unanswered -= 1
     this.#unconfirmed.delete(place.batch)
   }
