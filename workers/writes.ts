@@ -23,7 +23,7 @@ import type { CommitTimes } from './metrics.ts'
 import { harmful } from './postgres/refusals.ts'
 import { begunBy, isLeftOver, mayExecute, mayLeave, toldAt } from './protocol/answers.ts'
 import type { View } from './protocol/view.ts'
-import { type Executed, type Postponed, type Store, writeBody } from './store.ts'
+import { type Bystanders, type Executed, type Postponed, type Store, writeBody } from './store.ts'
 import type { Teller } from './telling.ts'
 import { type Schedulable, WriteSchedule } from './write-schedule.ts'
 
@@ -219,11 +219,15 @@ class Session {
     this.#executing = false
   }
 
-  async #executeBatch(batch: readonly Waiting[]): Promise<void> {
+  /** @param toTheEnd whether it goes on behind its deadline */
+  async #executeBatch(batch: readonly Waiting[], toTheEnd = false): Promise<void> {
     const { store, term } = this.#options
-    const commands = batch.map(({ command }) => command)
-    const bystanders = { othersWait: (client: string) => this.#schedule.othersWait(client) }
-    await this.#run(batch, () => store.execute(commands, term, bystanders))
+    const deadlines = new Map(batch.map(({ command, expiresAtMs }) => [command, expiresAtMs]))
+    const bystanders: Bystanders = {
+      othersWait: client => this.#schedule.othersWait(client),
+      isExpired: command => !toTheEnd && (deadlines.get(command) ?? 0) <= nowMs()
+    }
+    await this.#run(batch, () => store.execute([...deadlines.keys()], term, bystanders))
   }
 
   /** Tells the log first that it begins; what was begun in this term may begin again. */
@@ -237,9 +241,13 @@ class Session {
       const refuse = () => store.refuse(command, harmful(), term)
       const [refused] = await this.#run([one], async () => [await refuse()])
       if (refused?.kind === 'entry') this.#options.harmful(command.requestId)
-    } else if (await this.#committed(toldAt(0, [begun]))) await this.#executeBatch([one])
-    // It leads no more: the next master decides.
-    else loop.dispatch({ kind: 'executed', term, entries: [] })
+    } else if (await this.#committed(toldAt(0, [begun]))) {
+      // What has begun is finished: a later term would take it for harmful.
+      await this.#executeBatch([one], true)
+    } else {
+      // It leads no more: the next master decides.
+      loop.dispatch({ kind: 'executed', term, entries: [] })
+    }
   }
 
   /** Appends an entry without an answer; the work that it belongs to goes on. */
