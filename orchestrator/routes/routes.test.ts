@@ -198,6 +198,27 @@ t.test('reads go to the lane of their consistency', async t => {
   ])
 })
 
+t.test('parameters reach the lane as they were sent', async t => {
+  const { app, asked } = await server(t)
+  const params = '[9007199254740993,1e400,-0,{"10":1,"9":1e400},[9007199254740993,null],1.5]'
+  const exact = [
+    ...['9007199254740993', '1e400', '-0', '{"10":1,"9":1e400}'],
+    ...['{"9007199254740993",NULL}', 1.5]
+  ]
+  const headers = { 'content-type': 'application/json' }
+  const send = (url: string, payload: string) =>
+    app.inject({ method: 'POST', url: `/api/v1/${url}`, headers, payload })
+  const sql = 'select $1, $2, $3, $4, $5, $6'
+  await send('db/read', `{"sql":"${sql}","params":${params}}`)
+  await send('db/explain', `{"params":${params},"sql":"${sql}"}`)
+  await send('db/write', `{"statements":[{"sql":"select 1"},{"sql":"${sql}","params":${params}}]}`)
+  const [read, explain] = asked as [unknown, { params: unknown }][]
+  t.strictSame(read?.[1].params, exact)
+  t.strictSame(explain?.[1].params, exact)
+  const { statements } = (asked[2] as [{ statements: string }])[0]
+  t.strictSame(JSON.parse(statements)[1].params, exact)
+})
+
 t.test('bad input is told as such, and reaches no lane', async t => {
   const { call, asked } = await server(t)
   const write = (statements: unknown, headers = {}) =>
