@@ -3,13 +3,13 @@
  */
 import type { Statement, WriteCommand } from '../../platform/wire/requests.ts'
 import { type Catalog, publicName } from './catalog.ts'
+import { inspectionText } from './comparison.ts'
 import type { Outcome, Step } from './connection.ts'
 import { conversionsIn } from './conversions.ts'
 import { type Bounds, JsonRows } from './encode.ts'
 import { expectationFailed, notAllowed, type Refusal, refusalOf, tooLarge } from './refusals.ts'
 import type { Session } from './session.ts'
 import { isContended, isStale, type SqlError, verdictOf } from './sql-error.ts'
-import { sumsText } from './sums.ts'
 import { paramText } from './text.ts'
 
 export const SAVEPOINT = 'savepoint s'
@@ -87,15 +87,15 @@ interface Part {
   readonly rows: JsonRows
 }
 
-function partOf(statement: Statement, { session, catalog, bounds }: CommandContext): Part {
+function partOf(statement: Statement, { session, secret, catalog, bounds }: CommandContext): Part {
   const rows = new JsonRows(bounds)
   if (statement.kind === 'clear') {
     const sql = clearText(catalog)
     return { rows, steps: sql === undefined ? [] : [{ sql }] }
   }
   if (statement.kind === 'verify') {
-    const sql = sumsText(catalog)
-    return { rows, steps: sql === undefined ? [] : [{ sql: VERIFY_TIMEOUT }, { sql, sink: rows }] }
+    const inspection = { sql: inspectionText(catalog), values: [secret, null], sink: rows }
+    return { rows, steps: [{ sql: VERIFY_TIMEOUT }, inspection] }
   }
   const values = statement.params.map(paramText)
   return {

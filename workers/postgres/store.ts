@@ -177,7 +177,10 @@ class PostgresStore implements Store {
 
   async apply(entries: readonly Entry[], term: number): Promise<void> {
     this.#executor = undefined
-    this.#applier ??= await Applier.open(await this.#applySession(), this.#end)
+    this.#applier ??= await Applier.open(await this.#applySession(), {
+      log: this.#end,
+      secret: this.#options.secret
+    })
     await this.#applier.apply(entries, term)
     this.verified = this.#applier.verified ?? this.verified
   }
