@@ -77,8 +77,9 @@ export async function below({ socketDir, port }: PostgresServer, sql: string): P
   const client = new pg.Client({ host: socketDir, port, user: SETUP_ROLE, database: 'postgres' })
   await client.connect()
   try {
-    const { rows } = await client.query({ text: sql, rowMode: 'array' })
-    return String(rows[0]?.[0])
+    // Of several statements it is an array of results.
+    const results = [await client.query({ text: sql, rowMode: 'array' })].flat()
+    return String(results.at(-1)?.rows[0]?.[0])
   } finally {
     await client.end()
   }
