@@ -165,6 +165,12 @@ create or replace function convoy.capture_faults() returns table (name text, fou
     and (g.oid is null or g.tgenabled <> 'O'
       or p.proname is distinct from case w.runs when 'keys_' then 'keys_' || c.oid else w.runs end)
   union all
+  select format('trigger %I.%I', c.relname, g.tgname), 'is not enabled'
+  from pg_trigger g join pg_class c on c.oid = g.tgrelid
+  where c.relnamespace = 'public'::regnamespace and not g.tgisinternal and g.tgenabled <> 'O'
+    and g.tgname ~ '^convoy_'
+    and g.tgname not in ('convoy_insert', 'convoy_update', 'convoy_delete', 'convoy_truncate', 'convoy_keys')
+  union all
   select format('event trigger %I', w.name),
     case when e.oid is null then 'is missing' else 'is not always enabled' end
   from unnest(array['convoy_1_check', 'convoy_2_write', 'convoy_3_trigger']) w (name)
