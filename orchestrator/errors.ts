@@ -45,18 +45,6 @@ export class SqlSyntaxError extends StatementError {
   }
 }
 
-/** A value that would not arrive as it was sent. */
-export class ParamError extends StatementError {
-  readonly code = 'CONVOY_INVALID_REQUEST'
-  readonly statusCode = 400
-
-  /** @param at position in the list, counted from 0 */
-  constructor(at: number, what: string) {
-    super(`parameter $${at + 1} ${what}`)
-    this.details = { parameter: at + 1 }
-  }
-}
-
 /** As PostgreSQL would say it when a statement is bound. */
 export class ParamCountError extends StatementError {
   readonly code = 'CONVOY_SQL'
@@ -93,6 +81,16 @@ export class UnknownOutcomeError extends ServiceError {
 export class TimeoutError extends ServiceError {
   readonly code = 'CONVOY_TIMEOUT'
   readonly statusCode = 504
+}
+
+/** Its execution ended two workers. Final: no worker executes it again. */
+export class RequestHarmfulError extends ServiceError {
+  readonly code = 'CONVOY_REQUEST_HARMFUL'
+  readonly statusCode = 422
+
+  constructor() {
+    super('this request brought down two workers; it is not executed again')
+  }
 }
 
 export class NoSuchWorkerError extends ServiceError {

@@ -123,7 +123,13 @@ export const WORKER = {
     minimum: 1,
     maximum: 64,
     default: 3,
-    description: 'PostgreSQL connections that serve reads'
+    description: 'PostgreSQL connections that serve quick reads'
+  }),
+  CONVOY_SLOW_READERS: Type.Integer({
+    minimum: 1,
+    maximum: 8,
+    default: 4,
+    description: 'Further connections, for reads that last; one client gets half of them'
   })
 }
 
@@ -146,6 +152,7 @@ export function limitsOf(config: WorkerConfig): Partial<Limits> {
     readTimeoutMs: timeoutMs,
     lockTimeoutMs: timeoutMs + 1_000,
     readers: config.CONVOY_READERS,
+    slowReaders: config.CONVOY_SLOW_READERS,
     resultsKeepMs: config.CONVOY_RESULTS_KEEP_MS
   }
 }

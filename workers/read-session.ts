@@ -1,20 +1,24 @@
 /**
  * The reads that one channel delivered, from taking them to their answers.
- * Invariants: no answer leaves before what it shows is committed here (and, at the
- * master, a barrier sent after the snapshot has passed); a delivery is acknowledged
- * when none of its reads is left.
+ * Invariants:
+ * - No answer leaves before what it shows is committed here (and, at the master, a barrier
+ *   sent after the snapshot has passed).
+ * - A delivery is acknowledged when each of its reads is answered, forwarded, or told to its
+ *   orchestrator in a note.
+ * - What is delivered again is not executed: a worker may have ended by it. Its orchestrator is
+ *   told, and decides (docs/decisions/reads-are-fair.md).
  */
+import { setInterval } from 'node:timers'
 import type { Channel, ConsumeMessage } from 'amqplib'
 import { type AmqpLink, whileOpen } from '../platform/amqp.ts'
 import type { Logger } from '../platform/log.ts'
+import { LASTS_MS } from '../platform/shares/paces.ts'
 import { STRONG_QUEUE } from '../platform/wire/queues.ts'
 import {
   decodeReads,
   encodeMessage,
-  encodeReplies,
   isCommand,
-  type LogEnd,
-  type OutcomeQuery,
+  type Note,
   type ReadCommand,
   type ReadMessage,
   type ReadRequest,
@@ -23,7 +27,16 @@ import {
 import { type Loop, nowMs } from './loop.ts'
 import { barrierFor, isBeyond, mayLeave } from './protocol/answers.ts'
 import { mayServe } from './protocol/view.ts'
+import { ReadGroup, ReadJob } from './read-job.ts'
+import { answerQuery, unknownIndex } from './read-queries.ts'
+import type { ReadReplies } from './read-replies.ts'
 import type { ReadResult, Store } from './store.ts'
+import { Suspects } from './suspects.ts'
+
+/** Signs of life, so often: their orchestrators send a copy of what is silent for longer. */
+const SIGNS_MS = 100
+/** Messages that wait for an index; more go to the master at once, for each holds one of the prefetch. */
+const LATE_MAX = 8
 
 /** Answers ready to go once `index` is committed and, at the master, `barrier` has passed. */
 interface Held {
@@ -40,16 +53,10 @@ export interface ReadSessionOptions {
   readonly drop: () => void
   readonly channel: Channel
   readonly link: AmqpLink
+  readonly replies: ReadReplies
   readonly strong: boolean
   readonly count: (reads: number) => void
   readonly log: Logger
-}
-
-/** A message in work; it is acknowledged when none of its reads is left. */
-interface Job {
-  readonly message: ConsumeMessage
-  readonly replyTo: string
-  left: number
 }
 
 export class ReadSession {
@@ -60,11 +67,18 @@ export class ReadSession {
   #finishing = false
   /** RabbitMQ has said so, or is gone: what it had on the way to here has come. */
   #nothingComes = false
-  #inWork = 0
+  readonly #jobs = new Set<ReadJob>()
+  readonly #suspects: Suspects
+  readonly #signs: NodeJS.Timeout
   #consumerTag: string | null = null
 
   constructor(options: ReadSessionOptions) {
     this.#options = options
+    this.#suspects = new Suspects({
+      begins: (read, replyTo) => options.replies.confirm(replyTo, [read], 'begun'),
+      read: (reads, begins) => options.store.read(reads, begins)
+    })
+    this.#signs = setInterval(() => void this.#giveSigns(), SIGNS_MS)
   }
 
   async consume(queue: string): Promise<void> {
@@ -72,10 +86,7 @@ export class ReadSession {
     const take = (message: ConsumeMessage | null) => {
       if (message === null) this.lost()
       if (message === null || !this.#open) return
-      if (message.fields.redelivered) this.#options.log.debug({ queue }, 'delivered again')
-      if (!this.#mayTake()) return channel.nack(message)
-      this.#inWork += 1
-      void this.#answer(message).catch(failed)
+      void this.#take(message).catch(failed)
     }
     // Of two masters the later is served first (see writes.ts).
     const { consumerTag } = await channel.consume(
@@ -95,8 +106,11 @@ export class ReadSession {
   close(): void {
     if (!this.#open) return
     this.#open = false
+    clearInterval(this.#signs)
     this.#held = []
+    for (const job of this.#jobs) this.#giveBack(job)
     for (const read of this.#late.splice(0)) read.go()
+    this.#options.replies.close()
     void this.#options.channel.close().catch(() => {})
   }
 
@@ -126,7 +140,7 @@ export class ReadSession {
       for (const held of leaving) held.send()
       if (strong) this.#wantBarrier()
     }
-    const isDone = this.#nothingComes && this.#inWork === 0
+    const isDone = this.#nothingComes && this.#jobs.size === 0
     if (this.#finishing && (isDone || loop.view.diverged)) this.close()
     return this.#open
   }
@@ -149,18 +163,42 @@ export class ReadSession {
     loop.dispatch({ kind: 'barrierWanted' })
   }
 
-  async #answer(message: ConsumeMessage): Promise<void> {
+  async #take(message: ConsumeMessage): Promise<void> {
+    const { channel, strong, log } = this.#options
     const asked = decoded(message)
-    if (asked === null) {
-      this.#inWork -= 1
-      this.#options.channel.nack(message, false, false)
-      return
+    if (asked === null) return channel.nack(message, false, false)
+    const job = new ReadJob(message, asked)
+    this.#jobs.add(job)
+    if (!this.#mayTake()) return this.#giveBack(job)
+    if (message.fields.redelivered) {
+      log.debug({ reads: asked.reads.length, strong }, 'reads were delivered again')
+      this.#tellReturned(job)
     }
-    const { replyTo, reads } = asked
-    const job: Job = { message, replyTo, left: reads.length }
-    const late = this.#options.strong ? [] : reads.filter(read => this.#isBeyond(read))
+    const reads = [...job.left]
+    const late = strong ? [] : reads.filter(read => this.#isBeyond(read))
     const ready = late.length === 0 ? reads : reads.filter(read => !late.includes(read))
-    await Promise.all([this.#serve(job, ready), this.#serveLate(job, late)])
+    this.#serve(job, ready)
+    await this.#serveLate(job, late)
+  }
+
+  /** Those that run a user's text. */
+  #tellReturned(job: ReadJob): void {
+    const commands = [...job.left].filter(isCommand)
+    this.#note(job, commands, 'returned')
+    // Asked again by whoever needs to know, once such a statement was answered.
+    const analyses = [...job.left].filter(read => 'dependenceOf' in read)
+    this.#settle(job, [...commands, ...analyses])
+  }
+
+  /** Not executed, or at least not answered, by no fault of theirs. */
+  #giveBack(job: ReadJob): void {
+    const { redelivered } = job.message.fields
+    this.#note(job, [...job.left].filter(isCommand), redelivered ? 'returned' : 'busy')
+    if ([...job.left].every(isCommand)) this.#settle(job, [...job.left])
+    else {
+      this.#jobs.delete(job)
+      whileOpen(() => this.#options.channel.nack(job.message))
+    }
   }
 
   #isBeyond(read: ReadRequest): boolean {
@@ -168,79 +206,114 @@ export class ReadSession {
   }
 
   /** Waits for the index; what does not get it in time goes to the master. */
-  async #serveLate(job: Job, reads: readonly ReadRequest[]): Promise<void> {
+  async #serveLate(job: ReadJob, reads: readonly ReadRequest[]): Promise<void> {
     if (reads.length === 0) return
+    if (this.#late.length >= LATE_MAX) return this.#forward(job, reads)
     const index = Math.max(...reads.map(read => (isCommand(read) ? (read.minIndex ?? 0) : 0)))
     const until = nowMs() + this.#options.sessionWaitMs
     await new Promise<void>(go => this.#late.push({ index, until, go }))
     const beyond = reads.filter(read => this.#isBeyond(read))
     if (beyond.length > 0) this.#forward(job, beyond)
-    await this.#serve(
-      job,
-      reads.filter(read => !beyond.includes(read))
-    )
+    const ready = reads.filter(read => !beyond.includes(read))
+    this.#serve(job, ready)
   }
 
-  #forward(job: Job, reads: readonly ReadRequest[]): void {
+  #forward(job: ReadJob, reads: readonly ReadRequest[]): void {
     if (!this.#open) return
     const expiration = Math.max(1, ...reads.map(read => read.ttlMs))
     const content = encodeMessage({ replyTo: job.replyTo, reads })
     const { publishing } = this.#options.link
     whileOpen(() => publishing.sendToQueue(STRONG_QUEUE, content, { expiration }))
-    this.#settle(job, reads.length)
+    this.#settle(job, reads)
   }
 
-  async #serve(job: Job, reads: readonly ReadRequest[]): Promise<void> {
-    if (reads.length === 0) return
-    const results = await this.#run(reads, this.#options.store)
+  /** Quick ones are answered together, others each when it is ready. */
+  #serve(job: ReadJob, reads: readonly ReadRequest[]): void {
+    if (reads.length === 0 || !this.#open) return
+    const group = new ReadGroup(reads.length, done => this.#hold(job, done))
+    const end = this.#options.loop.state.last.index
+    const commands: ReadCommand[] = []
+    for (const read of reads) {
+      job.running.add(read)
+      const result = this.#resultOf(job, read, end)
+      if (result === undefined) commands.push(read as ReadCommand)
+      else this.#await(job, group, read, result)
+    }
+    if (commands.length === 0) return
+    for (const [i, result] of this.#options.store.read(commands).entries()) {
+      const read = commands[i]
+      if (read !== undefined) this.#await(job, group, read, result)
+    }
+  }
+
+  /** Undefined for a read that the store runs with others. */
+  #resultOf(
+    { replyTo }: ReadJob,
+    read: ReadRequest,
+    end: number
+  ): Promise<ReadResult> | ReadResult | undefined {
+    const { loop, store, strong } = this.#options
+    if (!isCommand(read)) return answerQuery(read, { loop, store, end })
+    if (strong && (read.minIndex ?? 0) > end) return unknownIndex(end)
+    return read.suspect ? this.#suspects.run(read, replyTo) : undefined
+  }
+
+  #await(
+    job: ReadJob,
+    group: ReadGroup,
+    read: ReadRequest,
+    result: Promise<ReadResult> | ReadResult
+  ): void {
+    const heard = (result: ReadResult) => {
+      job.running.delete(read)
+      const { note } = result
+      group.heard(note === undefined ? { read, result } : undefined)
+      if (note === undefined || !this.#open) return
+      if (note !== 'expired') this.#note(job, [read], note)
+      this.#settle(job, [read])
+    }
+    if (result instanceof Promise) result.then(heard).catch(this.#options.failed)
+    else heard(result)
+  }
+
+  #hold(job: ReadJob, done: readonly { read: ReadRequest; result: ReadResult }[]): void {
     if (!this.#open) return
-    const replies = results.map(({ answer }, i): Reply => {
-      return { id: reads[i]?.readId ?? '', kind: 'read', status: answer.status, body: answer.body }
+    const replies = done.map(({ read, result: { answer, tookMs = 0 } }): Reply => {
+      const { readId: id } = read
+      const reply = { id, kind: 'read', status: answer.status, body: answer.body } as const
+      return tookMs < 1 ? reply : { ...reply, tookMs: Math.floor(tookMs) }
     })
-    const applied = Math.max(0, ...results.map(result => result.applied))
+    const applied = Math.max(0, ...done.map(({ result }) => result.applied))
     const send = () => {
-      const { publishing } = this.#options.link
-      whileOpen(() => {
-        for (const message of encodeReplies(replies)) publishing.sendToQueue(job.replyTo, message)
-      })
+      this.#options.replies.send(job.replyTo, replies)
       this.#options.count(replies.length)
-      this.#settle(job, replies.length)
+      this.#settle(
+        job,
+        done.map(({ read }) => read)
+      )
     }
     this.#held.push({ index: applied, ...(this.#options.strong && { barrier: null }), send })
     this.step()
   }
 
-  #settle(job: Job, reads: number): void {
-    job.left -= reads
-    if (job.left > 0) return
+  #settle(job: ReadJob, reads: readonly ReadRequest[]): void {
+    for (const read of reads) job.left.delete(read)
+    if (job.left.size > 0 || !this.#jobs.delete(job)) return
     whileOpen(() => this.#options.channel.ack(job.message))
-    this.#inWork -= 1
   }
 
-  async #run(reads: readonly ReadRequest[], store: Store): Promise<ReadResult[]> {
-    const end = this.#options.loop.state.last.index
-    const commands: ReadCommand[] = []
-    const results = new Map<string, Promise<ReadResult> | ReadResult>()
-    for (const read of reads) {
-      if (!isCommand(read)) results.set(read.readId, this.#tell(read, end))
-      else if (this.#options.strong && (read.minIndex ?? 0) > end) {
-        results.set(read.readId, unknownIndex(end))
-      } else commands.push(read)
-    }
-    const answers = commands.length === 0 ? [] : await store.read(commands)
-    for (const [i, { readId }] of commands.entries()) {
-      const answer = answers[i]
-      if (answer !== undefined) results.set(readId, answer)
-    }
-    return Promise.all(reads.flatMap(read => results.get(read.readId) ?? []))
+  #note({ replyTo }: ReadJob, reads: readonly ReadRequest[], note: Note): void {
+    this.#options.replies.note(replyTo, reads, note)
   }
 
-  #tell(query: Exclude<ReadRequest, ReadCommand>, end: number): Promise<ReadResult> | ReadResult {
-    const { store, loop } = this.#options
-    if ('outcomeOf' in query) return outcomeOf(store, query, end)
-    if ('dependenceOf' in query) return store.dependence(query.dependenceOf)
-    const told: LogEnd = { index: end, term: loop.view.term, workerId: loop.state.self.id }
-    return { applied: end, answer: { status: 200, body: JSON.stringify(told) } }
+  /** For reads that wait or run here, and only while the database answers. */
+  async #giveSigns(): Promise<void> {
+    const time = nowMs()
+    const lasting = [...this.#jobs].filter(
+      ({ takenMs, running }) => running.size > 0 && time - takenMs >= LASTS_MS
+    )
+    if (lasting.length === 0 || !(await this.#options.store.isWell()) || !this.#open) return
+    for (const job of lasting) this.#note(job, [...job.running].filter(isCommand), 'running')
   }
 }
 
@@ -251,18 +324,4 @@ function decoded(message: ConsumeMessage): ReadMessage | null {
   } catch {
     return null
   }
-}
-
-async function outcomeOf(store: Store, query: OutcomeQuery, end: number): Promise<ReadResult> {
-  const found = await store.outcome(query.outcomeOf)
-  if (found !== undefined) return { applied: found.index, answer: found.answer }
-  const message = 'the log holds no write with this request id so far'
-  const body = JSON.stringify({ code: 'CONVOY_UNKNOWN_REQUEST', message })
-  return { applied: end, answer: { status: 404, body } }
-}
-
-function unknownIndex(end: number): ReadResult {
-  const message = `minIndex is beyond the end of the log, which is ${end}`
-  const body = JSON.stringify({ code: 'CONVOY_INDEX_UNKNOWN', message })
-  return { applied: 0, answer: { status: 400, body } }
 }

@@ -7,6 +7,7 @@ import type { AmqpLink } from '../platform/amqp.ts'
 import type { Logger } from '../platform/log.ts'
 import { type READ_QUEUE, STRONG_QUEUE } from '../platform/wire/queues.ts'
 import { type Loop, nowMs } from './loop.ts'
+import { ReadReplies } from './read-replies.ts'
 import { ReadSession } from './read-session.ts'
 import type { Store } from './store.ts'
 
@@ -59,7 +60,8 @@ export function openReads(options: {
     async start(link, queue, prefetch = PREFETCH) {
       const channel = await link.consumeConnection.createChannel()
       const strong = queue === STRONG_QUEUE
-      const session = new ReadSession({ ...options, channel, link, strong, count })
+      const replies = await ReadReplies.open(link, () => session.lost())
+      const session = new ReadSession({ ...options, channel, link, replies, strong, count })
       channel.on('error', () => {}).on('close', () => session.lost())
       sessions.add(session)
       consuming = session

@@ -60,11 +60,22 @@ export interface Answer {
 export interface ReadResult {
   readonly applied: number
   readonly answer: Answer
+  /** There is no answer: too much waits, it may have ended a connection, or nobody waits for it. */
+  readonly note?: 'busy' | 'returned' | 'expired'
+  /** Of its execution. */
+  readonly tookMs?: number
+}
+
+/** Sums of one table, equal on workers that hold the same rows. */
+export interface TableSum {
+  readonly table: string
+  readonly rows: string
+  readonly sum: string
 }
 
 export interface Verified {
   readonly index: number
-  /** Tables and other objects that are not the master's, and faults of this worker alone; empty when all is well. */
+  /** Names of tables whose sums differ from the master's; empty when all are equal. */
   readonly differing: readonly string[]
 }
 
@@ -126,16 +137,21 @@ export interface Store extends AsyncDisposable {
   checksumAt(index: number): Promise<string | undefined>
 
   /**
-   * Runs reads, each in a read-only snapshot that also tells its applied index, as
-   * the role that cannot write. An answer may leave once `applied` is committed.
-   * Never rejects for a fault of the read itself: that is an `Answer` (400 CONVOY_SQL, 413 ...).
+   * Runs the reads of one message, each in a read-only snapshot that also tells its applied index,
+   * as the role that cannot write. Each is settled by itself; an answer may leave once `applied`
+   * is committed. None rejects for a fault of the read itself: that is an `Answer` (400
+   * CONVOY_SQL, 413 ...), or a note in its place.
+   * @param begins called before the execution of one begins, which waits for it
    */
-  read(reads: readonly ReadCommand[]): Promise<readonly ReadResult[]>
+  read(reads: readonly ReadCommand[], begins?: () => Promise<void>): readonly Promise<ReadResult>[]
+
+  /** Whether the database answers now. */
+  isWell(): Promise<boolean>
 
   /** What the answer to a statement depends on (`Dependence` and its index). Never rejects; 503 when it cannot tell now. */
   dependence(sql: string): Promise<ReadResult>
 
-  /** How many connections its reads share from now on. */
+  /** How many connections its quick reads share from now on. */
   resizeReaders(max: number): Promise<void>
 
   /** What a write came to, as a whole HTTP answer; undefined when the log does not know the id. */

@@ -17,9 +17,10 @@ import {
   WRITE_QUEUE
 } from '../../platform/wire/queues.ts'
 import { decodeReplies } from '../../platform/wire/requests.ts'
+import { digestOf } from './harmful-reads.ts'
 import { type Batch, Lane, type LaneLimits, type Sendable } from './lane.ts'
 import type { Leadership } from './leadership.ts'
-import { type PendingRead, PendingReads, type ReadLane, readText } from './pending-reads.ts'
+import { type PendingRead, type ReadLane, readText } from './pending-reads.ts'
 import {
   type Answer,
   type Caller,
@@ -29,6 +30,7 @@ import {
   PendingWrites,
   type WriteAsk
 } from './pending-writes.ts'
+import { type ReadFields, ReadLanes, type ReadRoad } from './read-lanes.ts'
 import { Turns } from './turns.ts'
 
 /**
@@ -50,6 +52,14 @@ export interface DispatchOptions {
   readonly onBatch?: (queue: string, size: number) => void
   /** Told of each new link to RabbitMQ. */
   readonly onLink?: (link: AmqpLink) => void
+  /** Told of a read that brought down two workers. */
+  readonly onHarmfulRead?: (read: HarmfulRead) => void
+}
+
+export interface HarmfulRead {
+  readonly client: string
+  /** Digest of its text. */
+  readonly statement: string
 }
 
 /** Without the times, which are counted from the call. */
@@ -87,6 +97,8 @@ interface Sender<T extends Sendable> {
   /** Whether RabbitMQ is to confirm each batch; of others the replies tell (docs/decisions). */
   readonly confirmed: boolean
   readonly lane: Lane<T>
+  /** Before the lane is asked what to send. */
+  fill(nowMs: number): void
   sending(item: T, nowMs: number): void
   encode(items: readonly T[], nowMs: number): string
   ttlMs(item: T, nowMs: number): number
@@ -98,23 +110,26 @@ class AmqpDispatch implements Dispatch {
   readonly #options: DispatchOptions
   readonly #amqp: Amqp
   readonly #writes: PendingWrites
-  readonly #reads: PendingReads
+  readonly #reads: ReadLanes
   readonly #writeLane: Sender<PendingWrite>
-  readonly #readLanes: Readonly<Record<ReadLane, Sender<PendingRead>>>
+  readonly #readSenders: readonly Sender<PendingRead>[]
   readonly #sweep: NodeJS.Timeout
   readonly #turns = new Turns(nowMs => this.#flush(nowMs))
   #channel: ConfirmChannel | undefined
   #unconfirming: Channel | undefined
   #replyTo = ''
   #term = 0
-  #readCount = 0
 
   constructor(options: DispatchOptions) {
     this.#options = options
     this.#writes = new PendingWrites(options.hedgeMs)
-    this.#reads = new PendingReads(options.hedgeMs)
+    this.#reads = new ReadLanes({
+      limits: readLimits(options.lanes),
+      hedgeMs: options.hedgeMs,
+      onHarmful: read => this.#onHarmful(read)
+    })
     this.#writeLane = this.#writeSender()
-    this.#readLanes = { readQ: this.#readSender('readQ'), strongQ: this.#readSender('strongQ') }
+    this.#readSenders = this.#reads.roads.map(road => this.#readSender(road))
     this.#sweep = setInterval(() => this.#onSweep(performance.now()), SWEEP_MS)
     this.#amqp = openAmqp({
       url: options.url,
@@ -134,7 +149,11 @@ class AmqpDispatch implements Dispatch {
   }
 
   get depths(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#senders.map(({ queue, lane }) => [queue, lane.depth]))
+    return {
+      [WRITE_QUEUE]: this.#writeLane.lane.depth,
+      [READ_QUEUE]: this.#reads.depthOf('readQ'),
+      [STRONG_QUEUE]: this.#reads.depthOf('strongQ')
+    }
   }
 
   get unanswered() {
@@ -157,18 +176,9 @@ class AmqpDispatch implements Dispatch {
 
   async read(lane: ReadLane, fields: object, ttlMs: number): Promise<Answer> {
     return new Promise((answer, refuse) => {
+      const nowMs = performance.now()
       const caller: Caller = { answer, refuse }
-      const readId = (this.#readCount++).toString(36)
-      const text = JSON.stringify({ readId, ...fields }).slice(0, -1)
-      const deadlineMs = performance.now() + ttlMs
-      const read: PendingRead = {
-        ...{ readId, text, deadlineMs, lane, caller },
-        ...{ bytes: text.length + 20, sends: 0, sentAtMs: 0, hedged: false }
-      }
-      this.#reads.add(read)
-      if (!this.#readLanes[lane].lane.offer(read)) {
-        this.#reads.refused(read, new OverloadedError('too many reads wait'))
-      }
+      this.#reads.ask(lane, fields as ReadFields, { nowMs, deadlineMs: nowMs + ttlMs, caller })
       this.#turns.soon()
     })
   }
@@ -182,7 +192,7 @@ class AmqpDispatch implements Dispatch {
     this.#term = term
     const again = this.#writes.newTerm(term, orderly)
     this.#writeLane.lane.again(again)
-    this.#readLanes.strongQ.lane.again(this.#reads.toMaster())
+    this.#reads.newTerm(orderly)
     const suspects = again.filter(({ suspect }) => suspect).length
     this.#options.log.info(
       { term, again: again.length, suspects },
@@ -193,7 +203,7 @@ class AmqpDispatch implements Dispatch {
 
   resizeLanes(limits: LaneLimits): void {
     this.#writeLane.lane.resize(limits)
-    for (const { lane } of Object.values(this.#readLanes)) lane.resize(readLimits(limits))
+    this.#reads.resize(readLimits(limits))
     this.#turns.soon()
   }
 
@@ -202,11 +212,7 @@ class AmqpDispatch implements Dispatch {
     this.#turns[Symbol.dispose]()
     await this.#amqp[Symbol.asyncDispose]()
     this.#writes.expire(Number.POSITIVE_INFINITY)
-    this.#reads.expire(Number.POSITIVE_INFINITY)
-  }
-
-  get #senders() {
-    return [this.#writeLane, this.#readLanes.readQ, this.#readLanes.strongQ]
+    this.#reads.sweep(Number.POSITIVE_INFINITY, false)
   }
 
   #writeSender(): Sender<PendingWrite> {
@@ -216,6 +222,7 @@ class AmqpDispatch implements Dispatch {
       lane: new Lane<PendingWrite>(this.#options.lanes, write =>
         this.#writes.refused(write, new OverloadedError('too many writes of this client wait'))
       ),
+      fill: () => {},
       sending: (write, nowMs) => this.#writes.sent(write, this.#term, nowMs),
       encode: (items, nowMs) =>
         `{"replyTo":"${this.#replyTo}","term":${this.#term},"commands":[${items.map(write => commandText(write, nowMs))}]}`,
@@ -224,17 +231,22 @@ class AmqpDispatch implements Dispatch {
     }
   }
 
-  #readSender(name: ReadLane): Sender<PendingRead> {
+  #readSender({ queue, lane, fill }: ReadRoad): Sender<PendingRead> {
     return {
-      queue: name === 'readQ' ? READ_QUEUE : STRONG_QUEUE,
-      confirmed: false,
-      lane: new Lane(readLimits(this.#options.lanes)),
-      sending: (read, nowMs) => this.#reads.sent(read, name, nowMs),
+      ...{ lane, fill, confirmed: false },
+      queue: queue === 'readQ' ? READ_QUEUE : STRONG_QUEUE,
+      sending: (read, nowMs) => this.#reads.sent(read, queue, nowMs),
       encode: (items, nowMs) =>
         `{"replyTo":"${this.#replyTo}","reads":[${items.map(read => readText(read, nowMs))}]}`,
       ttlMs: (read, nowMs) => read.deadlineMs - nowMs,
-      refused: read => this.#reads.refused(read, new OverloadedError('the read queue is full'))
+      refused: () => false
     }
+  }
+
+  #onHarmful({ client, sql }: PendingRead): void {
+    const read = { client, statement: digestOf(sql) }
+    this.#options.log.warn(read, 'a read brought down two workers; it is refused')
+    this.#options.onHarmfulRead?.(read)
   }
 
   async #connect(link: AmqpLink): Promise<void> {
@@ -246,7 +258,8 @@ class AmqpDispatch implements Dispatch {
       this.#disconnect()
       this.#amqp.drop()
     })
-    for (const { queue } of this.#senders) await link.consuming.assertQueue(queue, SHARED_QUEUE)
+    for (const queue of [WRITE_QUEUE, READ_QUEUE, STRONG_QUEUE])
+      await link.consuming.assertQueue(queue, SHARED_QUEUE)
     // A name of its own: the broker may keep a frozen connection's exclusive names locked.
     const replyTo = `${replyQueueOf(this.#options.orchestratorId)}.${link.n}`
     await link.consuming.assertQueue(replyTo, { exclusive: true, durable: false })
@@ -262,15 +275,14 @@ class AmqpDispatch implements Dispatch {
     this.#replyTo = replyTo
     // Replies to the last link's queue are lost: all that is unanswered goes out again.
     this.#writeLane.lane.again([...this.#writes.all])
-    for (const lane of ['readQ', 'strongQ'] as const) {
-      this.#readLanes[lane].lane.again([...this.#reads.all].filter(read => read.lane === lane))
-    }
+    this.#reads.connected()
     this.#turns.soon()
   }
 
   #disconnect(): void {
     this.#channel = undefined
-    for (const { lane } of this.#senders) lane.disconnect()
+    this.#writeLane.lane.disconnect()
+    this.#reads.disconnected()
   }
 
   /** Undefined while RabbitMQ takes nothing. */
@@ -280,14 +292,14 @@ class AmqpDispatch implements Dispatch {
 
   #flush(nowMs: number): void {
     this.#send(this.#writeLane, nowMs)
-    this.#send(this.#readLanes.readQ, nowMs)
-    this.#send(this.#readLanes.strongQ, nowMs)
+    for (const sender of this.#readSenders) this.#send(sender, nowMs)
   }
 
   #send<T extends Sendable>(sender: Sender<T>, nowMs: number): void {
     const channel = this.#open
     if (channel === undefined) return
     for (;;) {
+      sender.fill(nowMs)
       const batch = sender.lane.next(nowMs)
       if (batch === undefined) {
         this.#turns.at(sender.lane.gathersUntilMs(nowMs), nowMs)
@@ -321,34 +333,24 @@ class AmqpDispatch implements Dispatch {
 
   #onReplies(content: Buffer): void {
     const nowMs = performance.now()
-    for (const { id, kind, status, body } of decodeReplies(content)) {
-      if (kind === 'write') {
-        const write = this.#writes.reply(id, { status, body }, nowMs)
-        if (write === undefined) continue
-        if (status < 500) this.writesAnswered += 1
-        this.#writeLane.lane.answered(write, nowMs)
-      } else {
-        const read = this.#reads.reply(id, { status, body }, nowMs)
-        if (read === undefined) continue
-        this.#readLanes.readQ.lane.answered(read, nowMs)
-        this.#readLanes.strongQ.lane.answered(read, nowMs)
-      }
+    for (const reply of decodeReplies(content)) {
+      if (reply.kind === 'read') this.#reads.heard(reply, nowMs)
+      else if (reply.note === undefined) this.#onWritten(reply, nowMs)
     }
     this.#turns.soon()
   }
 
-  #settleRead(read: PendingRead): void {
-    this.#readLanes.readQ.lane.settle(read)
-    this.#readLanes.strongQ.lane.settle(read)
+  #onWritten({ id, status, body }: Answer & { readonly id: string }, nowMs: number): void {
+    const write = this.#writes.reply(id, { status, body }, nowMs)
+    if (write === undefined) return
+    if (status < 500) this.writesAnswered += 1
+    this.#writeLane.lane.answered(write, nowMs)
   }
 
   #onSweep(nowMs: number): void {
     for (const write of this.#writes.expire(nowMs)) this.#writeLane.lane.settle(write)
-    for (const read of this.#reads.expire(nowMs)) this.#settleRead(read)
-    if (this.#open !== undefined) {
-      this.#writeLane.lane.again(this.#writes.hedge(nowMs))
-      this.#readLanes.strongQ.lane.again(this.#reads.hedge(nowMs))
-    }
+    this.#reads.sweep(nowMs, this.#open !== undefined)
+    if (this.#open !== undefined) this.#writeLane.lane.again(this.#writes.hedge(nowMs))
     this.#flush(nowMs)
   }
 }

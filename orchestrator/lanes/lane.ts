@@ -183,6 +183,12 @@ export class Lane<T extends Sendable> {
     this.#unconfirmed.delete(batch)
   }
 
+  /** So has whoever tells that it has this one. */
+  noticed(item: T): void {
+    const place = this.#places.get(item)
+    if (place !== undefined) this.#unconfirmed.delete(place.batch)
+  }
+
   answered(item: T, nowMs: number): void {
     if (this.#places.has(item)) {
       this.#answered += 1

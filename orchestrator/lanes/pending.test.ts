@@ -1,6 +1,6 @@
 import t from 'tap'
 import { OverloadedError, type ServiceError } from '../../platform/errors.ts'
-import { type PendingRead, PendingReads, readText } from './pending-reads.ts'
+import { type PendingRead, PendingReads, pendingRead, readText } from './pending-reads.ts'
 import { type Answer, commandText, PendingWrites, type WriteAsk } from './pending-writes.ts'
 
 const ANSWER: Answer = { status: 200, body: Buffer.from('{}') }
@@ -196,16 +196,19 @@ t.test(
 )
 
 function read(fields: Partial<PendingRead> = {}): PendingRead {
+  const { sends = 1 } = fields
   return {
-    readId: 'r',
-    text: '{"readId":"r"',
-    bytes: 1,
-    deadlineMs: 10_000,
-    sentAtMs: 0,
-    lane: 'readQ',
-    sends: 1,
-    hedged: false,
-    caller: caller(),
+    ...pendingRead({
+      readId: 'r',
+      client: 'c',
+      sql: 'select 1',
+      text: '{"readId":"r"',
+      deadlineMs: 10_000,
+      askedOf: 'readQ',
+      pace: 'quick',
+      caller: caller()
+    }),
+    ...{ sends, copies: new Set(sends === 0 ? [] : [sends]) },
     ...fields
   }
 }
@@ -261,5 +264,5 @@ t.test('a read at its deadline is told so', async t => {
 })
 
 t.test('the wire gets the time that is left', async t => {
-  t.strictSame(JSON.parse(readText(read(), 4_000)), { readId: 'r', ttlMs: 6_000 })
+  t.strictSame(JSON.parse(readText(read(), 4_000)), { readId: 'r', sending: 1, ttlMs: 6_000 })
 })

@@ -25,7 +25,6 @@ import {
   type NumberedAnswer,
   type NumberedCall
 } from '../../platform/wire/calls.ts'
-import { keepExact } from '../../platform/wire/exact-params.ts'
 import type { Answer } from '../lanes/pending-writes.ts'
 import type { Way } from './way.ts'
 
@@ -49,7 +48,7 @@ export class Conversation {
   readonly #response: ServerResponse
   readonly #client: string
   readonly #answering: Answering
-  readonly #calls = new CallReader(keepExact)
+  readonly #calls = new CallReader()
   #underWay = 0
   #closing = false
   /** Parts of the answers that are ready: those of one turn of the loop go out together. */

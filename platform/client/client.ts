@@ -6,6 +6,7 @@ import { type Database, openDatabase } from './database.ts'
 import { Targets } from './targets.ts'
 
 export { OperationDisabledError } from '../controls/errors.ts'
+export type { Param } from '../wire/requests.ts'
 export type { Context } from './caller.ts'
 export type {
   Database,
@@ -25,7 +26,6 @@ export {
   UnknownOutcomeError
 } from './errors.ts'
 export { readPages } from './pages.ts'
-export { InvalidParameterError, type JsonObject, type Param } from './params.ts'
 
 export interface ConnectOptions {
   /** Of the orchestrator; of all of them, where there are several. */

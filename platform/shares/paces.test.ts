@@ -12,17 +12,24 @@ t.test('a text is quick once measured so, for the client that it was measured fo
   t.equal(paces.of('a', 'select 2', 0), 'unknown')
 })
 
-t.test('one delay makes a quick text unknown, and two slow', async t => {
+t.test('a text becomes slow step by step, and quick again', async t => {
   const paces = new Paces()
-  paces.took(A, 1, 0)
-  paces.took(A, LASTS_MS, 0)
-  t.equal(paces.of('a', 'select 1', 0), 'unknown')
-  paces.took(A, LASTS_MS, 0)
-  t.equal(paces.of('a', 'select 1', 0), 'slow')
-  paces.took(A, 1, 0)
-  t.equal(paces.of('a', 'select 1', 0), 'unknown')
-  paces.took(A, 1, 0)
-  t.equal(paces.of('a', 'select 1', 0), 'quick')
+  const after = (ms: number) => {
+    paces.took(A, ms, 0)
+    return paces.of('a', 'select 1', 0)
+  }
+  t.strictSame([1, LASTS_MS, LASTS_MS].map(after), ['quick', 'unknown', 'slow'])
+  t.strictSame([LASTS_MS, 1, 1].map(after), ['slow', 'unknown', 'quick'])
+})
+
+t.test('a text that was quick often stays quick for a few delays', async t => {
+  const paces = new Paces()
+  for (let n = 0; n < 50; n++) paces.took(A, 1, 0)
+  const after = () => {
+    paces.took(A, LASTS_MS, 0)
+    return paces.of('a', 'select 1', 0)
+  }
+  t.strictSame([after(), after(), after(), after()], ['quick', 'quick', 'unknown', 'slow'])
 })
 
 t.test('an unknown text that lasts is slow, for half a minute', async t => {

@@ -2,9 +2,9 @@
  * Which statements are quick, by how long they took lately. Pure.
  * - A text is known by what was measured for the same client, so that no client can make
  *   another one's statements look slow, or have slow ones taken for quick.
- * - A verdict changes by one step at a time, from quick over unknown to slow and back: one
- *   delay of a busy machine makes no text slow, and one lucky parameter makes none quick
- *   that was slow.
+ * - A verdict changes by one step at a time, from quick over unknown to slow and back, and a
+ *   text that was quick several times stays so for as many delays of a busy machine, up to
+ *   CREDIT_MAX.
  * - Bounded: by clients, by texts of each, and in time.
  */
 import { hash } from 'node:crypto'
@@ -13,6 +13,8 @@ export type Pace = 'quick' | 'unknown' | 'slow'
 
 /** Running for longer, a statement is slow. */
 export const LASTS_MS = 100
+const CREDIT_MAX = 3
+const SLOW = -1
 const SLOW_FOR_MS = 30_000
 const QUICK_FOR_MS = 300_000
 const CLIENTS_MAX = 200
@@ -21,8 +23,9 @@ const TEXTS_MAX = 500
 const KEPT_CHARS = 200
 
 interface Verdict {
-  pace: Pace
-  atMs: number
+  /** SLOW, 0 for unknown, or so many times quick. */
+  readonly level: number
+  readonly atMs: number
 }
 
 export class Paces {
@@ -31,18 +34,18 @@ export class Paces {
 
   of(client: string, sql: string, nowMs: number): Pace {
     const verdict = this.#clients.get(client)?.get(keyOf(sql))
-    return verdict === undefined ? 'unknown' : paceNow(verdict, nowMs)
+    const level = levelOf(verdict, nowMs)
+    return level === SLOW ? 'slow' : level === 0 ? 'unknown' : 'quick'
   }
 
   /** @param ms how long its execution took, or has taken so far */
   took(statement: { client: string; sql: string }, ms: number, nowMs: number): void {
     const key = keyOf(statement.sql)
     const texts = this.#textsOf(statement.client)
-    const known = texts.get(key)
-    const before = known === undefined ? 'unknown' : paceNow(known, nowMs)
-    const pace = ms >= LASTS_MS ? slower(before) : quicker(before)
+    const before = levelOf(texts.get(key), nowMs)
+    const level = ms >= LASTS_MS ? before - 1 : before + 1
     texts.delete(key)
-    texts.set(key, { pace, atMs: nowMs })
+    texts.set(key, { level: Math.min(CREDIT_MAX, Math.max(SLOW, level)), atMs: nowMs })
     forgetOldest(texts, TEXTS_MAX)
   }
 
@@ -55,13 +58,11 @@ export class Paces {
   }
 }
 
-function paceNow({ pace, atMs }: Verdict, nowMs: number): Pace {
-  const forMs = pace === 'slow' ? SLOW_FOR_MS : QUICK_FOR_MS
-  return nowMs - atMs < forMs ? pace : 'unknown'
+function levelOf(verdict: Verdict | undefined, nowMs: number): number {
+  if (verdict === undefined) return 0
+  const forMs = verdict.level === SLOW ? SLOW_FOR_MS : QUICK_FOR_MS
+  return nowMs - verdict.atMs < forMs ? verdict.level : 0
 }
-
-const slower = (pace: Pace): Pace => (pace === 'quick' ? 'unknown' : 'slow')
-const quicker = (pace: Pace): Pace => (pace === 'slow' ? 'unknown' : 'quick')
 
 const keyOf = (sql: string): string =>
   sql.length <= KEPT_CHARS ? sql : hash('sha1', sql, 'base64')

@@ -52,6 +52,10 @@ export interface ReadCommand {
   readonly ttlMs: number
   /** Whose share it uses where clients compete (platform/security/client-key.ts). */
   readonly client?: string
+  /** Times that it was sent, with this one. */
+  readonly sending?: number
+  /** A worker may have ended by it: runs alone, after a `begun` was confirmed. */
+  readonly suspect?: true
 }
 
 /** On `strongQ` only: what became of a write. Answered 200 with the stored body, or 404. */

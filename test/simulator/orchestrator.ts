@@ -7,6 +7,7 @@ import { Lane, type LaneLimits } from '../../orchestrator/lanes/lane.ts'
 import {
   type PendingRead,
   PendingReads,
+  pendingRead,
   type ReadLane
 } from '../../orchestrator/lanes/pending-reads.ts'
 import {
@@ -143,10 +144,9 @@ export class Orchestrator extends Process {
     const lane = asked.consistency === 'strong' ? 'strongQ' : 'readQ'
     const readId = String(this.#readCount++)
     const deadlineMs = this.world.timeline.nowMs + ttlMs
-    const read: PendingRead = {
-      ...{ readId, text: '', deadlineMs, lane, caller },
-      ...{ bytes: 20, sends: 0, sentAtMs: 0, hedged: false }
-    }
+    const { key: sql } = asked
+    const what = { readId, client: '', sql, text: '', pace: 'quick' } as const
+    const read = pendingRead({ ...what, deadlineMs, askedOf: lane, caller })
     this.#asked.set(readId, asked)
     this.#reads.add(read)
     if (!this.#readLanes[lane].offer(read)) {
@@ -182,8 +182,9 @@ export class Orchestrator extends Process {
       this.#replyTo = replyTo
       // Replies to the last link's queue are lost: all that is unanswered goes out again.
       this.#writeLane.again([...this.#writes.all])
+      const reads = this.#reads.connected()
       for (const lane of ['readQ', 'strongQ'] as const) {
-        this.#readLanes[lane].again([...this.#reads.all].filter(read => read.lane === lane))
+        this.#readLanes[lane].again(reads.filter(read => read.lane === lane))
       }
       this.#flush()
     })

@@ -17,8 +17,10 @@ export interface Limits {
   readonly readTimeoutMs: number
   readonly maxReadBytes: number
   readonly maxReadRows: number
-  /** Connections that reads share. */
+  /** Connections that quick reads share. */
   readonly readers: number
+  /** Further ones, for reads that last. */
+  readonly slowReaders: number
   /** Entries and their age above which the log lets go of the oldest. */
   readonly logEntriesMax: number
   readonly logKeepMs: number
@@ -35,6 +37,7 @@ export const LIMITS: Limits = {
   maxReadBytes: 8 * 1024 * 1024,
   maxReadRows: 100_000,
   readers: 3,
+  slowReaders: 4,
   logEntriesMax: 200_000,
   logKeepMs: 60 * 60 * 1000,
   resultsKeepMs: 10 * 60 * 1000

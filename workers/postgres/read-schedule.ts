@@ -30,7 +30,7 @@ export interface Scheduled extends Queued {
 export interface Slot<T> {
   kind: 'quick' | 'unknown' | 'slow' | 'stuck'
   readonly client: string
-  readonly items: readonly T[]
+  items: readonly T[]
 }
 
 export interface SlotLimits {

@@ -35,7 +35,7 @@ t.test('reads', async t => {
       return i % 10 === 9 ? 'select nonsense' : `select ${i} as n`
     })
     const reads = texts.map((sql, i) => ({ readId: `${i}`, sql, params: [], ttlMs: 1_000 }))
-    const answers = await store.read(reads)
+    const answers = await Promise.all(store.read(reads))
     for (const [i, { applied, answer }] of answers.entries()) {
       const expected = { 3: 400, 6: 413, 9: 400 }[i % 10] ?? 200
       t.equal(answer.status, expected, `read ${i}`)

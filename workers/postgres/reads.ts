@@ -1,241 +1,265 @@
 /**
- * Users' reads, over a few connections that they share. Several that wait go into one
- * exchange, which is one transaction, and by the defaults of the role that reads a read-only
- * snapshot. It tells the applied index before any SQL of theirs runs (from then on no
- * statement can make it a writing one). One that fails ends the transaction; those behind it
- * are run again in a new one.
+ * Users' reads, over a few connections that they share. read-schedule.ts decides which of
+ * them run next, reader.ts runs them; here is what lies between: connections, the clock, and
+ * what becomes of reads that were cut off. A read is settled exactly once: by its answer, or
+ * by a note that says why there is none.
  */
+import { setInterval } from 'node:timers'
+import { LASTS_MS, Paces } from '../../platform/shares/paces.ts'
 import type { ReadCommand } from '../../platform/wire/requests.ts'
 import type { ReadResult } from '../store.ts'
-import { Connection, type ConnectOptions, type Step } from './connection.ts'
-import { JsonRows } from './encode.ts'
-import type { Limits } from './limits.ts'
-import { notAllowed, type Refusal, refusal, refusalOf } from './refusals.ts'
-import {
-  isContended,
-  isDiskFull,
-  isStale,
-  lostTo,
-  mayBeCatalogRace,
-  type SqlError,
-  verdictOf
-} from './sql-error.ts'
-import { Statements } from './statements.ts'
-import { paramText } from './text.ts'
-import { TypeNames } from './type-names.ts'
+import { ReadSchedule, type Slot } from './read-schedule.ts'
+import { type Left, Reader, ReaderLostError, type ReaderOptions, type Waiting } from './reader.ts'
 
-const LOG_END = 'select index from convoy.log_end'
-const NO_ROOM = { message: 'no room on the disk of this worker for what the read needs' }
-/** Whatever else admission let through may have left its mark on the connection. */
-const ALLOWED_TAG = /^(SELECT|EXPLAIN|SHOW)\b/
-/** What was in a read's way may be gone in a new snapshot; whatever fails so often fails by itself. */
-const TRIES_MAX = 3
-const RACE_TRIES_MAX = 2
-/** Reads of one snapshot: more would make the first wait for the last. */
-const TOGETHER_MAX = 16
+/** How often the clock is looked at while reads run. */
+const LOOK_MS = 25
+/** A read that was to be stopped, and is not so much later, resists. */
+const STOPS_WITHIN_MS = 100
+/** What answered so lately is well. */
+const WELL_FOR_MS = 50
+/** PostgreSQL may be starting again after one of its processes crashed. */
+const OPENS_WITHIN_MS = 5_000
 
-interface Waiting {
-  readonly read: ReadCommand
-  readonly done: PromiseWithResolvers<ReadResult>
-  /** Somebody waits for this one and those before it, and for no later one. */
-  readonly isLast: boolean
-  /** Times that it has failed by what may have been in its way. */
-  readonly tries: number
-}
-
-interface Sent extends Waiting {
-  readonly step: Step
-  readonly rows: JsonRows
-}
-
-export interface ReaderOptions {
-  readonly connect: ConnectOptions
-  readonly limits: Limits
-  readonly workerId: string
-  /** Whether the server answers on another connection. */
-  readonly isWell: () => Promise<boolean>
+/** A slot at work. */
+interface Run {
+  readonly slot: Slot<Waiting>
+  reader: Reader | undefined
+  /** Infinite before its reads were sent. */
+  beganMs: number
+  /** 0: not asked to stop. */
+  stoppedMs: number
+  /** How long its reads take was told to the paces already. */
+  isMeasured: boolean
 }
 
 export class Readers implements AsyncDisposable {
   readonly #options: ReaderOptions
-  readonly #waiting: Waiting[] = []
+  readonly #schedule: ReadSchedule<Waiting>
+  readonly #paces = new Paces()
   readonly #idle: Reader[] = []
-  #open = 0
+  /** Of low priority, for slow reads: one is kept. */
+  #idleSlow: Reader | undefined
+  readonly #runs = new Set<Run>()
   #max: number
+  #looking: NodeJS.Timeout | undefined
+  /** Since when no connection could be opened. */
+  #closedOutMs: number | undefined
+  #heardMs = Number.NEGATIVE_INFINITY
   #closed = false
 
   constructor(options: ReaderOptions) {
     this.#options = options
     this.#max = options.limits.readers
+    this.#schedule = new ReadSchedule(this.#slots)
   }
 
   /** More are opened when they are needed; those too many are closed when they are idle. */
   async resize(max: number): Promise<void> {
     this.#max = max
+    this.#schedule.resize(this.#slots)
     this.#serve()
     const tooMany = this.#idle.splice(0, Math.max(0, this.#open - max))
-    this.#open -= tooMany.length
     await Promise.all(tooMany.map(reader => reader[Symbol.asyncDispose]()))
   }
 
-  read(reads: readonly ReadCommand[]): Promise<ReadResult[]> {
-    const waiting = reads.map((read, at) => ({
-      read,
-      done: Promise.withResolvers<ReadResult>(),
-      isLast: at === reads.length - 1,
-      tries: 0
-    }))
-    this.#waiting.push(...waiting)
-    this.#serve()
-    return Promise.all(waiting.map(({ done }) => done.promise))
-  }
-
-  /** Gives what waits to idle connections, and opens further ones up to the limit. */
-  #serve(): void {
-    while (this.#waiting.length > 0 && !this.#closed) {
-      const idle = this.#idle.pop()
-      if (idle === undefined && this.#open >= this.#max) return
-      if (idle === undefined) this.#open += 1
-      void this.#run(idle, this.#waiting.splice(0, TOGETHER_MAX))
-    }
-  }
-
-  async #run(idle: Reader | undefined, waiting: readonly Waiting[]): Promise<void> {
-    try {
-      const reader = idle ?? (await Reader.open(this.#options))
-      this.#waiting.unshift(...(await reader.answer(waiting)))
-      if (reader.isSpent || this.#open > this.#max) {
-        this.#open -= 1
-        await reader[Symbol.asyncDispose]()
-      } else {
-        this.#idle.push(reader)
+  /** Those of one message. */
+  read(reads: readonly ReadCommand[], begins?: () => Promise<void>): Promise<ReadResult>[] {
+    const nowMs = performance.now()
+    const paces = reads.map(read => this.#paceOf(read, nowMs))
+    const careful = paces.filter(pace => pace !== 'quick').length
+    const lastQuick = paces.lastIndexOf('quick')
+    const waiting = reads.map((read, at): Waiting => {
+      const done = Promise.withResolvers<ReadResult>()
+      return {
+        ...{ read, begins, done, isLast: at === lastQuick, tries: 0, cuts: 0 },
+        ...{ client: read.client ?? '', pace: paces[at] ?? 'unknown', cost: 1 / careful },
+        deadlineMs: nowMs + read.ttlMs
       }
-    } catch (err) {
-      this.#open -= 1
-      for (const { done } of waiting) done.reject(err)
-    }
+    })
+    for (const one of waiting) this.#wait(one)
     this.#serve()
+    return waiting.map(({ done }) => done.promise)
+  }
+
+  /** Whether the database answers: a read that is under way will have its end. */
+  async isWell(): Promise<boolean> {
+    if (performance.now() - this.#heardMs < WELL_FOR_MS) return true
+    return this.#options.isWell()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
-    await Promise.all(this.#idle.splice(0).map(reader => reader[Symbol.asyncDispose]()))
+    clearInterval(this.#looking)
+    const idle = [...this.#idle.splice(0), ...(this.#idleSlow ? [this.#idleSlow] : [])]
+    await Promise.all(idle.map(reader => reader[Symbol.asyncDispose]()))
+  }
+
+  get #slots() {
+    return { quick: this.#max, slow: this.#options.limits.slowReaders }
+  }
+
+  /** Connections for quick reads. */
+  get #open(): number {
+    const running = [...this.#runs].filter(({ slot: { kind } }) => kind !== 'slow')
+    return this.#idle.length + running.length
+  }
+
+  #paceOf({ client = '', sql, suspect }: ReadCommand, nowMs: number): Waiting['pace'] {
+    const pace = this.#paces.of(client, sql, nowMs)
+    return suspect && pace === 'quick' ? 'unknown' : pace
+  }
+
+  #wait(one: Waiting): void {
+    for (const refused of this.#schedule.add(one)) note(refused, 'busy')
+  }
+
+  #serve(): void {
+    while (!this.#closed) {
+      const slot = this.#schedule.next()
+      if (slot === undefined) return
+      const nowMs = performance.now()
+      const expired = slot.items.filter(({ deadlineMs }) => deadlineMs <= nowMs)
+      for (const one of expired) note(one, 'expired')
+      slot.items = slot.items.filter(one => !expired.includes(one))
+      if (slot.items.length === 0) this.#schedule.ended(slot)
+      else void this.#run(slot)
+    }
+  }
+
+  async #run(slot: Slot<Waiting>): Promise<void> {
+    const run: Run = {
+      slot,
+      reader: undefined,
+      beganMs: Number.POSITIVE_INFINITY,
+      stoppedMs: 0,
+      isMeasured: false
+    }
+    this.#runs.add(run)
+    // What has arrived is read first: a delay of this process makes no read slow.
+    this.#looking ??= setInterval(() => setImmediate(() => this.#look()), LOOK_MS)
+    try {
+      const reader = await this.#readerFor(slot)
+      if (reader === undefined) for (const one of slot.items) note(one, 'busy')
+      else this.#ran(run, await this.#answers(run, reader))
+    } catch (err) {
+      for (const { done } of slot.items) done.reject(err)
+    }
+    this.#runs.delete(run)
+    this.#schedule.ended(slot)
+    if (run.reader !== undefined) this.#keep(run.reader)
+    this.#serve()
+  }
+
+  /** Undefined when none can be opened at present. */
+  async #readerFor({ kind }: Slot<Waiting>): Promise<Reader | undefined> {
+    const idle = kind === 'slow' ? this.#idleSlow : this.#idle.pop()
+    if (kind === 'slow') this.#idleSlow = undefined
+    if (idle !== undefined) return idle
+    try {
+      const reader = await Reader.open(this.#options)
+      if (kind === 'slow') reader.yieldToOthers()
+      this.#closedOutMs = undefined
+      return reader
+    } catch (err) {
+      const nowMs = performance.now()
+      this.#closedOutMs ??= nowMs
+      if (nowMs - this.#closedOutMs > OPENS_WITHIN_MS) throw err
+      return undefined
+    }
+  }
+
+  async #answers(run: Run, reader: Reader): Promise<Left> {
+    for (const { begins } of run.slot.items) await begins?.()
+    run.reader = reader
+    run.beganMs = performance.now()
+    try {
+      return await reader.answer(run.slot.items)
+    } catch (err) {
+      run.reader = undefined
+      if (!(err instanceof ReaderLostError)) throw err
+      // Any of them may have ended it: they are not run here again.
+      for (const one of err.unheard) note(one, 'returned')
+      return { behind: [] }
+    }
+  }
+
+  #ran(run: Run, { cut, behind }: Left): void {
+    const { items } = run.slot
+    const nowMs = performance.now()
+    this.#heardMs = nowMs
+    const tookMs = (nowMs - run.beganMs) / items.length
+    const unheard = new Set([...behind, ...(cut ? [cut] : [])].map(({ read }) => read))
+    for (const one of items) {
+      if (!run.isMeasured && !unheard.has(one.read)) this.#measured(one, tookMs)
+    }
+    for (const one of behind.toReversed()) this.#schedule.addFirst(one)
+    if (cut === undefined) return
+    this.#measured(cut, LASTS_MS)
+    if (cut.deadlineMs <= nowMs) note(cut, 'expired')
+    else this.#wait(this.#slowed(cut, nowMs))
+  }
+
+  /** The first time it may have been a delay of the machine; what lasts again is slow. */
+  #slowed(cut: Waiting, nowMs: number): Waiting {
+    const cuts = cut.cuts + 1
+    const pace = this.#paceOf(cut.read, nowMs)
+    return {
+      ...cut,
+      cuts,
+      pace: cuts > 2 ? 'slow' : cuts === 2 && pace === 'quick' ? 'unknown' : pace
+    }
+  }
+
+  #measured({ client, read: { sql } }: Waiting, tookMs: number): void {
+    this.#paces.took({ client, sql }, tookMs, performance.now())
+  }
+
+  #keep(reader: Reader): void {
+    if (reader.isSpent || this.#closed) this.#end(reader)
+    else if (reader.isYielding) {
+      if (this.#idleSlow === undefined) this.#idleSlow = reader
+      else this.#end(reader)
+    } else if (this.#open >= this.#max) this.#end(reader)
+    else this.#idle.push(reader)
+  }
+
+  #end(reader: Reader): void {
+    void reader[Symbol.asyncDispose]()
+  }
+
+  #look(): void {
+    if (this.#runs.size === 0) {
+      clearInterval(this.#looking)
+      this.#looking = undefined
+      return
+    }
+    const nowMs = performance.now()
+    for (const run of this.#runs) this.#lookAt(run, nowMs)
+    this.#serve()
+  }
+
+  #lookAt(run: Run, nowMs: number): void {
+    const { slot, reader, stoppedMs } = run
+    if (reader === undefined) return
+    if (stoppedMs > 0) {
+      const isHeld = slot.kind === 'quick' || slot.kind === 'unknown'
+      if (isHeld && nowMs - stoppedMs >= STOPS_WITHIN_MS) this.#schedule.resists(slot)
+      return
+    }
+    const isForNobody = slot.items.every(({ deadlineMs }) => deadlineMs <= nowMs)
+    const lasts = nowMs - run.beganMs >= LASTS_MS
+    const then = isForNobody ? 'stop' : lasts ? this.#schedule.lasts(slot) : 'goes on'
+    if (then === 'stop') {
+      run.stoppedMs = nowMs
+      reader.stop()
+    }
+    if (then !== 'moved') return
+    reader.yieldToOthers()
+    run.isMeasured = true
+    for (const one of slot.items) this.#measured(one, LASTS_MS)
   }
 }
 
-class Reader implements AsyncDisposable {
-  readonly #connection: Connection
-  readonly #statements: Statements
-  readonly #options: ReaderOptions
-  readonly #types: TypeNames
-  /** Not to be used again. One reason: a request to cancel may yet hit whatever runs next. */
-  isSpent = false
-  #hasAnswered = false
-
-  private constructor(connection: Connection, options: ReaderOptions) {
-    this.#connection = connection
-    this.#options = options
-    this.#statements = new Statements(connection)
-    this.#types = new TypeNames(connection)
-    this.#statements.keep(LOG_END)
-  }
-
-  static async open(options: ReaderOptions): Promise<Reader> {
-    return new Reader(await Connection.open(options.connect), options)
-  }
-
-  /** Answers reads in one snapshot, up to the first that fails; returns those behind it. */
-  async answer(waiting: readonly Waiting[]): Promise<readonly Waiting[]> {
-    this.#statements.prepare(waiting.map(({ read }) => read.sql))
-    let applied = 0
-    const sink = {
-      fields: () => undefined,
-      row: ([index]: readonly (string | null)[]) => {
-        applied = Number(index)
-      }
-    }
-    const sent = waiting.map((one, at) => this.#stepOf(one, at === waiting.length - 1))
-    const steps = [this.#statements.step(LOG_END, [], sink), ...sent.map(({ step }) => step)]
-    const telling: Promise<void>[] = []
-    let ended = -1 // The first to end is Convoy's own.
-    let stopped = false
-    const heard = (tag: string) => {
-      const one = stopped ? undefined : sent[ended]
-      if (!stopped) ended += 1
-      if (one === undefined) return
-      const refused = this.#refusalOf(one, tag)
-      stopped = refused !== undefined
-      if (refused !== undefined) one.done.resolve({ applied, answer: refused })
-      else telling.push(this.#tell(one, applied))
-    }
-    const { error } = await this.#connection.together(() => this.#connection.run(steps, heard))
-    await Promise.all(telling)
-    if (ended < 0 && error !== undefined) {
-      // What ran before may have left its mark on the connection.
-      if (!this.#hasAnswered || error.severity !== 'ERROR' || isDiskFull(error)) throw lostTo(error)
-      this.isSpent = true
-      return waiting
-    }
-    this.#hasAnswered = true
-    const failed = sent[ended]
-    if (error === undefined || failed === undefined || stopped) return sent.slice(ended)
-    if (mayPass(failed, error)) {
-      this.#statements.clear()
-      return [{ ...failed, tries: failed.tries + 1 }, ...sent.slice(ended + 1)]
-    }
-    const answer = this.#failure(failed, error)
-    if (verdictOf(error) === 'doubtful' && !(await this.#options.isWell())) throw lostTo(error)
-    failed.done.resolve({ applied, answer })
-    return sent.slice(ended + 1)
-  }
-
-  #stepOf(waiting: Waiting, isEnd: boolean): Sent {
-    const { read, isLast } = waiting
-    const { maxReadBytes, maxReadRows } = this.#options.limits
-    const rows = new JsonRows({ maxBytes: maxReadBytes, maxRows: maxReadRows }, () => {
-      this.isSpent = true
-      void this.#connection.cancel()
-    })
-    const step = this.#statements.step(read.sql, read.params.map(paramText), rows)
-    return { ...waiting, rows, step: { ...step, isUsers: true, tellsEnd: isLast && !isEnd } }
-  }
-
-  #refusalOf({ rows }: Sent, tag: string): Refusal | undefined {
-    if (rows.overflown) return this.#tooLarge()
-    if (ALLOWED_TAG.test(tag)) return undefined
-    this.isSpent = true
-    return notAllowed(tag)
-  }
-
-  #failure({ rows }: Sent, error: SqlError): Refusal {
-    if (rows.overflown) return this.#tooLarge()
-    // By its own temporary files, perhaps: it must not go from one worker to the next.
-    if (isDiskFull(error)) return refusal(503, 'CONVOY_OVERLOADED', NO_ROOM)
-    return refusalOf(error)
-  }
-
-  #tooLarge(): Refusal {
-    const { maxReadBytes, maxReadRows } = this.#options.limits
-    const message = `the result is larger than ${maxReadRows} rows or ${maxReadBytes} bytes`
-    return refusal(413, 'CONVOY_RESULT_TOO_LARGE', { message })
-  }
-
-  async #tell({ read, rows, done }: Sent, applied: number): Promise<void> {
-    const types = await this.#types.of(rows.columns.map(column => column.dataTypeID))
-    const fields = rows.columns.map(({ name }, i) => ({ name, type: types[i] }))
-    const head = JSON.stringify({ index: applied, workerId: this.#options.workerId, fields })
-    const body = `${head.slice(0, -1)},"rows":${rows.json}}`
-    done.resolve({ applied, answer: { status: 200, body } })
-    this.#statements.ran(read.sql)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#connection[Symbol.asyncDispose]()
-  }
-}
-
-/** Whether to run it once more in a new snapshot, for its error may be no fault of its own. */
-function mayPass({ step, tries }: Sent, error: SqlError): boolean {
-  if (isStale(step, error)) return true
-  return tries + 1 < (isContended(error) ? TRIES_MAX : mayBeCatalogRace(error) ? RACE_TRIES_MAX : 0)
+function note({ done }: Waiting, note: NonNullable<ReadResult['note']>): void {
+  done.resolve({ applied: 0, answer: { status: 0, body: '' }, note, tookMs: 0 })
 }

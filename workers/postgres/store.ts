@@ -24,7 +24,6 @@ import { Analyst } from './dependence.ts'
 import { Executor } from './execute.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import { APPEND, appendValues, Log, type LogEnd, readEnd } from './log.ts'
-import type { Mode } from './master.ts'
 import { Readers } from './reads.ts'
 import { prepareSchema } from './schema.ts'
 import type { PostgresServer } from './server.ts'
@@ -40,8 +39,6 @@ export interface StoreOptions {
   /** With which others may copy this database. */
   readonly clonePassword: string
   readonly limits?: Partial<Limits>
-  /** For tests: writes are never executed in a faster mode. */
-  readonly leastMode?: Mode
 }
 
 /** Opens the database of a running PostgreSQL; makes Convoy's schema in a new one. */
@@ -177,10 +174,7 @@ class PostgresStore implements Store {
 
   async apply(entries: readonly Entry[], term: number): Promise<void> {
     this.#executor = undefined
-    this.#applier ??= await Applier.open(await this.#applySession(), {
-      log: this.#end,
-      secret: this.#options.secret
-    })
+    this.#applier ??= await Applier.open(await this.#applySession(), this.#end)
     await this.#applier.apply(entries, term)
     this.verified = this.#applier.verified ?? this.verified
   }
@@ -196,8 +190,12 @@ class PostgresStore implements Store {
     return this.#log.checksumAt(index)
   }
 
-  read(reads: readonly ReadCommand[]): Promise<ReadResult[]> {
-    return this.#readers.read(reads)
+  read(reads: readonly ReadCommand[], begins?: () => Promise<void>): Promise<ReadResult>[] {
+    return this.#readers.read(reads, begins)
+  }
+
+  isWell(): Promise<boolean> {
+    return this.#readers.isWell()
   }
 
   dependence(sql: string): Promise<ReadResult> {
@@ -237,10 +235,9 @@ class PostgresStore implements Store {
     const { writeTimeoutMs, lockTimeoutMs } = this.#limits
     const timeouts = { statementTimeoutMs: writeTimeoutMs, lockTimeoutMs }
     const session = await this.#session('convoy_app', timeouts)
-    const { secret, leastMode } = this.#options
+    const { secret } = this.#options
     const isWell = () => this.#log.isWell()
-    const options = { secret, limits: this.#limits, log: this.#end, isWell, leastMode }
-    return Executor.open(session, options)
+    return Executor.open(session, { secret, limits: this.#limits, log: this.#end, isWell })
   }
 
   async #applySession(): Promise<Session> {

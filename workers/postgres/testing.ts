@@ -16,7 +16,7 @@ import type { Entry } from '../entry.ts'
 import type { Executed, Postponed, Store } from '../store.ts'
 import type { Limits } from './limits.ts'
 import { initDatabase, type PostgresServer, SETUP_ROLE, startPostgres } from './server.ts'
-import { openStore, type StoreOptions } from './store.ts'
+import { openStore } from './store.ts'
 
 export const BIN_DIR = '/usr/lib/postgresql/15/bin'
 export const CLONE_PASSWORD = 'clone-secret'
@@ -46,28 +46,23 @@ export interface TestWorker {
   readonly store: Store
 }
 
-export async function startWorker(
-  t: Test,
-  limits: Partial<Limits> = {},
-  options: Partial<StoreOptions> = {}
-): Promise<TestWorker> {
+export async function startWorker(t: Test, limits: Partial<Limits> = {}): Promise<TestWorker> {
   const dir = join(await temporaryFolder(t), 'w')
   template ??= makeTemplate()
   // Owners and modes must stay as they are.
   await promisify(execFile)('cp', ['-a', await template, dir])
-  return openWorker(t, dir, limits, options)
+  return openWorker(t, dir, limits)
 }
 
 export async function openWorker(
   t: Test,
   dir: string,
-  limits: Partial<Limits> = {},
-  options: Partial<StoreOptions> = {}
+  limits: Partial<Limits> = {}
 ): Promise<TestWorker> {
   const server = await startPostgres({ dir, binDir: BIN_DIR })
   t.teardown(() => server.stop())
   const identity = { workerId: 'w1', secret: 'test-secret', clonePassword: CLONE_PASSWORD }
-  const store = await openStore({ server, ...identity, limits, ...options })
+  const store = await openStore({ server, ...identity, limits })
   t.teardown(() => store[Symbol.asyncDispose]())
   return { dir, server, store }
 }
@@ -77,9 +72,8 @@ export async function below({ socketDir, port }: PostgresServer, sql: string): P
   const client = new pg.Client({ host: socketDir, port, user: SETUP_ROLE, database: 'postgres' })
   await client.connect()
   try {
-    // Of several statements it is an array of results.
-    const results = [await client.query({ text: sql, rowMode: 'array' })].flat()
-    return String(results.at(-1)?.rows[0]?.[0])
+    const { rows } = await client.query({ text: sql, rowMode: 'array' })
+    return String(rows[0]?.[0])
   } finally {
     await client.end()
   }
@@ -156,7 +150,7 @@ export async function readOf(
   sql: string,
   params: ReadCommand['params'] = []
 ): Promise<{ status: number; body: ReadBody & { code?: string; sqlstate?: string } }> {
-  const [came] = await store.read([{ readId: 'r', sql, params, ttlMs: 10_000 }])
+  const [came] = await Promise.all(store.read([{ readId: 'r', sql, params, ttlMs: 10_000 }]))
   if (came === undefined) throw new Error('no answer')
   return { status: came.answer.status, body: JSON.parse(came.answer.body) }
 }
