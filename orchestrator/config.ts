@@ -36,6 +36,12 @@ export const ORCHESTRATOR = {
       description: 'Password with which backups copy a database, as workers do; handed to them'
     })
   ),
+  CONVOY_STORE_SECRET: Type.Optional(
+    Type.String({
+      minLength: 8,
+      description: 'Secret of the installation: seals backups; handed to the workers'
+    })
+  ),
   CONVOY_POSTGRES_BIN: Type.Optional(
     Type.String({ minLength: 1, description: 'Folder of `pg_basebackup`, which takes backups' })
   ),

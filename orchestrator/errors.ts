@@ -45,6 +45,18 @@ export class SqlSyntaxError extends StatementError {
   }
 }
 
+/** A value that would not arrive as it was sent. */
+export class ParamError extends StatementError {
+  readonly code = 'CONVOY_INVALID_REQUEST'
+  readonly statusCode = 400
+
+  /** @param at position in the list, counted from 0 */
+  constructor(at: number, what: string) {
+    super(`parameter $${at + 1} ${what}`)
+    this.details = { parameter: at + 1 }
+  }
+}
+
 /** As PostgreSQL would say it when a statement is bound. */
 export class ParamCountError extends StatementError {
   readonly code = 'CONVOY_SQL'

@@ -31,7 +31,7 @@ const GRACE_MS = 2_500
 /** A statement takes 5 s at most, and a master that falls silent is replaced within 6 s. */
 const UNANSWERED_MS = 8_000
 /** How long writes that nobody answered are held against a cluster that is asked for none. */
-const REMEMBERED_MS = 15_000
+const REMEMBERED_MS = 3_000
 
 export interface Obstacle {
   readonly why: Why

@@ -3,11 +3,14 @@
  */
 import type { Registry } from 'prom-client'
 import type { Gate } from '../platform/controls/gate.ts'
+import { InvalidRequestError } from '../platform/errors.ts'
+import { takeJson } from '../platform/http/json-body.ts'
 import { type Http, openHttp } from '../platform/http.ts'
 import type { Logger } from '../platform/log.ts'
 import { certificateOf } from '../platform/security/tls.ts'
 import { tokensOf } from '../platform/security/tokens.ts'
 import type { Tracing } from '../platform/tracing/otlp.ts'
+import { keepExact } from '../platform/wire/exact-params.ts'
 import type { ZooKeeper } from '../platform/zookeeper.ts'
 import type { Admission } from './admission/admission.ts'
 import { gated } from './admission/gated.ts'
@@ -87,7 +90,7 @@ export async function openServer(options: ServerOptions): Promise<Http> {
     certificate: certificateOf(config),
     missing: () => options.obstacles().map(({ why, message }) => ({ code: why, message }))
   })
-  acceptEmptyBodies(app)
+  takeBodies(app)
   addPage(app)
   const timeline = new Timeline(view, log)
   observeCluster(metrics, { timeline, view })
@@ -124,13 +127,18 @@ export async function openServer(options: ServerOptions): Promise<Http> {
 }
 
 /**
- * Some clients name JSON as the type of no body at all. A key called __proto__ is data
- * like any other here: nothing merges what callers send.
+ * A key called __proto__ is data like any other here: nothing merges what callers send.
+ * Parameters are kept as they were sent.
  */
-function acceptEmptyBodies(app: Http): void {
-  const parse = app.getDefaultJsonParser('ignore', 'ignore')
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined)
-    else parse(request, body as string, done)
+function takeBodies(app: Http): void {
+  takeJson(app, (_request, text, done) => {
+    let body: unknown
+    try {
+      body = JSON.parse(text)
+    } catch (error) {
+      return done(new InvalidRequestError(`the body is no JSON: ${(error as Error).message}`))
+    }
+    keepExact(text, body)
+    done(null, body)
   })
 }

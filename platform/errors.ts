@@ -21,6 +21,12 @@ export class InvalidRequestError extends ServiceError {
   readonly statusCode = 400
 }
 
+/** The body is of a type, a character set or a coding that is not taken. */
+export class UnsupportedMediaTypeError extends ServiceError {
+  readonly code = 'CONVOY_UNSUPPORTED_MEDIA_TYPE'
+  readonly statusCode = 415
+}
+
 export class NotFoundError extends ServiceError {
   readonly code = 'CONVOY_NOT_FOUND'
   readonly statusCode = 404

@@ -41,8 +41,18 @@ export type Change =
       readonly last: string
       readonly called: boolean
     }
-  /** An entry at which each worker sums its tables (`verify`). */
+  /** An entry at which each worker compares its data with the master's, which is the result (`verify`). */
   | { readonly op: 'verify' }
+  /** Behind a schema change: what it made of the master's data, to be compared before it is confirmed. */
+  | { readonly op: 'compare'; readonly items: readonly Compared[] }
+
+/** Rows of a table, or an object of the schema (postgres/comparison.ts). */
+export interface Compared {
+  readonly kind: string
+  readonly name: string
+  readonly rows?: string | null
+  readonly sum: string | null
+}
 
 /** Where a log ends. */
 export interface Position {

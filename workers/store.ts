@@ -66,16 +66,9 @@ export interface ReadResult {
   readonly tookMs?: number
 }
 
-/** Sums of one table, equal on workers that hold the same rows. */
-export interface TableSum {
-  readonly table: string
-  readonly rows: string
-  readonly sum: string
-}
-
 export interface Verified {
   readonly index: number
-  /** Names of tables whose sums differ from the master's; empty when all are equal. */
+  /** Tables and other objects that are not the master's, and faults of this worker alone; empty when all is well. */
   readonly differing: readonly string[]
 }
 

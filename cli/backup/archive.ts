@@ -3,6 +3,7 @@
  * the end shows that it is whole: gzip's own checksums, and the list of all files, which
  * PostgreSQL writes last.
  */
+import type { Hmac } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { buffer } from 'node:stream/consumers'
 import { createGunzip } from 'node:zlib'
@@ -14,6 +15,7 @@ import {
   HEAD_NAME,
   MANIFEST_NAME
 } from '../../platform/wire/backup.ts'
+import { beginSeal, isSealedBy, SEAL_BYTES } from '../../platform/wire/backup-seal.ts'
 import { UserError } from '../script.ts'
 import { BrokenArchiveError, type Member, members } from './tar.ts'
 
@@ -37,17 +39,29 @@ export interface ArchiveReader {
   readonly onHead?: (head: BackupHead) => void
   /** Each file and folder of the database. */
   readonly onMember?: (member: Member) => Promise<void>
+  /** Of the installation that should have made the file. */
+  readonly secret?: string
+}
+
+export interface Archive {
+  /** What the file says of itself. */
+  readonly head: BackupHead
+  /** Whether an installation with the secret made it, and nobody changed it since. */
+  readonly isSealed: boolean
 }
 
 /**
  * Reads the whole file.
- * @returns what it says of itself
  * @throws UserError when it is no backup, or not whole
  */
-export async function readArchive(file: string, reader: ArchiveReader): Promise<BackupHead> {
+export async function readArchive(file: string, reader: ArchiveReader): Promise<Archive> {
   const packed = createReadStream(file, { highWaterMark: READ_BYTES })
   const tar = createGunzip({ chunkSize: READ_BYTES })
-  packed.on('data', chunk => reader.onRead(chunk.length))
+  const seal = reader.secret === undefined ? undefined : new SealReader(reader.secret)
+  packed.on('data', chunk => {
+    reader.onRead(chunk.length)
+    seal?.read(chunk as Buffer)
+  })
   packed.on('error', err => tar.destroy(err))
   packed.pipe(tar)
   let head: BackupHead | undefined
@@ -65,8 +79,31 @@ export async function readArchive(file: string, reader: ArchiveReader): Promise<
   } finally {
     packed.destroy()
   }
-  if (head !== undefined && last === MANIFEST_NAME) return head
+  if (head !== undefined && last === MANIFEST_NAME) {
+    return { head, isSealed: seal?.isWhole() === true }
+  }
   throw new UserError(`${file} is no whole backup: the list of its files is missing`)
+}
+
+/** Digests all but the last bytes, which are the seal. */
+class SealReader {
+  readonly #hmac: Hmac
+  #tail = Buffer.alloc(0)
+
+  constructor(secret: string) {
+    this.#hmac = beginSeal(secret)
+  }
+
+  read(chunk: Buffer): void {
+    const bytes = Buffer.concat([this.#tail, chunk])
+    const end = Math.max(0, bytes.length - SEAL_BYTES)
+    this.#hmac.update(bytes.subarray(0, end))
+    this.#tail = Buffer.from(bytes.subarray(end))
+  }
+
+  isWhole(): boolean {
+    return isSealedBy(this.#hmac, this.#tail)
+  }
 }
 
 async function headIn({ name, kind, bytes, content }: Member): Promise<BackupHead> {

@@ -11,6 +11,7 @@ import { type DatabaseOptions, dataDirOf, startPostgres } from '../../workers/po
 import { openStore } from '../../workers/postgres/store.ts'
 import { UserError } from '../script.ts'
 import type { Secrets } from '../system/secrets.ts'
+import { LEFT_OUT } from './unpack.ts'
 
 /** It reads the log that was written while the copy was taken. */
 const RECOVERY_MS = 600_000
@@ -32,7 +33,7 @@ export async function checkFiles(options: DatabaseOptions): Promise<void> {
   try {
     await runAs(account, {
       program: join(options.binDir, 'pg_verifybackup'),
-      args: ['--quiet', '--exit-on-error', data],
+      args: ['--quiet', '--exit-on-error', ...LEFT_OUT.map(name => `--ignore=${name}`), data],
       cwd: options.dir
     })
   } catch (cause) {

@@ -44,6 +44,8 @@ export interface RestoreOptions {
   readonly postgresUser: string
   /** Throws away what data is there. */
   readonly fresh: boolean
+  /** Asked about a file that this installation has not made, or that was changed since. */
+  readonly mayTrust: () => Promise<boolean>
   readonly onStep: (step: string, bytesRead?: number) => void
 }
 
@@ -111,9 +113,10 @@ async function copyIn(dir: string, options: RestoreOptions): Promise<Copy> {
   const { file, folder, software, onStep, postgresUser } = options
   const database = { dir, binDir: software.postgresBin, runAs: postgresUser }
   const major = await postgresMajor(software.postgresBin)
+  const secrets = keptSecrets(folder.secretsFile)
   let read = 0
   const unpacking = unpack({
-    ...{ file, dir, account: await accountFor(postgresUser) },
+    ...{ file, dir, account: await accountFor(postgresUser), secret: secrets.storeSecret },
     onHead({ postgres }) {
       if (Number.parseInt(postgres, 10) === major) return
       throw new UserError(`${file} is of PostgreSQL ${postgres}, and here is ${major}`)
@@ -123,11 +126,12 @@ async function copyIn(dir: string, options: RestoreOptions): Promise<Copy> {
       onStep('unpacking', read)
     }
   })
-  const head = await flushWhile(dataDirOf(dir), unpacking)
+  const { head, isSealed } = await flushWhile(dataDirOf(dir), unpacking)
+  // From here on PostgreSQL works with what is in the file.
+  if (!isSealed && !(await options.mayTrust())) throw new UserError('nothing is changed')
   onStep('checking all files')
   await checkFiles(database)
   onStep('PostgreSQL finishes the copy')
-  const secrets = keptSecrets(folder.secretsFile)
   const end = await recoverCopy(database, { head, secrets })
   await markComplete(dir)
   return { head, end, secrets }

@@ -29,7 +29,7 @@ export async function saveBackup({ file, archive, onBytes }: SaveOptions): Promi
       checked += read
       onBytes('checking', checked)
     }
-    const head = await readArchive(partial, { onRead })
+    const { head } = await readArchive(partial, { onRead })
     await rename(partial, file)
     await syncFolder(dirname(file))
     return { ...head, bytes }

@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { ServiceError } from '../../platform/errors.ts'
+import type { Param } from '../../platform/wire/requests.ts'
 import { openAdmission } from './admission.ts'
 import { openParser } from './parser.ts'
 
@@ -309,4 +310,20 @@ t.test('statements that overflow the parser are refused, and it goes on', async 
     /at most/
   )
   await admission.read(`select '${'x'.repeat(1_048_576)}'`, [])
+})
+
+t.test('what would not arrive as it was sent is refused, and the parameter named', async t => {
+  const half = await refusal(() => admission.read('select $1::text, $2', ['a', 'b\ud800']))
+  t.strictSame([half.code, half.details], ['CONVOY_INVALID_REQUEST', { parameter: 2 }])
+  const bad: Param[] = ['\udc00', ['a', ['\ud83d']], ['\ude00\ud83d'], `${'x'.repeat(99)}\ud800`]
+  for (const param of bad) {
+    const error = await refusal(() => admission.write([{ sql: 'select $1', params: [param] }]))
+    t.strictSame([error.code, error.details], [half.code, { parameter: 1, statement: 0 }])
+  }
+  await admission.read('select $1', ['😀 \ufffd'])
+  await admission.read('select $1::json', [{ text: '\ud800' }]) // an escape in JSON
+  const deep = JSON.parse('['.repeat(100_000) + ']'.repeat(100_000))
+  t.match((await refusal(() => admission.read('select $1', [deep]))).message, /nested/)
+  const sql = await refusal(() => admission.read("select '\ud800'", []))
+  t.equal(sql.code, 'CONVOY_SQL_NOT_ALLOWED')
 })

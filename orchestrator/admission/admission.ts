@@ -8,8 +8,15 @@
  */
 import { hash } from 'node:crypto'
 import { InvalidRequestError } from '../../platform/errors.ts'
+import { DEPTH_MAX, hasHalfPair, isTooDeep } from '../../platform/wire/param-text.ts'
 import type { Param } from '../../platform/wire/requests.ts'
-import { ParamCountError, SqlNotAllowedError, SqlTooLargeError, StatementError } from '../errors.ts'
+import {
+  ParamCountError,
+  ParamError,
+  SqlNotAllowedError,
+  SqlTooLargeError,
+  StatementError
+} from '../errors.ts'
 import { type Examined, examined, type Verdict, verdictOf } from './examine.ts'
 import { Examiners } from './examiners.ts'
 import { extentOf } from './extent.ts'
@@ -169,10 +176,14 @@ function checkParams(params: readonly Param[]): void {
   if (params.length > PARAMS_MAX) {
     throw new InvalidRequestError(`more than ${PARAMS_MAX} parameters in one statement`)
   }
-  for (const param of params) {
-    // JSON.parse has rounded it already; what would be written is not what was sent.
+  for (const [at, param] of params.entries()) {
+    // Numbers come as text where JSON.parse would round them; this one was rounded by a caller.
     if (typeof param === 'number' && Number.isInteger(param) && !Number.isSafeInteger(param)) {
       throw new InvalidRequestError('integers beyond 2^53 are sent as strings, to stay exact')
     }
+    if (typeof param === 'object' && isTooDeep(param)) {
+      throw new ParamError(at, `is nested more than ${DEPTH_MAX} levels deep`)
+    }
+    if (hasHalfPair(param)) throw new ParamError(at, 'holds half of a surrogate pair')
   }
 }

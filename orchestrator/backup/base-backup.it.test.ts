@@ -26,6 +26,7 @@ const backupOf = ({ server }: TestWorker, more = {}) =>
     source: { workerId: 'w1', host: server.host, port: server.port },
     known: { clusterId: 'c', term: 1, index: 0 },
     password: CLONE_PASSWORD,
+    secret: 'of this test',
     binDir: BIN_DIR,
     maxRateKBps: SLOW_KBPS,
     log,
@@ -54,7 +55,10 @@ t.test('a copy that takes longer than PostgreSQL keeps its log is whole', async 
   await taken
   const names: string[] = []
   const onMember = async ({ name }: { name: string }) => void names.push(name)
-  const head = await readArchive(file, { onRead: () => undefined, onMember })
+  const { head, isSealed } = await readArchive(file, {
+    ...{ onRead: () => undefined, onMember, secret: 'of this test' }
+  })
+  t.ok(isSealed)
   t.match(head, { format: 1, clusterId: 'c', term: 1, workerId: 'w1', postgres: /^15\./ })
   t.ok(names.filter(name => /^pg_wal\/[0-9A-F]{24}$/.test(name)).length > 1)
   t.equal(names.at(-1), 'backup_manifest')

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { PassThrough, type Readable } from 'node:stream'
 import type { Logger } from '../../platform/log.ts'
 import { BACKUP_FORMAT, type BackupHead } from '../../platform/wire/backup.ts'
+import { beginSeal, sealOf } from '../../platform/wire/backup-seal.ts'
 import { asAccount } from '../../workers/postgres/account.ts'
 import { CLONE_ROLE } from '../../workers/postgres/clone.ts'
 import { headMember } from './head-member.ts'
@@ -24,6 +25,8 @@ export interface BaseBackupOptions {
   readonly source: Source
   readonly known: Pick<BackupHead, 'clusterId' | 'term' | 'index'>
   readonly password: string
+  /** Of the installation; without it the backup has no seal, and a restore asks whether to trust it. */
+  readonly secret?: string | undefined
   /** A file with the CAs that are believed; only TLS is spoken then. */
   readonly ca?: string | undefined
   /** Folder of pg_basebackup. */
@@ -53,12 +56,16 @@ export async function openBaseBackup(options: BaseBackupOptions): Promise<Readab
   })
   archive.once('error', err => log.warn({ err, workerId }, 'backup broke off'))
   child.once('error', err => archive.destroy(err))
+  const seal = options.secret === undefined ? undefined : beginSeal(options.secret)
   child.once('close', code => {
-    if (code === 0) archive.end()
+    if (code === 0) archive.end(seal && sealOf(seal))
     else archive.destroy(new Error(`pg_basebackup failed: ${said()}`))
   })
   log.info({ ...head }, 'backup begun')
-  archive.write(headMember(head))
+  const first = headMember(head)
+  seal?.update(first)
+  archive.write(first)
+  child.stdout.on('data', (chunk: Buffer) => seal?.update(chunk))
   child.stdout.pipe(archive, { end: false })
   endStalled(archive, child)
   return archive

@@ -71,7 +71,12 @@ export const backupRoute: FastifyPluginAsyncTypebox<BackupOptions> = async (app,
 function meansIn(config: OrchestratorConfig) {
   const { CONVOY_CLONE_PASSWORD: password, CONVOY_POSTGRES_BIN: binDir } = config
   if (password !== undefined && binDir !== undefined)
-    return { password, binDir, ca: config.CONVOY_TLS_CERT && config.CONVOY_TLS_CA }
+    return {
+      password,
+      binDir,
+      ca: config.CONVOY_TLS_CERT && config.CONVOY_TLS_CA,
+      secret: config.CONVOY_STORE_SECRET
+    }
   throw new BackupUnavailableError(
     'this orchestrator lacks CONVOY_CLONE_PASSWORD or CONVOY_POSTGRES_BIN'
   )

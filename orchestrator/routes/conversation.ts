@@ -25,6 +25,7 @@ import {
   type NumberedAnswer,
   type NumberedCall
 } from '../../platform/wire/calls.ts'
+import { keepExact } from '../../platform/wire/exact-params.ts'
 import type { Answer } from '../lanes/pending-writes.ts'
 import type { Way } from './way.ts'
 
@@ -48,7 +49,7 @@ export class Conversation {
   readonly #response: ServerResponse
   readonly #client: string
   readonly #answering: Answering
-  readonly #calls = new CallReader()
+  readonly #calls = new CallReader(keepExact)
   #underWay = 0
   #closing = false
   /** Parts of the answers that are ready: those of one turn of the loop go out together. */

@@ -21,7 +21,7 @@ export interface WriteRouteOptions {
 }
 
 export const SqlParam = Type.Unsafe<Param>({
-  description: 'any JSON value; integers beyond 2^53 as strings'
+  description: 'any JSON value; numbers keep their digits, objects their keys'
 })
 
 /** In this order they work on a fresh system, and the first one as often as one likes. */

@@ -198,6 +198,27 @@ t.test('reads go to the lane of their consistency', async t => {
   ])
 })
 
+t.test('parameters reach the lane as they were sent', async t => {
+  const { app, asked } = await server(t)
+  const params = '[9007199254740993,1e400,-0,{"10":1,"9":1e400},[9007199254740993,null],1.5]'
+  const exact = [
+    ...['9007199254740993', '1e400', '-0', '{"10":1,"9":1e400}'],
+    ...['{"9007199254740993",NULL}', 1.5]
+  ]
+  const headers = { 'content-type': 'application/json' }
+  const send = (url: string, payload: string) =>
+    app.inject({ method: 'POST', url: `/api/v1/${url}`, headers, payload })
+  const sql = 'select $1, $2, $3, $4, $5, $6'
+  await send('db/read', `{"sql":"${sql}","params":${params}}`)
+  await send('db/explain', `{"params":${params},"sql":"${sql}"}`)
+  await send('db/write', `{"statements":[{"sql":"select 1"},{"sql":"${sql}","params":${params}}]}`)
+  const [read, explain] = asked as [unknown, { params: unknown }][]
+  t.strictSame(read?.[1].params, exact)
+  t.strictSame(explain?.[1].params, exact)
+  const { statements } = (asked[2] as [{ statements: string }])[0]
+  t.strictSame(JSON.parse(statements)[1].params, exact)
+})
+
 t.test('bad input is told as such, and reaches no lane', async t => {
   const { call, asked } = await server(t)
   const write = (statements: unknown, headers = {}) =>
@@ -370,15 +391,33 @@ t.test('reads of every consistency are counted for scaling, refused ones are not
 })
 
 t.test('verify tells which workers differ from the master', async t => {
-  const sums = [{ table: 't', rows: '2', sum: 'x' }]
-  const body = JSON.stringify({ index: 7, results: [{ rowCount: 1, rows: sums }] })
+  const none = { rows: null, root: null }
+  const items = [
+    { kind: 'rows', name: 't', rows: '2', root: null, sum: '-1:1' },
+    { kind: 'rows', name: 'p1', rows: '3', root: 'p', sum: '5:-3' },
+    { kind: 'rows', name: 'p2', rows: '4', root: 'p', sum: '18446744073709551616:2' },
+    { kind: 'index', name: 't_pkey', ...none, sum: 'd' },
+    { kind: 'fault', name: 'log entry 3', ...none, sum: 'is not what its checksum says' }
+  ]
+  const body = JSON.stringify({ index: 7, results: [{ rowCount: 5, rows: items }] })
   const { call } = await server(t, { body })
   const verified = JSON.parse((await call('POST', 'cluster/verify')).body)
   t.strictSame(verified, {
     index: 7,
-    tables: sums,
+    tables: [
+      { table: 'p', rows: '7', sum: '18446744073709551621:-1' },
+      { table: 'p1', rows: '3', sum: '5:-3' },
+      { table: 'p2', rows: '4', sum: '18446744073709551616:2' },
+      { table: 't', rows: '2', sum: '-1:1' }
+    ],
+    objects: { rows: 3, index: 1 },
     workers: [
-      { id: 'm', pid: 9000, equal: true, differing: [] },
+      {
+        id: 'm',
+        pid: 9000,
+        equal: false,
+        differing: ['log entry 3 is not what its checksum says']
+      },
       { id: 'r', pid: 1000, equal: true, differing: [] },
       { id: 's', pid: 4330, equal: false, differing: ['t'] }
     ]

@@ -1,6 +1,6 @@
 /**
- * POST /api/v1/cluster/verify: an entry at which every worker sums its tables; then
- * waits until each in-sync worker has told whether its sums are the master's.
+ * POST /api/v1/cluster/verify: an entry at which every worker looks at its rows, its schema
+ * and its log; then waits until each in-sync worker has told how it differs from the master.
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
@@ -11,6 +11,7 @@ import { sealWrite } from '../admission/admission.ts'
 import type { Cluster, ClusterView } from '../cluster-view.ts'
 import type { Dispatch } from '../lanes/dispatch.ts'
 import { passOn } from './answer.ts'
+import { readVerified, type VerifiedItem } from './verified.ts'
 import { wayOf, writeFields } from './way.ts'
 
 export interface VerifyOptions {
@@ -29,21 +30,26 @@ const Verified = Type.Object(
     tables: Type.Array(
       Type.Object({ table: Type.String(), rows: Type.String(), sum: Type.String() })
     ),
+    objects: Type.Record(Type.String(), Type.Integer(), {
+      description: 'How many of each kind were compared: rows (of a table or partition), index, ...'
+    }),
     workers: Type.Array(
       Type.Object({
         id: Type.String(),
         pid: Type.Integer(),
         equal: Type.Boolean(),
-        differing: Type.Array(Type.String())
+        differing: Type.Array(Type.String(), {
+          description: 'Tables by their names; other objects by kind and name; faults of its own'
+        })
       })
     )
   },
-  { description: 'Once every in-sync worker has told its sums' }
+  { description: 'Once every in-sync worker has told what differs' }
 )
 
 interface VerifyBody {
   readonly index: number
-  readonly results: readonly { readonly rows: { table: string; rows: string; sum: string }[] }[]
+  readonly results: readonly { readonly rows: readonly VerifiedItem[] }[]
 }
 
 export const verifyRoute: FastifyPluginAsyncTypebox<VerifyOptions> = async (app, options) => {
@@ -51,7 +57,7 @@ export const verifyRoute: FastifyPluginAsyncTypebox<VerifyOptions> = async (app,
   const schema = {
     tags: ['cluster'],
     security: needs('admin'),
-    summary: 'Compares all tables on all workers',
+    summary: 'Compares rows, schema, sequences and log of all workers',
     headers: IdempotencyKey,
     response: { 200: Verified, ...refusals(400, 401, 403, 422, 500, 503, 504) }
   }
@@ -61,10 +67,12 @@ export const verifyRoute: FastifyPluginAsyncTypebox<VerifyOptions> = async (app,
     if (answer.status !== 200) return passOn(reply, answer)
     const { index, results } = JSON.parse(answer.body.toString()) as VerifyBody
     await view.until(({ state }) => heard.lacks(state, index).length === 0, {
-      what: 'the sums of all in-sync workers',
+      what: 'what all in-sync workers found',
       ms: REPORTED_WITHIN_MS
     })
-    return { index, tables: results[0]?.rows ?? [], workers: heard.reports(view.now.state, index) }
+    const { tables, objects, faults } = readVerified(results[0]?.rows ?? [])
+    const workers = heard.reports(view.now.state, { index, faults })
+    return { index, tables, objects, workers }
   })
 }
 
@@ -87,12 +95,16 @@ class Heard implements Disposable {
     return (state?.inSync ?? []).filter(id => id !== state?.master && !this.#hasTold(id, index))
   }
 
-  reports(state: Cluster['state'], index: number) {
+  /** @param entry.faults what the master found wrong with itself */
+  reports(state: Cluster['state'], entry: { index: number; faults: readonly string[] }) {
     const ids = new Set([...(state?.inSync ?? []), ...this.#asked])
     return [...ids].flatMap(id => {
       const node = this.#nodes.get(id)
-      if (node === undefined || (id !== state?.master && !this.#hasTold(id, index))) return []
-      const differing = id === state?.master ? [] : [...(node.verified?.differing ?? [])]
+      if (node === undefined || (id !== state?.master && !this.#hasTold(id, entry.index))) {
+        return []
+      }
+      const found = id === state?.master ? entry.faults : node.verified?.differing
+      const differing = [...(found ?? [])]
       return [{ id, pid: node.pid, equal: differing.length === 0, differing }]
     })
   }

@@ -6,7 +6,6 @@ import { type Database, openDatabase } from './database.ts'
 import { Targets } from './targets.ts'
 
 export { OperationDisabledError } from '../controls/errors.ts'
-export type { Param } from '../wire/requests.ts'
 export type { Context } from './caller.ts'
 export type {
   Database,
@@ -26,6 +25,7 @@ export {
   UnknownOutcomeError
 } from './errors.ts'
 export { readPages } from './pages.ts'
+export { InvalidParameterError, type JsonObject, type Param } from './params.ts'
 
 export interface ConnectOptions {
   /** Of the orchestrator; of all of them, where there are several. */

@@ -6,7 +6,6 @@
  * - `session` reads see what this client wrote, and what its earlier answers showed.
  */
 import { randomUUID } from 'node:crypto'
-import type { Param } from '../wire/requests.ts'
 import { type Call, Caller, type Context, GivenUpError } from './caller.ts'
 import {
   type DatabaseErrorBody,
@@ -17,6 +16,7 @@ import {
   UnknownOutcomeError
 } from './errors.ts'
 import type { Answered } from './exchange.ts'
+import { type Param, paramsJson } from './params.ts'
 import type { Targets } from './targets.ts'
 
 export type { Context }
@@ -69,6 +69,7 @@ export interface Database extends AsyncDisposable {
   readonly lastIndex: number
 
   /**
+   * @throws InvalidParameterError a parameter has no form in PostgreSQL; nothing was sent
    * @throws DatabaseError what PostgreSQL or the orchestrator refused (a bug, or a result too large)
    * @throws DatabaseUnavailableError the deadline passed
    */
@@ -78,6 +79,7 @@ export interface Database extends AsyncDisposable {
    * Runs the statements as one transaction, once, however often it is sent.
    * @param options.requestId unique per write, made up unless told; the same id with the same
    *   statements gets the first answer again
+   * @throws InvalidParameterError a parameter has no form in PostgreSQL; nothing was sent
    * @throws ConstraintError, ExpectationError, DatabaseError: final for this id, nothing was written
    * @throws RequestIdReusedError the id was used for other statements
    * @throws DatabaseUnavailableError nothing was written and the deadline passed
@@ -123,7 +125,8 @@ class HttpDatabase implements Database {
   }
 
   async read<R = Row>(query: ReadQuery, context: Context = {}): Promise<ReadAnswer<R>> {
-    const { sql, params = [], consistency = 'session' } = query
+    const { sql, consistency = 'session' } = query
+    const params = paramsJson(query.params)
     const session = consistency === 'session' ? { minIndex: query.minIndex ?? this.#lastIndex } : {}
     const body = JSON.stringify({ sql, params, consistency, ...session })
     const call = { method: 'POST', path: '/api/v1/db/read', body, streamed: true } as const
@@ -140,7 +143,10 @@ class HttpDatabase implements Database {
     statements: readonly WriteStatement[],
     { requestId = randomUUID(), ...context }: WriteOptions = {}
   ): Promise<WriteAnswer> {
-    const command = statements.map(({ params = [], ...statement }) => ({ ...statement, params }))
+    const command = statements.map(({ params, ...statement }) => ({
+      ...statement,
+      params: paramsJson(params)
+    }))
     const body = JSON.stringify({ statements: command })
     const headers = { 'idempotency-key': requestId }
     const path = '/api/v1/db/write'

@@ -8,6 +8,7 @@ import type { Registry } from 'prom-client'
 import Type from 'typebox'
 import type { Gate } from '../controls/gate.ts'
 import { leadToDocs } from '../http/front.ts'
+import { takeJson } from '../http/json-body.ts'
 import { refusals } from '../http/openapi.ts'
 import { answerTogether } from '../http/together.ts'
 import { type Http, openHttp } from '../http.ts'
@@ -49,7 +50,8 @@ export async function openServiceHttp(options: ServiceHttpOptions): Promise<Http
     ...(gate && { gate })
   })
   answerTogether(app)
-  acceptEmptyBodies(app)
+  // Some clients name JSON as the type of no body: a route that needs one says what is missing.
+  takeJson(app, app.getDefaultJsonParser('error', 'error'))
   countCalls(app, metrics)
   addClear(app, options)
   leadToDocs(app)
@@ -59,15 +61,6 @@ export async function openServiceHttp(options: ServiceHttpOptions): Promise<Http
   })
   options.routes(app)
   return app
-}
-
-/** Some clients name JSON as the type of no body at all; a route that needs one says what is missing. */
-function acceptEmptyBodies(app: Http): void {
-  const parse = app.getDefaultJsonParser('error', 'error')
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined)
-    else parse(request, body as string, done)
-  })
 }
 
 function addClear(app: Http, options: ServiceHttpOptions): void {

@@ -6,6 +6,8 @@
  * Pure: bytes in, calls and answers out.
  */
 
+import { isUtf8 } from 'node:buffer'
+
 /** Where they are asked for; the body and the answer go on as long as both want. */
 export const CALLS_PATH = '/api/v1/db/calls'
 export const CALLS_TYPE = 'application/x-ndjson'
@@ -69,6 +71,12 @@ class Rest {
 
 export class CallReader {
   readonly #rest = new Rest()
+  readonly #onCall: (text: string, call: NumberedCall) => void
+
+  /** @param onCall sees each call before it is given out, and the line that it was */
+  constructor(onCall: (text: string, call: NumberedCall) => void = () => {}) {
+    this.#onCall = onCall
+  }
 
   /** @throws Error when what came is no call, or larger than a call may be */
   read(chunk: Buffer): NumberedCall[] {
@@ -77,7 +85,12 @@ export class CallReader {
     const bytes = lineEnds ? this.#rest.with(chunk) : chunk
     let at = 0
     for (let end = bytes.indexOf(10); end !== -1; end = bytes.indexOf(10, at)) {
-      calls.push(parse(bytes.toString('utf8', at, end)))
+      const line = bytes.subarray(at, end)
+      if (!isUtf8(line)) throw new Error('a call is no UTF-8')
+      const text = line.toString()
+      const call = parse(text)
+      this.#onCall(text, call)
+      calls.push(call)
       at = end + 1
     }
     this.#rest.keep(bytes.subarray(at))

@@ -156,7 +156,8 @@ await t.test('what is damaged is refused, and nothing is changed', async t => {
   for (const [what, bytes] of Object.entries(damaged)) {
     const bad = join(cluster.folder.root, 'bad.tar.gz')
     writeFileSync(bad, bytes)
-    const { code, err } = await convoy(['restore', bad, '--fresh', '--yes', ...inCluster])
+    const words = ['restore', bad, '--fresh', '--yes', '--foreign']
+    const { code, err } = await convoy([...words, ...inCluster])
     t.equal(code, 1, what)
     t.match(err, /is no whole backup|is damaged/, what)
     t.strictSame(workersIn(cluster.folder), workers)
@@ -167,11 +168,23 @@ await t.test('what is damaged is refused, and nothing is changed', async t => {
   t.strictSame(workersIn(cluster.folder), workers)
 })
 
+await t.test('a file that somebody else has made is restored on request alone', async t => {
+  const unsealed = join(cluster.folder.root, 'bad.tar.gz')
+  writeFileSync(unsealed, gzipSync(gunzipSync(readFileSync(file)), { level: 1 }))
+  const workers = workersIn(cluster.folder)
+  const { code, err } = await convoy(['restore', unsealed, '--fresh', '--yes', ...inCluster])
+  t.equal(code, 1)
+  t.match(err, 'This installation has not made this backup')
+  t.match(err, '--foreign')
+  t.strictSame(workersIn(cluster.folder), workers)
+})
+
 await t.test('a restored cluster is the old one as of one index', async t => {
   let restored: Restored | undefined
   const copy = await startCluster(t, {
     async prepare({ folder, name }) {
-      const words = ['restore', file, '--json', '--folder', folder.root]
+      // The new folder has secrets of its own.
+      const words = ['restore', file, '--json', '--foreign', '--folder', folder.root]
       const { code, out, err } = await convoy(words, { env: { CONVOY_CLUSTER: name } })
       t.strictSame([code, err], [0, ''])
       restored = JSON.parse(out) as Restored

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { checksumOf, type Entry } from '../entry.ts'
 import { DivergedError } from '../store.ts'
-import { command, ddl, entryOf, rowsOf, startPair } from './testing.ts'
+import { below, command, ddl, entryOf, rowsOf, startPair } from './testing.ts'
 
 const write = (...sql: string[]) => command(sql)
 
@@ -186,39 +186,10 @@ t.test('a verify finds the table that differs', async t => {
   const { replica, run, differing } = await startPair(t)
   await run(ddl('create table a (id int primary key)'), ddl('create table b (id int primary key)'))
   t.strictSame(await differing(), [])
-  const { index, term, checksum } = replica.store.last
-  const changes = JSON.stringify([{ op: 'insert', table: 'b', rows: ['(1)'] }])
-  const entry = {
-    index: index + 1,
-    term,
-    requestId: 'f',
-    commandHash: '',
-    status: 200,
-    changes,
-    result: '[]'
-  }
-  await replica.store.apply([{ ...entry, checksum: checksumOf(checksum, entry) }], 1)
-  const sums = [
-    {
-      rowCount: 2,
-      rows: [
-        { table: 'a', rows: '0', sum: '0:0' },
-        { table: 'b', rows: '0', sum: '0:0' }
-      ]
-    }
-  ]
-  const after = {
-    ...entry,
-    index: index + 2,
-    changes: '[{"op":"verify"}]',
-    result: JSON.stringify(sums),
-    requestId: 'g'
-  }
-  await replica.store.apply(
-    [{ ...after, checksum: checksumOf(replica.store.last.checksum, after) }],
-    1
-  )
-  t.strictSame(replica.store.verified, { index: index + 2, differing: ['b'] })
+  const { index } = replica.store.last
+  await below(replica.server, 'set session_replication_role = replica; insert into b values (1)')
+  t.strictSame(await differing(), ['b'])
+  t.equal(replica.store.verified?.index, index + 1)
 })
 
 t.test('a replica catches up with a long log, in pieces', async t => {

@@ -6,7 +6,7 @@
  * is called a divergence: a net effect may fail where its parts do not.
  */
 import { type Change, checksumOf, type Entry, positionOf } from '../entry.ts'
-import { DivergedError, type TableSum, TermRaisedError, type Verified } from '../store.ts'
+import { DivergedError, TermRaisedError, type Verified } from '../store.ts'
 import {
   type Catalog,
   identifier,
@@ -18,11 +18,12 @@ import {
 import type { Outcome, Step } from './connection.ts'
 import { APPEND, appendValues, bytesOf, type LogEnd, takesLong } from './log.ts'
 import { PlanError, RowPlan, type TableWork } from './row-plan.ts'
+import { type CompareChange, compare } from './schema-check.ts'
 import type { SequenceChange } from './sequences.ts'
 import type { Session } from './session.ts'
 import { isContended, isOfServer, isStale, lostTo, type SqlError } from './sql-error.ts'
-import { differing, Sums, sumsText } from './sums.ts'
 import { packedTexts } from './text.ts'
+import { verify } from './verify.ts'
 
 const BEGIN = 'begin'
 const COMMIT = 'commit'
@@ -51,20 +52,22 @@ class ContendedError extends Error {}
 export class Applier {
   readonly #session: Session
   readonly #log: LogEnd
+  readonly #secret: string
   #catalog: Catalog
   verified: Verified | null = null
 
-  private constructor(session: Session, log: LogEnd, catalog: Catalog) {
+  private constructor(session: Session, own: { log: LogEnd; secret: string; catalog: Catalog }) {
     this.#session = session
-    this.#log = log
-    this.#catalog = catalog
+    this.#log = own.log
+    this.#secret = own.secret
+    this.#catalog = own.catalog
   }
 
   /** To be made anew when this worker has led: its own schema changes are not seen here. */
-  static async open(session: Session, log: LogEnd): Promise<Applier> {
+  static async open(session: Session, own: { log: LogEnd; secret: string }): Promise<Applier> {
     session.statements.clear()
     for (const sql of [BEGIN, TERM, SET_SEQUENCE, APPEND, COMMIT]) session.statements.keep(sql)
-    return new Applier(session, log, await readCatalog(session.connection))
+    return new Applier(session, { ...own, catalog: await readCatalog(session.connection) })
   }
 
   async apply(entries: readonly Entry[], term: number): Promise<void> {
@@ -78,7 +81,8 @@ export class Applier {
     const grains = [...GRAINS]
     for (;;) {
       const grain = grains[0] ?? 'change'
-      const attempt = new ApplyAttempt(this.#session, this.#catalog, { grain, term })
+      const own = { secret: this.#secret, last: this.#log.last.index }
+      const attempt = new ApplyAttempt(this.#session, this.#catalog, { ...own, grain, term })
       try {
         await this.#session.transaction(() => attempt.run(entries))
         const last = entries.at(-1)
@@ -105,6 +109,9 @@ class ApplyAttempt {
   readonly #session: Session
   readonly #grain: Grain
   readonly #term: number
+  readonly #secret: string
+  /** Where the log ends before these entries. */
+  readonly #last: number
   #isOpen = false
   #catalog: Catalog
   #plan: RowPlan
@@ -114,12 +121,18 @@ class ApplyAttempt {
   reshaped = false
   verified: Verified | undefined
 
-  constructor(session: Session, catalog: Catalog, how: { grain: Grain; term: number }) {
+  constructor(
+    session: Session,
+    catalog: Catalog,
+    how: { grain: Grain; term: number; secret: string; last: number }
+  ) {
     this.#session = session
     this.#catalog = catalog
     this.#plan = new RowPlan(catalog)
     this.#grain = how.grain
     this.#term = how.term
+    this.#secret = how.secret
+    this.#last = how.last
   }
 
   /** In one round trip, unless the schema changes or the grain is fine. */
@@ -181,6 +194,7 @@ class ApplyAttempt {
     if (change.op === 'sql') await this.#reshape(change.sql)
     else if (change.op === 'sequence') this.#sequences.set(change.sequence, change)
     else if (change.op === 'verify') await this.#verify(entry)
+    else if (change.op === 'compare') await this.#compare(change, entry)
     else this.#plan.add(change)
     if (this.#grain === 'change') await this.#flush()
   }
@@ -217,12 +231,13 @@ class ApplyAttempt {
 
   async #verify(entry: Entry): Promise<void> {
     await this.#flush()
-    const sql = sumsText(this.#catalog)
-    const ours = new Sums()
-    if (sql !== undefined) await this.#send([{ sql, sink: ours }])
-    const results = JSON.parse(entry.result) as { rows: TableSum[] }[]
-    const theirs = results.flatMap(result => result.rows)
-    this.verified = { index: entry.index, differing: differing(ours.sums, theirs) }
+    const own = { catalog: this.#catalog, secret: this.#secret, last: this.#last }
+    this.verified = await verify(entry, own, steps => this.#send(steps))
+  }
+
+  async #compare(change: CompareChange, { index }: Entry): Promise<void> {
+    await this.#flush()
+    await compare(change, { index, secret: this.#secret }, steps => this.#send(steps))
   }
 }
 

@@ -83,16 +83,17 @@ export class Attempt {
     const entries = new Map<number, Entry>()
     const oversized = new Map<number, Refusal>()
     let previous = this.#master.log.last.checksum
-    for (const [i, { at, status, result }] of ran.entries()) {
+    for (const [i, { at, status, result, compared }] of ran.entries()) {
       const { requestId, commandHash, statements } = this.#batch.commands[at] as WriteCommand
       const index = this.#first + i
       const changes = status === 200 ? [...captured.of(index)] : []
-      if (status === 200 && statements.some(({ kind }) => kind === 'verify')) {
-        changes.push('{"op":"verify"}')
-      }
+      if (status === 200 && compared !== undefined) changes.push(compared)
       // A sequence's move is undone by nothing, so the first entry has it even if it failed:
       // whatever prefix of the batch survives, no id comes twice.
       if (i === 0) changes.push(...this.#master.sequences.moved.map(move => JSON.stringify(move)))
+      if (status === 200 && statements.some(({ kind }) => kind === 'verify')) {
+        changes.push('{"op":"verify"}') // behind the sequences: their positions are compared
+      }
       const text = `[${changes.join(',')}]`
       if (status === 200 && this.#isTooLarge(text, result)) {
         oversized.set(at, tooLarge('the command changes and returns more than an entry may hold'))

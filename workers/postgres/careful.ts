@@ -24,7 +24,7 @@ import {
   sendingOf,
   tagStep
 } from './command.ts'
-import type { Outcome } from './connection.ts'
+import type { Outcome, Step } from './connection.ts'
 import {
   type BatchStart,
   checkOpened,
@@ -35,6 +35,7 @@ import {
   readingSteps
 } from './master.ts'
 import { outOfTime, type Refusal } from './refusals.ts'
+import { SchemaCheck } from './schema-check.ts'
 import { lostTo } from './sql-error.ts'
 import { type Standing, TOGETHER_MS, type Turn } from './turn.ts'
 
@@ -57,6 +58,8 @@ export interface Ran {
   readonly at: number
   readonly status: number
   readonly result: string
+  /** JSON text of a `Change`: what replicas are to compare behind it. */
+  readonly compared?: string
 }
 
 export interface CarefullyRun {
@@ -72,7 +75,7 @@ export async function runCarefully(
 ): Promise<CarefullyRun> {
   const { connection, statements } = master.session
   const run = new CarefulRun(master, batch, context)
-  const opening = [...openingSteps(master, batch), statements.step(SAVEPOINT)]
+  const opening = [...openingSteps(master, batch), ...run.before(), statements.step(SAVEPOINT)]
   const { opened, done } = connection.together(() => ({
     opened: connection.run(opening),
     done: run.run()
@@ -103,6 +106,8 @@ class CarefulRun {
   readonly #context: CommandContext
   readonly #ran: Ran[] = []
   readonly #captured = new CapturedChanges()
+  /** Where one of them, which runs alone then, changes the schema. */
+  readonly #schemaCheck: SchemaCheck | undefined
   /** Under way already, where nothing can be found wrong any more. */
   #reading: Promise<Outcome> | undefined
 
@@ -110,18 +115,29 @@ class CarefulRun {
     this.#master = master
     this.#batch = batch
     this.#context = context
+    if (batch.commands.some(changesSchema)) this.#schemaCheck = new SchemaCheck(master)
+  }
+
+  /** What is read before the commands. */
+  before(): Step[] {
+    return this.#schemaCheck?.before() ?? []
   }
 
   async run(): Promise<CarefullyRun> {
     const { commands, stepwise } = this.#batch
     if (stepwise) for (const at of commands.keys()) await this.#step(at)
     else for (let at = 0; at < commands.length; ) at = await this.#round(at)
-    if (commands.some(changesSchema)) {
-      // The sequences may be others than before.
-      this.#master.catalog = await readCatalog(this.#master.session.connection)
-    }
+    if (this.#schemaCheck !== undefined) await this.#checkSchema(this.#schemaCheck)
     checkOwn(await (this.#reading ?? this.#read()))
     return { ran: this.#ran, captured: this.#captured }
+  }
+
+  async #checkSchema(check: SchemaCheck): Promise<void> {
+    // The sequences may be others than before.
+    this.#master.catalog = await readCatalog(this.#master.session.connection)
+    for (const [i, ran] of this.#ran.entries()) {
+      if (ran.status === 200) this.#ran[i] = { ...ran, compared: await check.after() }
+    }
   }
 
   /** Runs commands up to the first that has to be looked at before others may follow (S2). */
@@ -133,7 +149,7 @@ class CarefulRun {
     const index = this.#nextIndex
     const sent = session.connection.together(() => {
       const sent = commands.slice(from, to).map((_, i) => this.#sendUndone(from + i, index + i))
-      if (expecting === -1 && !commands.some(changesSchema)) this.#reading = this.#read()
+      if (expecting === -1 && this.#schemaCheck === undefined) this.#reading = this.#read()
       return sent
     })
     const all = Promise.all([...sent.flatMap(one => (one ? [one.outcome, one.undone] : []))])

@@ -17,8 +17,10 @@ export interface Table {
   readonly name: string
   /** In the order in which they stand in a row's text. */
   readonly columns: readonly Column[]
-  /** Rows are counted and summed in the root of a partitioned table. */
-  readonly isPartition: boolean
+  /** False of a partitioned table: its partitions do. */
+  readonly holdsRows: boolean
+  /** Of a partition: the table that it is a part of in the end. */
+  readonly root: string | null
 }
 
 export interface Catalog {
@@ -27,11 +29,12 @@ export interface Catalog {
 }
 
 const COLUMNS = `
-  select c.relname, c.relispartition, a.attname, pg_catalog.format_type(a.atttypid, -1),
+  select c.relname, c.relkind, r.relname, a.attname, pg_catalog.format_type(a.atttypid, -1),
     a.attgenerated <> '', coalesce(array_position(p.conkey, a.attnum), 0)
   from pg_catalog.pg_class c
   join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
   left join pg_catalog.pg_constraint p on p.conrelid = c.oid and p.contype = 'p'
+  left join pg_catalog.pg_class r on c.relispartition and r.oid = pg_catalog.pg_partition_root(c.oid)
   where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
   order by c.relname, a.attnum`
 
@@ -48,12 +51,12 @@ export async function readCatalog(connection: Connection): Promise<Catalog> {
     connection.rows(COLUMNS),
     connection.rows(SEQUENCES)
   ])
-  const tables = new Map<string, { name: string; columns: Column[]; isPartition: boolean }>()
-  for (const [table, isPartition, name, type, generated, keyAt] of columns as string[][]) {
+  const tables = new Map<string, Table & { columns: Column[] }>()
+  for (const [table, kind, root, name, type, generated, keyAt] of columns as string[][]) {
     if (table === undefined) continue
     let known = tables.get(table)
     if (known === undefined) {
-      known = { name: table, columns: [], isPartition: isPartition === 't' }
+      known = { name: table, columns: [], holdsRows: kind === 'r', root: root ?? null }
       tables.set(table, known)
     }
     known.columns.push({

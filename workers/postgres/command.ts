@@ -3,13 +3,13 @@
  */
 import type { Statement, WriteCommand } from '../../platform/wire/requests.ts'
 import { type Catalog, publicName } from './catalog.ts'
+import { inspectionText } from './comparison.ts'
 import type { Outcome, Step } from './connection.ts'
 import { conversionsIn } from './conversions.ts'
 import { type Bounds, JsonRows } from './encode.ts'
 import { expectationFailed, notAllowed, type Refusal, refusalOf, tooLarge } from './refusals.ts'
 import type { Session } from './session.ts'
 import { isContended, isStale, type SqlError, verdictOf } from './sql-error.ts'
-import { sumsText } from './sums.ts'
 import { paramText } from './text.ts'
 
 export const SAVEPOINT = 'savepoint s'
@@ -26,6 +26,9 @@ const BATCH_OPEN = 'CV101'
 const NO_TRANSACTION = '25P01'
 const ALLOWED_TAG =
   /^((INSERT|UPDATE|DELETE|MERGE|SELECT|TRUNCATE)\b.*|(CREATE|ALTER|DROP) (TABLE|INDEX|VIEW|TYPE|DOMAIN|SEQUENCE))$/
+
+/** As if there were no table. */
+const NOTHING_TO_CLEAR = 'TRUNCATE TABLE'
 
 export type CommandOutcome =
   | { readonly kind: 'done'; readonly result: string }
@@ -84,15 +87,15 @@ interface Part {
   readonly rows: JsonRows
 }
 
-function partOf(statement: Statement, { session, catalog, bounds }: CommandContext): Part {
+function partOf(statement: Statement, { session, secret, catalog, bounds }: CommandContext): Part {
   const rows = new JsonRows(bounds)
   if (statement.kind === 'clear') {
     const sql = clearText(catalog)
     return { rows, steps: sql === undefined ? [] : [{ sql }] }
   }
   if (statement.kind === 'verify') {
-    const sql = sumsText(catalog)
-    return { rows, steps: sql === undefined ? [] : [{ sql: VERIFY_TIMEOUT }, { sql, sink: rows }] }
+    const inspection = { sql: inspectionText(catalog), values: [secret, null], sink: rows }
+    return { rows, steps: [{ sql: VERIFY_TIMEOUT }, inspection] }
   }
   const values = statement.params.map(paramText)
   return {
@@ -123,18 +126,18 @@ function clearText({ tables }: Catalog): string | undefined {
  * the last of them is that of the savepoint
  */
 export function outcomeOf({ command, parts }: Sending, outcome: Outcome): CommandOutcome {
-  const tags = [...outcome.tags]
+  const ends = endsOf(parts, outcome.tags)
+  const control = smuggledBy(ends, outcome)
+  if (control !== undefined) return control
   const results: string[] = []
   for (const [i, { expectRows: expected }] of command.statements.entries()) {
     const { steps, rows } = parts[i] as Part
+    const tag = ends[i]
     if (rows.overflown) {
       const refusal = tooLarge('the command returns more than an entry may hold')
       return { kind: 'wrong', refusal }
     }
-    const own = tags.splice(0, steps.length)
-    if (own.length < steps.length) return failureOf(outcome, { statement: i, steps })
-    const tag = own.at(-1) ?? ''
-    if (steps.length > 0 && !ALLOWED_TAG.test(tag)) return smuggled(tag, i)
+    if (tag === undefined) return failureOf(outcome, { statement: i, steps })
     const rowCount = Number(/\d+$/.exec(tag)?.[0] ?? 0)
     if (expected !== undefined && rowCount !== expected) {
       const did = tag.startsWith('SELECT') ? 'returned' : 'changed'
@@ -149,18 +152,32 @@ export function outcomeOf({ command, parts }: Sending, outcome: Outcome): Comman
   return { kind: 'done', result: `[${results.join(',')}]` }
 }
 
-const smuggled = (tag: string, statement: number): CommandOutcome => ({
-  kind: 'smuggled',
-  refusal: notAllowed(tag, statement)
-})
+/** The tag of each statement that ended well. */
+function endsOf(parts: readonly Part[], tags: readonly string[]): string[] {
+  const ends: string[] = []
+  let to = 0
+  for (const { steps } of parts) {
+    to += steps.length
+    if (to > tags.length) break
+    ends.push(steps.length === 0 ? NOTHING_TO_CLEAR : (tags[to - 1] ?? ''))
+  }
+  return ends
+}
+
+/** Found first of all: what came to pass in the transaction that it ended says nothing. */
+function smuggledBy(ends: readonly string[], { error }: Outcome): CommandOutcome | undefined {
+  const at = ends.findIndex(tag => !ALLOWED_TAG.test(tag))
+  const hasEnded = error?.sqlstate === BATCH_OPEN || error?.sqlstate === NO_TRANSACTION
+  if (at === -1 && !hasEnded) return undefined
+  const statement = at === -1 ? ends.length : at
+  return { kind: 'smuggled', refusal: notAllowed(ends[at] ?? 'transaction control', statement) }
+}
 
 function failureOf(
   { error }: Outcome,
   { statement, steps }: { statement: number; steps: readonly Step[] }
 ): CommandOutcome {
   if (error === undefined) throw new Error('a statement neither ended nor failed')
-  if (error.sqlstate === BATCH_OPEN) return smuggled('COMMIT', statement)
-  if (error.sqlstate === NO_TRANSACTION) return smuggled('transaction control', statement)
   const refusal = refusalOf(error, statement)
   if (isContended(error) || steps.some(step => isStale(step, error))) {
     return { kind: 'again', refusal }

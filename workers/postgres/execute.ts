@@ -63,7 +63,7 @@ export class Executor {
   /** To be made anew for each term: meanwhile another worker may have led. */
   static async open(
     session: Session,
-    options: Pick<Master, 'secret' | 'limits' | 'log' | 'isWell'>
+    options: Pick<Master, 'secret' | 'limits' | 'log' | 'isWell' | 'leastMode'>
   ): Promise<Executor> {
     for (const sql of MASTER_TEXTS) session.statements.keep(sql)
     const catalog = await readCatalog(session.connection)
@@ -169,8 +169,9 @@ export class Executor {
   #modeFor(commands: readonly WriteCommand[], settled: ReadonlyMap<number, Refusal>): Mode {
     this.#carefulFor = Math.max(0, this.#carefulFor - 1)
     this.#stepwiseFor = Math.max(0, this.#stepwiseFor - 1)
+    const { leastMode = 'straight' } = this.#master
     if (this.#stepwiseFor > 0 || commands.some(runsAlone)) return 'stepwise'
-    return this.#carefulFor > 0 || settled.size > 0 ? 'savepoints' : 'straight'
+    return this.#carefulFor > 0 || settled.size > 0 ? later('savepoints', leastMode) : leastMode
   }
 
   #startCareful(mode: Mode): void {

@@ -22,6 +22,8 @@ export interface Master {
   catalog: Catalog
   /** Whether the server answers on another connection. */
   isWell(): Promise<boolean>
+  /** The fastest mode that is used, where that is not the fastest there is. */
+  readonly leastMode?: Mode | undefined
 }
 
 export const BEGIN = 'begin'

@@ -3,7 +3,12 @@ import type { Catalog, Table } from './catalog.ts'
 import { PlanError, type RowChange, RowPlan } from './row-plan.ts'
 
 const column = (name: string, keyAt = -1) => ({ name, keyAt, type: 'text', generated: false })
-const A: Table = { name: 'a', isPartition: false, columns: [column('v'), column('id', 0)] }
+const A: Table = {
+  name: 'a',
+  holdsRows: true,
+  root: null,
+  columns: [column('v'), column('id', 0)]
+}
 const CATALOG: Catalog = { tables: new Map([['a', A]]), sequences: [] }
 
 const insert = (...rows: string[]): RowChange => ({ op: 'insert', table: 'a', rows })

@@ -26,7 +26,8 @@ const EACH_START = [
   'schema-walls.sql',
   'schema-capture.sql',
   'schema-trees.sql',
-  'schema-checks.sql'
+  'schema-checks.sql',
+  'schema-compare.sql'
 ]
 /** Behind all that is made once: event triggers fire on what follows. */
 const EVENTS = 'schema-events.sql'

@@ -24,6 +24,7 @@ import { Analyst } from './dependence.ts'
 import { Executor } from './execute.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import { APPEND, appendValues, Log, type LogEnd, readEnd } from './log.ts'
+import type { Mode } from './master.ts'
 import { Readers } from './reads.ts'
 import { prepareSchema } from './schema.ts'
 import type { PostgresServer } from './server.ts'
@@ -39,6 +40,8 @@ export interface StoreOptions {
   /** With which others may copy this database. */
   readonly clonePassword: string
   readonly limits?: Partial<Limits>
+  /** For tests: writes are never executed in a faster mode. */
+  readonly leastMode?: Mode
 }
 
 /** Opens the database of a running PostgreSQL; makes Convoy's schema in a new one. */
@@ -174,7 +177,10 @@ class PostgresStore implements Store {
 
   async apply(entries: readonly Entry[], term: number): Promise<void> {
     this.#executor = undefined
-    this.#applier ??= await Applier.open(await this.#applySession(), this.#end)
+    this.#applier ??= await Applier.open(await this.#applySession(), {
+      log: this.#end,
+      secret: this.#options.secret
+    })
     await this.#applier.apply(entries, term)
     this.verified = this.#applier.verified ?? this.verified
   }
@@ -235,9 +241,10 @@ class PostgresStore implements Store {
     const { writeTimeoutMs, lockTimeoutMs } = this.#limits
     const timeouts = { statementTimeoutMs: writeTimeoutMs, lockTimeoutMs }
     const session = await this.#session('convoy_app', timeouts)
-    const { secret } = this.#options
+    const { secret, leastMode } = this.#options
     const isWell = () => this.#log.isWell()
-    return Executor.open(session, { secret, limits: this.#limits, log: this.#end, isWell })
+    const options = { secret, limits: this.#limits, log: this.#end, isWell, leastMode }
+    return Executor.open(session, options)
   }
 
   async #applySession(): Promise<Session> {

@@ -16,7 +16,7 @@ import type { Entry } from '../entry.ts'
 import type { Executed, Postponed, Store } from '../store.ts'
 import type { Limits } from './limits.ts'
 import { initDatabase, type PostgresServer, SETUP_ROLE, startPostgres } from './server.ts'
-import { openStore } from './store.ts'
+import { openStore, type StoreOptions } from './store.ts'
 
 export const BIN_DIR = '/usr/lib/postgresql/15/bin'
 export const CLONE_PASSWORD = 'clone-secret'
@@ -46,23 +46,28 @@ export interface TestWorker {
   readonly store: Store
 }
 
-export async function startWorker(t: Test, limits: Partial<Limits> = {}): Promise<TestWorker> {
+export async function startWorker(
+  t: Test,
+  limits: Partial<Limits> = {},
+  options: Partial<StoreOptions> = {}
+): Promise<TestWorker> {
   const dir = join(await temporaryFolder(t), 'w')
   template ??= makeTemplate()
   // Owners and modes must stay as they are.
   await promisify(execFile)('cp', ['-a', await template, dir])
-  return openWorker(t, dir, limits)
+  return openWorker(t, dir, limits, options)
 }
 
 export async function openWorker(
   t: Test,
   dir: string,
-  limits: Partial<Limits> = {}
+  limits: Partial<Limits> = {},
+  options: Partial<StoreOptions> = {}
 ): Promise<TestWorker> {
   const server = await startPostgres({ dir, binDir: BIN_DIR })
   t.teardown(() => server.stop())
   const identity = { workerId: 'w1', secret: 'test-secret', clonePassword: CLONE_PASSWORD }
-  const store = await openStore({ server, ...identity, limits })
+  const store = await openStore({ server, ...identity, limits, ...options })
   t.teardown(() => store[Symbol.asyncDispose]())
   return { dir, server, store }
 }
@@ -72,8 +77,9 @@ export async function below({ socketDir, port }: PostgresServer, sql: string): P
   const client = new pg.Client({ host: socketDir, port, user: SETUP_ROLE, database: 'postgres' })
   await client.connect()
   try {
-    const { rows } = await client.query({ text: sql, rowMode: 'array' })
-    return String(rows[0]?.[0])
+    // Of several statements it is an array of results.
+    const results = [await client.query({ text: sql, rowMode: 'array' })].flat()
+    return String(results.at(-1)?.rows[0]?.[0])
   } finally {
     await client.end()
   }

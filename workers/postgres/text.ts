@@ -2,9 +2,9 @@
  * PostgreSQL's text form of arrays and of rows, written and read, and the binary form of
  * arrays of texts.
  */
-import type { Param } from '../../platform/wire/requests.ts'
+import { quoted } from '../../platform/wire/param-text.ts'
 
-const quoted = (text: string) => `"${text.replace(/["\\]/g, '\\$&')}"`
+export { paramText } from '../../platform/wire/param-text.ts'
 
 /** An array literal of texts. */
 export function textArray(values: readonly (string | null)[]): string {
@@ -30,22 +30,6 @@ export function packedTexts(values: readonly (string | null)[]): Buffer {
     if (value !== null) at += packed.write(value, at)
   }
   return packed
-}
-
-/** A parameter as text: arrays become array literals, other objects JSON. */
-export function paramText(param: Param): string | null {
-  if (param === null) return null
-  if (Array.isArray(param)) return arrayText(param)
-  return typeof param === 'object' ? JSON.stringify(param) : String(param)
-}
-
-function arrayText(values: readonly unknown[]): string {
-  const items = values.map(value => {
-    if (Array.isArray(value)) return arrayText(value)
-    const text = paramText(value as Param)
-    return text === null ? 'NULL' : quoted(text)
-  })
-  return `{${items.join(',')}}`
 }
 
 /**

@@ -17,6 +17,7 @@ import { saying } from '../up/saying.ts'
 interface Own {
   readonly file: string
   readonly fresh: boolean
+  readonly foreign: boolean
   readonly yes: boolean
 }
 
@@ -35,11 +36,17 @@ export const restore = command<Own>({
         default: false,
         describe: 'Throw away the data that is there, once the backup has proved sound'
       })
+      .option('foreign', {
+        type: 'boolean',
+        default: false,
+        describe: 'Trust a file that this installation has not made: PostgreSQL runs what is in it'
+      })
       .option('yes', { alias: 'y', type: 'boolean', default: false, describe: 'Do not ask' }),
   examples: [
     ['$0 restore monday.tar.gz', 'into this checkout, which has no data; then `convoy up`'],
     ['$0 restore monday.tar.gz --fresh', 'in place of what is there; asks first'],
-    ['$0 restore monday.tar.gz --folder copy', 'beside it; then `convoy up --folder copy`']
+    ['$0 restore monday.tar.gz --folder copy', 'beside it; then `convoy up --folder copy`'],
+    ['$0 restore theirs.tar.gz --foreign', 'made by another installation that you trust']
   ],
   epilogue:
     'Every file is compared with its checksum, and PostgreSQL is started once, before anything is changed. The\n' +
@@ -67,6 +74,7 @@ async function bringBack(file: string, args: Arguments<Own>): Promise<Restored> 
     ...{ file, folder, software, fresh: args.fresh },
     cluster: config.CONVOY_CLUSTER,
     postgresUser: config.CONVOY_POSTGRES_USER,
+    mayTrust: () => mayTrust(args),
     onStep(step, read) {
       if (read === undefined) progress.show(step)
       else progress.show(`${step} ${bytesText(size)}`, read / size)
@@ -86,6 +94,20 @@ async function mayThrowAway(
   }
   if (yes || (await isConfirmed(`Throw away the data in ${root}?`))) return
   throw new CommandError('nothing is changed', { next: 'answer "yes", or give --yes' })
+}
+
+const FOREIGN =
+  'This installation has not made this backup, or somebody has changed it since. Whoever made it can run ' +
+  'programs on this machine once PostgreSQL works with it.'
+
+async function mayTrust({ foreign, file }: Arguments<Own>): Promise<boolean> {
+  if (foreign) return true
+  if (process.stdin.isTTY && process.stderr.isTTY) {
+    return await isConfirmed(`${FOREIGN} Trust ${file}?`)
+  }
+  throw new CommandError(`${FOREIGN} Nothing is changed.`, {
+    next: 'give --foreign if you know where the file comes from'
+  })
 }
 
 function restoredText({ head, end, clusterId }: Restored, { folder }: Arguments<Own>): string {

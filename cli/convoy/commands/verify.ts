@@ -1,6 +1,6 @@
 /**
- * `convoy verify`: every worker sums its tables at one index of the log, and the sums
- * are compared. Ends with 1 when any worker differs.
+ * `convoy verify`: every worker compares its rows, schema, sequences and log with the
+ * master's at one index of the log. Ends with 1 when any worker differs.
  */
 import { command, printJson, type Where } from '../command.ts'
 import { orchestratorsOf } from '../orchestrator.ts'
@@ -16,6 +16,7 @@ interface Verified {
     readonly rows: string
     readonly sum: string
   }[]
+  readonly objects?: Readonly<Record<string, number>>
   readonly workers: readonly {
     readonly id: string
     readonly pid: number
@@ -26,7 +27,7 @@ interface Verified {
 
 export const verify = command({
   usage: 'verify',
-  describe: 'Compares all tables on all workers, by checksum, while clients write',
+  describe: 'Compares rows, schema, sequences and log of all workers, by checksum',
   examples: [
     ['$0 verify', 'the system that runs in this checkout'],
     ['$0 verify --url http://127.0.0.1:8090', 'another one']
@@ -40,7 +41,7 @@ export const verify = command({
 })
 
 async function sums(where: Where): Promise<Verified> {
-  using _progress = new Progress('summing all tables on all workers')
+  using _progress = new Progress('comparing all workers')
   const path = '/api/v1/cluster/verify'
   return await orchestratorsOf(where).call<Verified>({
     method: 'POST',
@@ -50,7 +51,7 @@ async function sums(where: Where): Promise<Verified> {
   })
 }
 
-export function verifiedText({ index, tables, workers }: Verified): string {
+export function verifiedText({ index, tables, objects = {}, workers }: Verified): string {
   const columns = [
     { head: 'table', text: (one: Verified['tables'][number]) => one.table },
     { head: 'rows', right: true, text: (one: Verified['tables'][number]) => one.rows },
@@ -60,5 +61,7 @@ export function verifiedText({ index, tables, workers }: Verified): string {
     const differs = `DIFFERS in ${differing.join(', ')}`
     return `  worker ${id} (pid ${pid}): ${equal ? styled('green', 'equal') : styled('red', differs)}`
   })
-  return [table(columns, tables), `at index ${index}:`, ...told].join('\n')
+  const counts = Object.entries(objects).map(([kind, count]) => `${kind} ${count}`)
+  const compared = counts.length === 0 ? [] : [`compared: ${counts.sort().join(', ')}`]
+  return [table(columns, tables), ...compared, `at index ${index}:`, ...told].join('\n')
 }
