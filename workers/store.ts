@@ -104,6 +104,12 @@ export interface Store extends AsyncDisposable {
   refuse(command: WriteCommand, refusal: Answer, term: number): Promise<Executed>
 
   /**
+   * Master: the next entry names the positions of all sequences. PostgreSQL logs some values of a
+   * sequence ahead, so that a copy of a master's data begins beyond them.
+   */
+  nameSequences(): void
+
+  /**
    * Master: raises the stored term to `term` and appends its empty first entry, in one transaction.
    * @throws TermRaisedError when the stored term is `term` already, or above: a term begins once
    */

@@ -118,6 +118,7 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
   const stallMs = config.CONVOY_MASTER_STALL_MS
   opened.use(watchHealth({ store, dir: parts.home.dir, loop, stallMs }))
   tellDifferences(parts, loop)
+  nameSequencesToJoiners(store, loop)
   return loop
 }
 
@@ -227,6 +228,17 @@ function tellDifferences({ store, home }: Parts, loop: Loop): void {
     told = verified
     const tables = verified?.differing ?? []
     if (tables.length > 0) loop.dispatch({ kind: 'differs', tables })
+  })
+}
+
+/** Copies of a master's data begin beyond the values that it has given out. */
+function nameSequencesToJoiners(store: Store, loop: Loop): void {
+  let before: readonly string[] = []
+  loop.onStep((_view, { role }) => {
+    const members = role.kind === 'leader' ? role.members : []
+    if (members === before) return
+    if (members.some(id => !before.includes(id))) store.nameSequences()
+    before = members
   })
 }
 

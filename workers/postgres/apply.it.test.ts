@@ -192,6 +192,35 @@ t.test('a verify finds the table that differs', async t => {
   t.equal(replica.store.verified?.index, index + 1)
 })
 
+t.test('what only the replica cannot do is tried again, and then it is given up', async t => {
+  const { master, replica, run } = await startPair(t)
+  await run(
+    ddl('create table a (id int primary key, v int)'),
+    write('insert into a values (1, 1), (2, 2)')
+  )
+  const change = async (sql: string) => entryOf((await master.store.execute([ddl(sql)], 1))[0])
+  const { last } = replica.store
+  const entry = await change('alter table a alter column v type text')
+  // As after the loss of a file: 58P01, which ends a worker where its server is to blame.
+  const moveFile = (by: number) =>
+    below(
+      replica.server,
+      `set allow_system_table_mods = on;
+       update pg_class set relfilenode = (relfilenode::int8 + ${by})::oid where relname = 'a'`
+    )
+  await moveFile(90_000)
+  await t.rejects(replica.store.apply([entry], 1), DivergedError)
+  await t.rejects(replica.store.apply([entry], 1), { message: /entries from 4 do not fit: 58P01/ })
+  t.strictSame(replica.store.last, last)
+  await moveFile(-90_000)
+  await replica.store.apply([entry], 1)
+  // Rows that the change does not take, on the replica alone.
+  await below(replica.server, `set session_replication_role = replica; update a set v = 'x'`)
+  const numbers = await change('alter table a alter column v type int using v::int')
+  t.equal(numbers.status, 200)
+  await t.rejects(replica.store.apply([numbers], 1), { message: /do not fit: 22P02/ })
+})
+
 t.test('a replica catches up with a long log, in pieces', async t => {
   const { master, replica, run, differing } = await startPair(t)
   await run(ddl('create table a (id serial primary key, v text)'))

@@ -5,24 +5,26 @@
  * trip. What does not fit is tried again entry by entry, then change by change, before it
  * is called a divergence: a net effect may fail where its parts do not.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Change, checksumOf, type Entry, positionOf } from '../entry.ts'
 import { DivergedError, TermRaisedError, type Verified } from '../store.ts'
-import {
-  type Catalog,
-  identifier,
-  keyColumns,
-  literal,
-  publicName,
-  readCatalog
-} from './catalog.ts'
+import { SET_SEQUENCE, sequenceStep, stepsOf, truncateSteps } from './apply-steps.ts'
+import { type Catalog, readCatalog } from './catalog.ts'
 import type { Outcome, Step } from './connection.ts'
 import { APPEND, appendValues, bytesOf, type LogEnd, takesLong } from './log.ts'
-import { PlanError, RowPlan, type TableWork } from './row-plan.ts'
+import { PlanError, RowPlan } from './row-plan.ts'
 import { type CompareChange, compare } from './schema-check.ts'
 import type { SequenceChange } from './sequences.ts'
 import type { Session } from './session.ts'
-import { isContended, isOfServer, isStale, lostTo, type SqlError } from './sql-error.ts'
-import { packedTexts } from './text.ts'
+import {
+  endsSession,
+  isContended,
+  isDiskFull,
+  isOfServer,
+  isStale,
+  lostTo,
+  type SqlError
+} from './sql-error.ts'
 import { verify } from './verify.ts'
 
 const BEGIN = 'begin'
@@ -32,12 +34,13 @@ const TERM = `
   select case when term > $1 then convoy.refuse('CV100', 'a later term is known here') end
   from convoy.memory for share`
 const TERM_RAISED = 'CV100'
-/** Fewer rows are deleted than the log speaks of. */
-const MISFIT = 'CV102'
-const SET_SEQUENCE = 'select setval($1::regclass, $2, $3)'
 /** Log rows and rows of one transaction, when many entries are to be caught up with. */
 const CHUNK_BYTES = 16 * 1024 * 1024
 const CHUNK_ENTRIES = 2_000
+
+/** How often what failed for no reason of the entries' own is tried again, and after which pause. */
+const DOUBTS_MAX = 3
+const DOUBT_PAUSE_MS = 250
 
 /** How much is applied as one net effect. */
 type Grain = 'chunk' | 'entry' | 'change'
@@ -45,6 +48,9 @@ const GRAINS: readonly Grain[] = ['chunk', 'entry', 'change']
 
 /** The rows here do not take these changes, or not in this way. */
 class MisfitError extends Error {}
+
+/** Memory ran out, say, or a file could not be read: whether it is the data here is to be seen. */
+class DoubtfulError extends Error {}
 
 /** A read was in the way of a schema change, or a plan was out of date: to be tried again. */
 class ContendedError extends Error {}
@@ -79,6 +85,7 @@ export class Applier {
 
   async #applyChunk(entries: readonly Entry[], term: number): Promise<void> {
     const grains = [...GRAINS]
+    let doubts = 0
     for (;;) {
       const grain = grains[0] ?? 'change'
       const own = { secret: this.#secret, last: this.#log.last.index }
@@ -91,10 +98,17 @@ export class Applier {
         return
       } catch (err) {
         if (err instanceof ContendedError) continue
+        if (err instanceof DoubtfulError && doubts < DOUBTS_MAX) {
+          doubts += 1
+          await sleep(doubts * DOUBT_PAUSE_MS)
+          continue
+        }
+        // The master could do it, and so can a copy of its data: nobody tries for ever.
+        if (err instanceof DoubtfulError) throw new DivergedError(failed(entries, err))
         if (!(err instanceof MisfitError || err instanceof PlanError)) throw err
         grains.shift()
         if (grains.length > 0) continue
-        throw new DivergedError(`entries from ${entries[0]?.index} do not fit: ${err.message}`)
+        throw new DivergedError(failed(entries, err))
       } finally {
         if (attempt.reshaped) {
           this.#session.statements.clear()
@@ -241,48 +255,13 @@ class ApplyAttempt {
   }
 }
 
-/** Keys first, all of them: a row may come that takes what another gives up. */
-function stepsOf({ table, keys, gone, rows }: TableWork): Step[] {
-  const steps: Step[] = []
-  if (keys.length > 0) {
-    const columns = keyColumns(table)
-    const places = columns.map((_, i) => `$${i + 1}::text[]`).join(', ')
-    const names = columns.map((_, i) => `c${i}`).join(', ')
-    const match = columns.map(({ name, type }, i) => `t.${identifier(name)} = k.c${i}::${type}`)
-    const from = `delete from ${publicName(table.name)} t using unnest(${places}) k(${names})`
-    const values = columns.map((_, i) => packedTexts(keys.map(key => key[i] ?? null)))
-    const deleted = `${from} where ${match.join(' and ')} returning 1`
-    const said = `$${columns.length + 1}::int8`
-    const found = `format('table %s: %s rows where the log speaks of %s', ${literal(table.name)}, count(*), ${said})`
-    const check = `case when count(*) <> ${said} then convoy.refuse('${MISFIT}', ${found}) end`
-    const sql = `with gone as (${deleted}) select ${check} from gone`
-    steps.push({ sql, values: [...values, String(gone)] })
-  }
-  if (rows.length > 0) {
-    const columns = table.columns.filter(column => !column.generated).map(c => identifier(c.name))
-    const into = `insert into ${publicName(table.name)} (${columns.join(', ')})`
-    const values = columns.map(name => `r.${name}`).join(', ')
-    const from = `unnest($1::text[]::${publicName(table.name)}[]) r`
-    const sql = `${into} overriding system value select ${values} from ${from}`
-    steps.push({ sql, values: [packedTexts(rows)] })
-  }
-  return steps
-}
-
-/** In one statement: tables that refer to each other are emptied together or not at all. */
-function truncateSteps(tables: readonly string[]): Step[] {
-  if (tables.length === 0) return []
-  return [{ sql: `truncate ${[...new Set(tables)].map(publicName).join(', ')}` }]
-}
-
-const sequenceStep = ({ sequence, last, called }: SequenceChange): Step => ({
-  sql: SET_SEQUENCE,
-  values: [publicName(sequence), last, String(called)]
-})
+const failed = ([first]: readonly Entry[], { message }: Error): string =>
+  `entries from ${first?.index} do not fit: ${message}`
 
 function misfitOf(error: SqlError): Error {
   if (isContended(error)) return new ContendedError(error.message)
-  if (isOfServer(error)) return lostTo(error)
+  if (endsSession(error) || isDiskFull(error)) return lostTo(error)
+  if (isOfServer(error)) return new DoubtfulError(`${error.sqlstate} ${error.message}`)
   return new MisfitError(`${error.sqlstate} ${error.message}`)
 }
 

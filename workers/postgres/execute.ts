@@ -87,6 +87,11 @@ export class Executor {
     })
   }
 
+  /** The next entry names the positions of all sequences. */
+  nameSequences(): void {
+    this.#master.sequences.forget()
+  }
+
   /** Appends `refusal` as the outcome of a command that has none; nothing of it is executed. */
   refuse(command: WriteCommand, refusal: Refusal, term: number): Promise<Executed> {
     return this.#master.session.exclusive(async () => {

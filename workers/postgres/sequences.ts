@@ -45,6 +45,11 @@ export class SequencePositions implements Sink {
     return this.#moved
   }
 
+  /** The next reading names them all: somebody follows whose own may have run ahead. */
+  forget(): void {
+    this.#logged.clear()
+  }
+
   /** What moved stands in the log now. */
   logged(): void {
     for (const change of this.#moved) this.#logged.set(change.sequence, positionOf(change))

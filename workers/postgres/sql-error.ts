@@ -48,6 +48,10 @@ export function verdictOf(error: SqlError): Verdict {
 export const isOfServer = (error: SqlError): boolean =>
   verdictOf(error) !== 'statement' || /^(53|57)/.test(error.sqlstate)
 
+/** The connection ends with it, or somebody asked for its end. */
+export const endsSession = ({ severity, sqlstate }: SqlError): boolean =>
+  severity !== 'ERROR' || sqlstate.startsWith('57') || sqlstate.startsWith('08')
+
 /** An error that no caller is told: of Convoy's own statement, or of a broken server. */
 export function lostTo(error: SqlError): StoreLostError | DiskFullError {
   if (isDiskFull(error)) return new DiskFullError(error.message)

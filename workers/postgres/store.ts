@@ -151,6 +151,10 @@ class PostgresStore implements Store {
     return this.#executor.refuse(command, refusal, term)
   }
 
+  nameSequences(): void {
+    this.#executor?.nameSequences()
+  }
+
   async beginTerm(term: number): Promise<Entry> {
     this.#executor = undefined
     const session = await this.#applySession()
