@@ -4,6 +4,15 @@
 
 set role convoy_owner;
 
+-- As older versions had it.
+do $$ begin
+  if exists (select from pg_catalog.pg_attribute
+      where attrelid = 'convoy.change'::regclass and attname = 'seq' and not attisdropped) then
+    alter table convoy.change drop column seq;
+    create index change_index on convoy.change (index);
+  end if;
+end $$;
+
 -- For a check in the middle of a statement that a replica runs.
 create or replace function convoy.refuse(state text, why text) returns int4
   language plpgsql set search_path = pg_catalog as $$
@@ -20,14 +29,17 @@ begin
   update convoy.memory set first_index = batch_index where memory.term <= batch_term;
   if not found then raise 'a later term is known here' using errcode = 'CV100'; end if;
   perform set_config('convoy.index', batch_index::text, true);
+  discard sequences;
 end $$;
 
--- From here on, changes belong to the entry `index`.
+-- From here on, changes belong to the entry `index`, and currval() and lastval() tell of what
+-- follows: the session has been other clients' before.
 create or replace function convoy.tag(secret text, index int8) returns void
   language plpgsql security definer set search_path = pg_catalog as $$
 begin
   if not convoy.trusted(secret) then raise insufficient_privilege; end if;
   perform set_config('convoy.index', index::text, true);
+  discard sequences;
 end $$;
 
 -- Only in the transaction that opened the batch: what a command smuggled in may have ended it.
@@ -43,7 +55,7 @@ begin
     raise 'the batch is not open' using errcode = 'CV101';
   end if;
   return query select c.index, c.op, c.tbl, array_to_json(c.rows)
-    from convoy.change c where c.index >= first order by c.index, c.seq;
+    from convoy.change c where c.index >= first order by c.index, c.cmin::text::int8;
 end $$;
 
 -- Appends the batch's entries: entry `i` has the index `first + i - 1`.

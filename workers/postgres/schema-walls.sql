@@ -3,7 +3,7 @@
 -- reaches; the walls' test looks for further ones by what they return.
 --
 -- They reach beyond the transaction, stall it, run text that nobody has parsed, or show the
--- statements of other clients with the values in them.
+-- statements of other clients with the values in them, or choose what they get (setseed).
 do $$
 declare f regprocedure;
 begin
@@ -15,7 +15,7 @@ begin
       or proname in ('set_config', 'pg_terminate_backend', 'pg_cancel_backend', 'pg_notify',
         'pg_export_snapshot', 'pg_reload_conf', 'pg_rotate_logfile', 'pg_current_logfile',
         'pg_listening_channels', 'ts_stat', 'pg_import_system_collations',
-        'pg_prepared_statement', 'pg_prepared_xact', 'pg_cursor')
+        'pg_prepared_statement', 'pg_prepared_xact', 'pg_cursor', 'setseed')
       or (proname = 'ts_rewrite' and pronargs = 2))
     and has_function_privilege('public', oid, 'execute')
   loop

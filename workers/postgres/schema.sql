@@ -88,16 +88,16 @@ create table convoy.pruned (
 );
 insert into convoy.pruned default values;
 
--- What the commands of the running batch changed, in order. Unlogged: nothing here
+-- What the commands of the running batch changed. Their order is that of the commands within the
+-- transaction (cmin): a sequence would be what the user's lastval() tells of. Unlogged: nothing here
 -- outlives its transaction in use. Emptied now and then, not after each batch.
 create unlogged table convoy.change (
   index int8 not null,
-  seq int8 not null generated always as identity (cache 1),
   op "char" not null,
   tbl text not null,
   rows text[]
 );
-create index on convoy.change (index, seq);
+create index change_index on convoy.change (index);
 
 -- Replaced at each start of the worker by one that knows its secret's digest.
 create function convoy.trusted(secret text) returns boolean
