@@ -7,7 +7,11 @@ import type {
   AlterTableCmd,
   AlterTableStmt,
   ColumnDef,
+  CompositeTypeStmt,
   Constraint,
+  CreateEnumStmt,
+  CreateRangeStmt,
+  CreateSeqStmt,
   CreateStmt,
   DropStmt,
   IndexStmt,
@@ -18,6 +22,7 @@ import type {
   TruncateStmt,
   ViewStmt
 } from 'libpg-query'
+import { RECORD_NAMES, RECORD_TABLE } from '../../platform/wire/record-names.ts'
 import { namesOf, saysDateWord, walk } from './findings.ts'
 import { alterationName } from './statement-names.ts'
 
@@ -81,9 +86,6 @@ const RULES: Readonly<Record<string, (body: never) => Reason>> = {
   AlterSeqStmt: () => undefined
 }
 
-/** What services note of themselves, such as `convoy_migrations`: it may be made, and no more. */
-const KEPT = /^convoy_/
-
 /** Names of what a statement removes, empties, alters or renames. */
 const TOUCHED: Readonly<Record<string, (body: never) => readonly string[]>> = {
   AlterTableStmt: (body: AlterTableStmt) => namesIn([body.relation]),
@@ -93,10 +95,46 @@ const TOUCHED: Readonly<Record<string, (body: never) => readonly string[]>> = {
     namesIn((body.relations ?? []).map(node => ('RangeVar' in node ? node.RangeVar : undefined)))
 }
 
+/** Names that a statement gives to something. */
+const GIVEN: Readonly<Record<string, (body: never) => readonly string[]>> = {
+  CreateStmt: (body: CreateStmt) => [...ownName(body), ...constraintNames(body)],
+  IndexStmt: (body: IndexStmt) => [body.idxname ?? ''],
+  ViewStmt: (body: ViewStmt) => namesIn([body.view]),
+  CreateSeqStmt: (body: CreateSeqStmt) => namesIn([body.sequence]),
+  CompositeTypeStmt: (body: CompositeTypeStmt) => namesIn([body.typevar]),
+  CreateEnumStmt: (body: CreateEnumStmt) => namesOf(body.typeName).slice(-1),
+  CreateRangeStmt: (body: CreateRangeStmt) => namesOf(body.typeName).slice(-1),
+  RenameStmt: (body: RenameStmt) =>
+    body.renameType === 'OBJECT_COLUMN' ? [] : [body.newname ?? ''],
+  AlterTableStmt: (body: AlterTableStmt) =>
+    (body.cmds ?? []).flatMap(node =>
+      'AlterTableCmd' in node && node.AlterTableCmd.def !== undefined
+        ? namesOfConstraints([node.AlterTableCmd.def])
+        : []
+    )
+}
+
+/** Only the record itself is called so. */
+const ownName = ({ relation, partbound }: CreateStmt): string[] =>
+  namesIn([relation]).filter(name => name !== RECORD_TABLE || partbound !== undefined)
+
+const constraintNames = ({ relation, tableElts = [], constraints = [] }: CreateStmt): string[] =>
+  relation?.relname === RECORD_TABLE ? [] : namesOfConstraints([...tableElts, ...constraints])
+
+function namesOfConstraints(parts: readonly Node[]): string[] {
+  return parts.flatMap(part => {
+    if ('Constraint' in part) return [part.Constraint.conname ?? '']
+    return 'ColumnDef' in part ? namesOfConstraints(part.ColumnDef.constraints ?? []) : []
+  })
+}
+
 /** Indexes too: the name of a key says who was first. */
 export function refuseKept(tag: string, body: unknown): Reason {
-  const kept = TOUCHED[tag]?.(body as never).find(name => KEPT.test(name))
-  return kept === undefined ? undefined : `${kept} holds what Convoy's services did; it stays`
+  const isKept = (name: string) => RECORD_NAMES.has(name)
+  const touched = TOUCHED[tag]?.(body as never).find(isKept)
+  if (touched !== undefined) return `${touched} holds what Convoy's services did; it stays`
+  const given = GIVEN[tag]?.(body as never).find(isKept)
+  return given === undefined ? undefined : `the name ${given} is kept for Convoy's services`
 }
 
 export const isSchemaChange = (tag: string): boolean => Object.hasOwn(RULES, tag)

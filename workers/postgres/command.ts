@@ -1,6 +1,7 @@
 /**
  * One command within a batch: what is sent for it, and its outcome.
  */
+import { RECORD_TABLE } from '../../platform/wire/record-names.ts'
 import type { Statement, WriteCommand } from '../../platform/wire/requests.ts'
 import { type Catalog, publicName } from './catalog.ts'
 import { inspectionText } from './comparison.ts'
@@ -115,9 +116,9 @@ function examining({ kind, sql }: Statement): Step[] {
   return [{ sql: EXAMINE, values: [sql, paramText(parts)] }]
 }
 
-/** Tables of the services' migrations keep what they know: their names begin with `convoy_`. */
+/** The record of the services' migrations keeps what it knows. */
 function clearText({ tables }: Catalog): string | undefined {
-  const names = [...tables.keys()].filter(name => !name.startsWith('convoy_')).map(publicName)
+  const names = [...tables.keys()].filter(name => name !== RECORD_TABLE).map(publicName)
   return names.length === 0 ? undefined : `truncate ${names.join(', ')} restart identity cascade`
 }
 
