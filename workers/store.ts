@@ -156,6 +156,9 @@ export interface Store extends AsyncDisposable {
   /** What a write came to, as a whole HTTP answer; undefined when the log does not know the id. */
   outcome(requestId: string): Promise<{ index: number; answer: Answer } | undefined>
 
+  /** Ids of the log's entries that say that a request is begun (protocol/answers.ts). */
+  begun(): Promise<readonly string[]>
+
   /** Forgets log entries and results that the limits let go, but no entry after `keepAfter`. */
   prune(keepAfter: number): Promise<void>
 

@@ -12,39 +12,23 @@ import { type AmqpLink, whileOpen } from '../platform/amqp.ts'
 import {
   decodeWrites,
   encodeReplies,
-  type Reply,
   type WriteCommand,
   type WriteMessage
 } from '../platform/wire/requests.ts'
-import { Deliveries, type Delivery } from './deliveries.ts'
+import { Deliveries } from './deliveries.ts'
 import type { Entry } from './entry.ts'
 import { type Loop, nowMs, refusal } from './loop.ts'
 import type { CommitTimes } from './metrics.ts'
 import { harmful } from './postgres/refusals.ts'
-import { begunBy, isLeftOver, mayExecute, mayLeave, toldAt } from './protocol/answers.ts'
+import { begunBy, begunIn, isLeftOver, mayExecute, mayLeave, toldAt } from './protocol/answers.ts'
 import type { View } from './protocol/view.ts'
-import { type Bystanders, type Executed, type Postponed, type Store, writeBody } from './store.ts'
+import type { Bystanders, Executed, Postponed, Store } from './store.ts'
 import type { Teller } from './telling.ts'
-import { type Schedulable, WriteSchedule } from './write-schedule.ts'
+import { type Held, hold, settled, termOf, type Waiting } from './write-answers.ts'
+import { WriteSchedule } from './write-schedule.ts'
 
 /** Finds what is held up, and what nobody waits for any more. */
 const LOOK_MS = 50
-
-/** A command that waits or is executed. */
-interface Waiting extends Schedulable {
-  readonly command: WriteCommand
-  readonly delivery: Delivery
-}
-
-/** Answers that may leave when `index` is committed. */
-interface Held {
-  readonly index: number
-  readonly answered: readonly Waiting[]
-  readonly replies: ReadonlyMap<string, readonly Reply[]>
-  readonly sinceMs: number
-  /** To be called when they leave. */
-  readonly told: () => void
-}
 
 export interface Writes {
   /** Begins to consume; ends with the channel, when the worker no longer leads. */
@@ -101,6 +85,7 @@ class Session {
   readonly #schedule = new WriteSchedule<Waiting>()
   /** Request ids: every copy of one is a suspect. */
   readonly #suspects = new Set<string>()
+  #remembers = false
   readonly #looking: NodeJS.Timeout
   #held: Held[] = []
   #executing = false
@@ -209,6 +194,7 @@ class Session {
   }
 
   async #execute(): Promise<void> {
+    await this.#remember()
     while (this.#open && mayExecute(this.#options.loop.view)) {
       this.#expire(nowMs())
       const picked = this.#schedule.next(nowMs())
@@ -217,6 +203,13 @@ class Session {
       else await this.#executeSuspect(picked.item)
     }
     this.#executing = false
+  }
+
+  /** What earlier masters began and did not finish is suspect, whoever asks for it now. */
+  async #remember(): Promise<void> {
+    if (this.#remembers) return
+    for (const id of await this.#options.store.begun()) this.#suspects.add(begunIn(id))
+    this.#remembers = true
   }
 
   /** @param toTheEnd whether it goes on behind its deadline */
@@ -327,43 +320,4 @@ function decoded(message: ConsumeMessage): WriteMessage | null {
   } catch {
     return null
   }
-}
-
-/** @param batch.before end of the log before the batch: what was refused rests on nothing newer */
-function hold(batch: {
-  answered: readonly Waiting[]
-  executed: readonly Executed[]
-  before: number
-  told: () => void
-}): Held {
-  const { answered, executed, before, told } = batch
-  const replies = new Map<string, Reply[]>()
-  for (const [i, outcome] of executed.entries()) {
-    const { command, delivery } = answered[i] as Waiting
-    const answers = replies.get(delivery.replyTo) ?? []
-    replies.set(delivery.replyTo, answers)
-    answers.push(replyOf(command.requestId, outcome))
-  }
-  return { index: toldAt(before, executed), answered, replies, sinceMs: nowMs(), told }
-}
-
-/** Nothing is postponed where no bystanders were named. */
-function settled(outcome: Executed | Postponed): Executed {
-  if (outcome.kind === 'postponed') throw new Error('a command was postponed unasked')
-  return outcome
-}
-
-function termOf(outcome: Executed): number {
-  if (outcome.kind === 'entry') return outcome.entry.term
-  if (outcome.kind === 'repeat') return outcome.term
-  throw new Error('an entry that says that a request begins was refused')
-}
-
-function replyOf(id: string, outcome: Executed): Reply {
-  if (outcome.kind === 'refused') {
-    return { id, kind: 'write', status: outcome.status, body: outcome.result }
-  }
-  const { index, term, status, result } = outcome.kind === 'entry' ? outcome.entry : outcome
-  const body = writeBody({ requestId: id, index, term, status, result })
-  return { id, kind: 'write', status, body }
 }

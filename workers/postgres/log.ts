@@ -45,6 +45,7 @@ const AT = 'select index, term, checksum from convoy.log where index = $1'
 const PRUNED = 'select index, term, checksum from convoy.pruned'
 const OUTCOME = `
   select request_id, index, term, status, result from convoy.log where request_key = $1`
+const BEGUN = `select request_id from convoy.log where request_id like 'begun %'`
 
 const BITE = 2_000
 /** Of the time: the connection has other questions to answer, and clients write meanwhile. */
@@ -181,6 +182,12 @@ export class Log {
       index: outcome.index,
       answer: { status: outcome.status, body: writeBody(outcome) }
     }
+  }
+
+  /** Ids of the entries that say that a request is begun. */
+  async begun(): Promise<string[]> {
+    const rows = await this.#connection.rows(BEGUN)
+    return rows.map(([requestId]) => requestId ?? '')
   }
 
   /** One at a time: who asks while it goes on waits for its end. */

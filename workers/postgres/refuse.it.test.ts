@@ -41,5 +41,6 @@ t.test('a command without statements is an entry that changes nothing', async t 
   const [again] = await master.store.execute([repeated], 1)
   t.match(again, { kind: 'repeat', index: entry?.index, term: 1 })
   t.equal(replica.store.last.index, entry?.index)
+  t.strictSame(await replica.store.begun(), ['begun x'], 'a later master finds it')
   t.strictSame(await differing(), [])
 })

@@ -220,6 +220,10 @@ class PostgresStore implements Store {
     return this.#log.outcome(requestId)
   }
 
+  begun(): Promise<string[]> {
+    return this.#log.begun()
+  }
+
   prune(keepAfter: number): Promise<void> {
     return this.#log.prune(keepAfter)
   }

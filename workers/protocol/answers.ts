@@ -39,14 +39,19 @@ export const isLeftOver = (
   term: number
 ): boolean => message.redelivered && message.term < term
 
+const BEGUN = 'begun '
+
 /**
  * Its entry says, before anything of the command is executed, that a master begins with it. No
  * caller can choose this id, for theirs hold no space.
  */
 export const begunBy = ({ requestId, ttlMs }: WriteCommand): WriteCommand => ({
-  ...{ requestId: `begun ${requestId}`, commandHash: '', statements: [] },
+  ...{ requestId: `${BEGUN}${requestId}`, commandHash: '', statements: [] },
   ...{ ttlMs, mayRepeat: true }
 })
+
+/** The request that an entry says is begun. */
+export const begunIn = (requestId: string): string => requestId.slice(BEGUN.length)
 
 /** What became of one command of a batch, as far as its answer depends on it. */
 export type Told =
