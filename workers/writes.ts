@@ -20,7 +20,16 @@ import type { Entry } from './entry.ts'
 import { type Loop, nowMs, refusal } from './loop.ts'
 import type { CommitTimes } from './metrics.ts'
 import { harmful } from './postgres/refusals.ts'
-import { begunBy, begunIn, isLeftOver, mayExecute, mayLeave, toldAt } from './protocol/answers.ts'
+import {
+  begunBy,
+  begunIn,
+  isHarmful,
+  isLeftOver,
+  isSuspect,
+  mayExecute,
+  mayLeave,
+  toldAt
+} from './protocol/answers.ts'
 import type { View } from './protocol/view.ts'
 import type { Bystanders, Executed, Postponed, Store } from './store.ts'
 import type { Teller } from './telling.ts'
@@ -230,7 +239,7 @@ class Session {
     if ((await store.outcome(command.requestId)) !== undefined) return this.#executeBatch([one])
     const begun = await this.#append(begunBy(command))
     if (begun === undefined) return
-    if (termOf(begun) < term) {
+    if (isHarmful(termOf(begun), term)) {
       const refuse = () => store.refuse(command, harmful(), term)
       const [refused] = await this.#run([one], async () => [await refuse()])
       if (refused?.kind === 'entry') this.#options.harmful(command.requestId)
@@ -308,10 +317,6 @@ class Session {
     return executed
   }
 }
-
-/** A copy that was sent into an earlier term behind others: one of them may have ended its master. */
-const isSuspect = ({ suspect, again }: WriteCommand, isOfEarlierTerm: boolean): boolean =>
-  suspect === true || (again === true && isOfEarlierTerm)
 
 /** Null for what no orchestrator sends: it must not end one master after the other. */
 function decoded(message: ConsumeMessage): WriteMessage | null {

@@ -23,6 +23,7 @@ interface Asked {
   readonly beginMs: number
   readonly minIndex: number
   readonly attempt: number
+  readonly poison: boolean
 }
 
 interface Told {
@@ -104,7 +105,15 @@ class Client {
     this.waits = true
     const minIndex = ask.kind === 'read' && ask.consistency === 'session' ? this.#index : 0
     const beginMs = this.#world.timeline.nowMs
-    this.#try({ ask, requestId: `${this.name}.${this.#count}`, beginMs, minIndex, attempt: 1 })
+    const requestId = `${this.name}.${this.#count}`
+    this.#try({ ask, requestId, beginMs, minIndex, attempt: 1, poison: this.#isPoison(ask) })
+  }
+
+  /** None when all is to heal. */
+  #isPoison(ask: Ask): boolean {
+    const { plan, timeline, dice } = this.#world
+    if (plan.poisonous === 0 || timeline.nowMs > plan.faultsMs) return false
+    return ask.kind === 'change' && dice.chance(plan.poisonous)
   }
 
   #try(asked: Asked): void {
@@ -147,7 +156,8 @@ class Client {
     const { ask, requestId, minIndex, beginMs } = asked
     const { ttlMs } = this.#world.plan
     if (ask.kind === 'change') {
-      const statements = statementOf(ask.key, ask.action)
+      const statements = `${asked.poison ? 'poison ' : ''}${statementOf(ask.key, ask.action)}`
+      this.#world.judge.asked(requestId, orchestrator)
       orchestrator.write({ requestId, commandHash: statements, statements }, ttlMs, caller)
     } else {
       const { key, consistency } = ask

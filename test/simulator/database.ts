@@ -40,6 +40,11 @@ export class Disk {
     if (entry.requestId !== '') this.results.set(entry.requestId, entry)
   }
 
+  /** Ids of the entries that say that a request is begun. */
+  begun(): string[] {
+    return [...this.results.keys()].filter(id => id.startsWith('begun '))
+  }
+
   prune(upTo: number): void {
     const newest = this.at(upTo)
     if (newest === undefined) return
@@ -177,11 +182,26 @@ export class Database {
     return { done: commands.map(command => this.#executeOne(command, term)) }
   }
 
+  /** An entry that changes nothing: a refusal, or what says that a command begins. */
+  append(
+    { requestId, commandHash }: WriteCommand,
+    outcome: { status: number; term: number }
+  ): Ended<Executed> {
+    const { disk } = this
+    const { status, term } = outcome
+    if (disk.term > term) return { refused: 'term' }
+    const known = disk.results.get(requestId)
+    if (known !== undefined) return { done: repeatOf(known) }
+    const nothing = { status, changes: '', result: '' }
+    const entry = this.#append({ requestId, commandHash, ...nothing }, term)
+    return { done: { kind: 'entry', entry } }
+  }
+
   #executeOne({ requestId, commandHash, statement }: WriteCommand, term: number): Executed {
     const known = this.disk.results.get(requestId)
     if (known !== undefined) {
       if (known.commandHash !== commandHash) return { kind: 'refused' }
-      return { kind: 'repeat', index: known.index, entry: known }
+      return repeatOf(known)
     }
     const outcome = execute(this.disk.rows, statement)
     return { kind: 'entry', entry: this.#append({ requestId, commandHash, ...outcome }, term) }
@@ -206,3 +226,5 @@ export class Database {
     return { done: disk.last }
   }
 }
+
+const repeatOf = (entry: Entry) => ({ kind: 'repeat', index: entry.index, entry }) as const

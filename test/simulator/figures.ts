@@ -15,6 +15,8 @@ export interface Figures {
   readonly faults: number
   /** Reads that an orchestrator answered with what it had kept. */
   readonly toldAgain: number
+  /** Writes that were refused as harmful. */
+  readonly refused: number
   /** `from -> to on event`, and how often. */
   readonly transitions: ReadonlyMap<string, number>
 }
@@ -22,6 +24,8 @@ export interface Figures {
 export class FiguresOf {
   faults = 0
   toldAgain = 0
+  /** Writes that were refused as harmful. */
+  refused = 0
   readonly #transitions = new Map<string, number>()
   readonly #world: World
 
@@ -46,6 +50,7 @@ export class FiguresOf {
       acknowledged: judge.acknowledged,
       faults: this.faults,
       toldAgain: this.toldAgain,
+      refused: this.refused,
       transitions: this.#transitions
     }
   }

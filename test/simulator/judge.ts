@@ -7,6 +7,7 @@ import type { Entry } from '../../workers/entry.ts'
 import type { Disk, Executed } from './database.ts'
 import type { AskedRead } from './orchestrator.ts'
 import type { ReadResult } from './reads.ts'
+import type { WriteCommand } from './requests.ts'
 import { emptyRow } from './rows.ts'
 import type { Worker } from './worker.ts'
 import type { World } from './world.ts'
@@ -21,6 +22,8 @@ export type FailureKind =
   | 'not committed'
   | 'stale read'
   | 'sound rows doubted'
+  | 'too many masters died'
+  | 'harmful too soon'
   | 'not healed'
   | 'workers differ'
   | 'history'
@@ -46,6 +49,8 @@ export class Judge {
   /** Of what was acknowledged: how far the log went, and from when on. */
   readonly #acknowledged: { readonly atMs: number; readonly index: number }[] = []
   readonly #told = new Set<string>()
+  /** Of each write: when and of whom it was asked for, and how many died of it. */
+  readonly #asked = new Map<string, { term: number; of: Set<object>; deaths: number }>()
 
   constructor(world: World) {
     this.#world = world
@@ -95,6 +100,40 @@ export class Judge {
   doubted({ id }: Worker): void {
     if (!this.#world.doubted.has(id))
       this.fail('sound rows doubted', `${id} calls its rows doubtful`)
+  }
+
+  /** A client asks for a write, perhaps again. */
+  asked(requestId: string, orchestrator: { readonly term: number }): void {
+    const term = orchestrator.term || this.#world.zookeeper.now.node.state.term
+    const asked = this.#asked.get(requestId) ?? { term, of: new Set(), deaths: 0 }
+    this.#asked.set(requestId, asked)
+    asked.of.add(orchestrator)
+  }
+
+  /**
+   * A worker died of a write: one for each orchestrator that knew nothing of it, and one more. Who
+   * asks another orchestrator comes with a new suspicion.
+   */
+  poisoned({ id, disk, view }: Worker, requestId: string): void {
+    const begun = disk.results.get(`begun ${requestId}`)
+    if (begun !== undefined && begun.term < view.term) {
+      this.fail('too many masters died', `${requestId} was begun in ${begun.term} already`)
+    }
+    const asked = this.#asked.get(requestId)
+    if (asked === undefined) return
+    asked.deaths += 1
+    this.#world.note?.(`${id} dies of ${requestId}, the ${asked.deaths}th`)
+    if (asked.deaths > asked.of.size + 1) {
+      this.fail('too many masters died', `of ${requestId}: ${asked.deaths}`)
+    }
+  }
+
+  /** A master refuses a write as harmful: two have ended since, as far as its orchestrator knew. */
+  refused({ requestId, statement }: WriteCommand, term: number): void {
+    const since = this.#asked.get(requestId)?.term ?? 0
+    this.#world.figures.refused += 1
+    this.#world.note?.(`${requestId} (${statement}) is harmful in ${term}, asked in ${since}`)
+    if (term - since < 2) this.fail('harmful too soon', `${requestId} after one master`)
   }
 
   /** The answer to a write leaves its master. */

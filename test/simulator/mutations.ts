@@ -239,6 +239,44 @@ export const MUTATIONS: readonly Mutation[] = [
     ]
   },
   {
+    name: 'give a write that ends its masters to every next one',
+    edits: [
+      edit(
+        'orchestrator/lanes/pending-writes.ts',
+        'if (!orderly) write.suspect = true',
+        'if (orderly) write.suspect = true'
+      ),
+      protocol('answers.ts', '(again === true && isOfEarlierTerm)', '(again === true && false)')
+    ]
+  },
+  {
+    name: 'execute what an earlier master began and did not finish',
+    edits: [
+      protocol('answers.ts', 'boolean => begunInTerm < term', 'boolean => begunInTerm < 0 * term')
+    ]
+  },
+  {
+    name: 'forget what earlier masters began',
+    edits: [
+      edit(
+        'test/simulator/database.ts',
+        "return [...this.results.keys()].filter(id => id.startsWith('begun '))",
+        'return []'
+      ),
+      edit(
+        'orchestrator/lanes/pending-writes.ts',
+        'suspect: known?.suspect ?? false,',
+        'suspect: false,'
+      )
+    ]
+  },
+  {
+    name: 'take every write for a suspect',
+    edits: [
+      protocol('answers.ts', 'boolean => suspect === true ||', 'boolean => suspect !== null ||')
+    ]
+  },
+  {
     name: 'tell as not done what was sent and not answered',
     edits: [
       edit(

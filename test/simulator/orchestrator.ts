@@ -61,7 +61,8 @@ export class Orchestrator extends Process {
   readonly #zookeeper: ZooKeeperClient
   #connection: Connection | null = null
   #replyTo = ''
-  #term = 0
+  /** The term that it knows. */
+  term = 0
   #readCount = 0
 
   constructor(world: World, of: { id: string; machine: Machine }) {
@@ -163,9 +164,11 @@ export class Orchestrator extends Process {
 
   /** What a former master may hold is sent again. */
   #newTerm(term: number): void {
-    if (term <= this.#term) return
-    this.#term = term
-    this.#writeLane.again(this.#writes.newTerm(term, false))
+    if (term <= this.term) return
+    // Of masters before the first that it saw, it has nothing in flight.
+    const orderly = this.term === 0
+    this.term = term
+    this.#writeLane.again(this.#writes.newTerm(term, orderly))
     this.#readLanes.strongQ.again(this.#reads.toMaster())
     this.#flush()
   }
@@ -221,13 +224,14 @@ export class Orchestrator extends Process {
       if (batch === undefined || connection === null) return
       let ttlMs = 1
       const commands = batch.items.map(write => {
-        this.#writes.sent(write, this.#term, nowMs)
+        this.#writes.sent(write, this.term, nowMs)
         const leftMs = latestDeadlineMs(write) - nowMs
         ttlMs = Math.max(ttlMs, leftMs)
         const { requestId, commandHash, statements: statement } = write
-        return { requestId, commandHash, statement, ttlMs: leftMs }
+        const { suspect, sends } = write
+        return { requestId, commandHash, statement, ttlMs: leftMs, suspect, again: sends > 1 }
       })
-      const body = { kind: 'writes', replyTo: this.#replyTo, term: this.#term, commands } as const
+      const body = { kind: 'writes', replyTo: this.#replyTo, term: this.term, commands } as const
       connection.publish(this.world.rabbitmq.writeQ, { body, ttlMs }, taken => {
         lane.heard(batch)
         const refused = taken ? [] : batch.items.filter(one => this.#writes.refused(one, FULL))

@@ -31,6 +31,8 @@ export interface Plan {
   readonly calmMs: number
   /** Whether orchestrators keep answers. */
   readonly keepsReads: boolean
+  /** How many of the changes take their master with them. */
+  readonly poisonous: number
 }
 
 /** Within this virtual time after the last fault, all is well again. */
@@ -65,6 +67,7 @@ export function planFrom(dice: Dice): Plan {
     commitMs: dice.pick([1.5, 3, 3, 12]) ?? 3,
     faultsMs: dice.between(400, 1_300),
     calmMs: dice.pick([25, 50, 90, 150]) ?? 50,
-    keepsReads: dice.chance(0.5)
+    keepsReads: dice.chance(0.5),
+    poisonous: dice.pick([0, 0, 0, 0.05]) ?? 0
   }
 }

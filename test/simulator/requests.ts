@@ -10,6 +10,9 @@ export interface WriteCommand {
   readonly commandHash: string
   readonly statement: string
   readonly ttlMs: number
+  readonly suspect?: boolean
+  /** Copies were sent before. */
+  readonly again?: boolean
 }
 
 export interface ReadCommand {

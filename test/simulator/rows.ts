@@ -24,6 +24,9 @@ export const emptyRow = (key: string): string => {
 
 export const readRow = (rows: Rows, key: string): string => rows.get(key) ?? emptyRow(key)
 
+/** Takes its master with it when it is executed. */
+export const isPoison = (statement: string): boolean => statement.startsWith('poison ')
+
 /** Does what a statement says, to `rows` too. */
 export function execute(rows: Rows, statement: string): Effected {
   const [verb, key = '', ...args] = statement.split(' ')

@@ -1,29 +1,45 @@
 /**
  * Writes at a simulated master, as workers/writes.ts does them: takes what waits in
- * `writeQ`, executes it in one transaction, answers when it is committed.
+ * `writeQ`, executes it in one transaction, suspects alone, answers when it is committed.
  */
 import type { Entry } from '../../workers/entry.ts'
-import { isLeftOver, mayExecute, mayLeave, toldAt } from '../../workers/protocol/answers.ts'
+import {
+  begunBy,
+  begunIn,
+  isHarmful,
+  isLeftOver,
+  isSuspect,
+  mayExecute,
+  mayLeave,
+  toldAt
+} from '../../workers/protocol/answers.ts'
 import type { View } from '../../workers/protocol/view.ts'
 import type { Ended, Executed } from './database.ts'
 import type { Connection } from './rabbitmq-client.ts'
 import { bodyOf, type Reply, type WriteCommand, type WriteMessage } from './requests.ts'
+import { isPoison } from './rows.ts'
 import type { Consumer, Delivery } from './shared-queue.ts'
 import { Switch } from './switch.ts'
 import type { Worker } from './worker.ts'
 import type { World } from './world.ts'
 
 const PREFETCH = 6
+const COMMITTED_LOOK_MS = 1
 /** Commands in one transaction; a message is never split. */
 const BATCH_COMMANDS = 8
 
+/** A message, or what is left of it. */
 interface Taken {
   readonly delivery: Delivery
   readonly message: WriteMessage
 }
 
+/** Whose answers are ready. */
+type Asked = readonly { readonly command: WriteCommand; readonly replyTo: string }[]
+
 interface Held {
   readonly index: number
+  /** Of which all is answered then. */
   readonly deliveries: readonly Delivery[]
   readonly answers: readonly { readonly replyTo: string; readonly told: Told }[]
 }
@@ -79,6 +95,7 @@ class WriteSession {
   #waiting: Taken[] = []
   #held: Held[] = []
   #open = true
+  readonly #suspects = new Set<string>()
 
   constructor(
     world: World,
@@ -89,6 +106,7 @@ class WriteSession {
     this.#writes = of.writes
     this.#connection = of.connection
     this.#term = of.term
+    for (const id of of.worker.disk.begun()) this.#suspects.add(begunIn(id))
     this.#consumer = of.connection.consume(world.rabbitmq.writeQ, PREFETCH, delivery =>
       this.#take(delivery)
     )
@@ -114,6 +132,10 @@ class WriteSession {
       this.#consumer.nack(delivery, 'drop')
       return
     }
+    const isOfEarlierTerm = message.term < this.#term
+    for (const command of message.commands) {
+      if (isSuspect(command, isOfEarlierTerm)) this.#suspects.add(command.requestId)
+    }
     this.#waiting.push({ delivery, message })
     if (mayExecute(this.#worker.view)) this.#begin()
   }
@@ -137,7 +159,84 @@ class WriteSession {
   #begin(): void {
     if (this.#writes.executing || this.#waiting.length === 0 || !this.#open) return
     this.#writes.executing = true
-    this.#execute(this.#nextBatch())
+    const suspect = this.#nextSuspect()
+    if (suspect === null) this.#execute(this.#nextBatch())
+    else this.#executeSuspect(suspect)
+  }
+
+  /** One by one, ahead of the others: the order among clients does not matter here. */
+  #nextSuspect(): Taken | null {
+    for (const [i, { delivery, message }] of this.#waiting.entries()) {
+      const { commands } = message
+      const suspect = commands.find(({ requestId }) => this.#suspects.has(requestId))
+      if (suspect === undefined) continue
+      const others = commands.filter(command => command !== suspect)
+      const isLast = others.length === 0
+      const left = { delivery, message: { ...message, commands: others } }
+      this.#waiting.splice(i, 1, ...(isLast ? [] : [left]))
+      return { delivery, message: { ...message, commands: [suspect] } }
+    }
+    return null
+  }
+
+  /** An entry says first that it begins. */
+  #executeSuspect(one: Taken): void {
+    const { database, disk } = this.#worker
+    const command = one.message.commands[0] as WriteCommand
+    if (disk.results.has(command.requestId) || this.#isLate(one)) {
+      this.#execute([one])
+      return
+    }
+    const begun = { ...begunBy(command), statement: '' }
+    this.#worker.dispatch({ kind: 'executing' })
+    this.#transact(
+      () => database.append(begun, { status: 200, term: this.#term }),
+      how => {
+        if ('done' in how) this.#begun({ one, command, executed: how.done[0] as Executed })
+        else this.#ended({ batch: [one], asked: [], last: disk.last }, how)
+      }
+    )
+  }
+
+  #begun({ one, command, executed }: { one: Taken; command: WriteCommand; executed: Executed }) {
+    if (executed.kind === 'refused') throw new Error('an entry without a command was refused')
+    const { entry } = executed
+    const term = this.#term
+    const entries = executed.kind === 'entry' ? [entry] : []
+    this.#worker.dispatch({ kind: 'executed', term, entries, goesOn: true })
+    if (isHarmful(entry.term, term)) {
+      this.#refuse(one, command)
+      return
+    }
+    this.#onceCommitted(entry.index, isCommitted => {
+      if (isCommitted) this.#execute([one], true)
+      else {
+        this.#worker.dispatch({ kind: 'executed', term, entries: [] })
+        this.#writes.done()
+      }
+    })
+  }
+
+  #refuse(one: Taken, command: WriteCommand): void {
+    const { database, disk } = this.#worker
+    const term = this.#term
+    const asked = [{ command, replyTo: one.message.replyTo }]
+    this.#world.judge.refused(command, term)
+    this.#transact(
+      () => database.append(command, { status: 422, term }),
+      how => this.#ended({ batch: [one], asked, last: disk.last }, how)
+    )
+  }
+
+  #onceCommitted(index: number, then: (isCommitted: boolean) => void): void {
+    const { view } = this.#worker
+    const mayAnswer = this.#open && view.leads && view.term === this.#term
+    if (!mayAnswer || view.commitIndex >= index) then(mayAnswer)
+    else this.#worker.after(COMMITTED_LOOK_MS, () => this.#onceCommitted(index, then))
+  }
+
+  #isLate({ delivery }: Taken): boolean {
+    return delivery.queued.expiresAtMs <= this.#world.timeline.nowMs
   }
 
   #nextBatch(): Taken[] {
@@ -151,48 +250,72 @@ class WriteSession {
     return this.#waiting.splice(0, count)
   }
 
-  #execute(batch: readonly Taken[]): void {
-    const { nowMs } = this.#world.timeline
-    const asked = batch.flatMap(({ delivery, message }) =>
+  #execute(batch: readonly Taken[], toTheEnd = false): void {
+    const asked = batch.flatMap(one =>
       // Nobody waits any more for what has passed its deadline.
-      delivery.queued.expiresAtMs <= nowMs
+      !toTheEnd && this.#isLate(one)
         ? []
-        : message.commands.map(command => ({ command, replyTo: message.replyTo }))
+        : one.message.commands.map(command => ({ command, replyTo: one.message.replyTo }))
     )
     const commands = asked.map(({ command }) => command)
-    const { database } = this.#worker
+    const { database, disk } = this.#worker
     this.#worker.dispatch({ kind: 'executing' })
     this.#world.ambush.happens('working', this.#worker.id)
-    database.transact([() => database.execute(commands, this.#term)], {
+    const poison = commands.find(({ requestId, statement }) => {
+      return isPoison(statement) && !disk.results.has(requestId)
+    })
+    if (poison !== undefined) {
+      this.#die(poison)
+      return
+    }
+    this.#transact(
+      () => database.execute(commands, this.#term),
+      how => {
+        const executed = 'done' in how ? { done: how.done[0] ?? [] } : how
+        this.#ended({ batch, asked, last: disk.last }, executed)
+      }
+    )
+  }
+
+  #transact<T>(part: () => Ended<T>, then: (how: Ended<T[]>) => void): void {
+    this.#worker.database.transact([part], {
       ended: how => {
-        const { last } = this.#worker.disk
         this.#world.ambush.happens('committed', this.#worker.id)
-        this.#worker.soon(() => this.#ended({ batch, asked, last }, how))
+        this.#worker.soon(() => then(how))
       },
       lost: () => this.#worker.after(0, () => this.#worker.end('lost'))
+    })
+  }
+
+  #die({ requestId }: WriteCommand): void {
+    this.#worker.after(this.#world.delay(), () => {
+      this.#world.judge.poisoned(this.#worker, requestId)
+      this.#worker.end('lost')
     })
   }
 
   #ended(
     of: {
       batch: readonly Taken[]
-      asked: readonly { command: WriteCommand; replyTo: string }[]
+      asked: Asked
       last: Worker['state']['last']
     },
-    how: Ended<readonly Executed[][]>
+    how: Ended<readonly Executed[]>
   ): void {
     if ('refused' in how) {
       this.#worker.dispatch({ kind: 'refused', why: how.refused, last: of.last })
       this.#writes.done()
       return
     }
-    const executed = how.done[0] ?? []
+    const executed = how.done
     const index = toldAt(this.#worker.state.last.index, executed)
     const answers = of.asked.map(({ command, replyTo }, i) => {
       const told = { requestId: command.requestId, executed: executed[i] as Executed }
       return { replyTo, told }
     })
-    const deliveries = of.batch.map(({ delivery }) => delivery)
+    const deliveries = of.batch
+      .map(({ delivery }) => delivery)
+      .filter(delivery => !this.#waiting.some(left => left.delivery === delivery))
     if (this.#open) this.#held.push({ index, deliveries, answers })
     const entries = executed.flatMap((one): Entry[] => (one.kind === 'entry' ? [one.entry] : []))
     this.#worker.dispatch({ kind: 'executed', term: this.#term, entries })

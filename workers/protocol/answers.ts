@@ -39,19 +39,31 @@ export const isLeftOver = (
   term: number
 ): boolean => message.redelivered && message.term < term
 
+/** A copy that was sent into an earlier term behind others: one of them may have ended its master. */
+export const isSuspect = (
+  { suspect, again }: Pick<WriteCommand, 'suspect' | 'again'>,
+  isOfEarlierTerm: boolean
+): boolean => suspect === true || (again === true && isOfEarlierTerm)
+
 const BEGUN = 'begun '
 
 /**
  * Its entry says, before anything of the command is executed, that a master begins with it. No
  * caller can choose this id, for theirs hold no space.
  */
-export const begunBy = ({ requestId, ttlMs }: WriteCommand): WriteCommand => ({
+export const begunBy = ({
+  requestId,
+  ttlMs
+}: Pick<WriteCommand, 'requestId' | 'ttlMs'>): WriteCommand => ({
   ...{ requestId: `${BEGUN}${requestId}`, commandHash: '', statements: [] },
   ...{ ttlMs, mayRepeat: true }
 })
 
 /** The request that an entry says is begun. */
 export const begunIn = (requestId: string): string => requestId.slice(BEGUN.length)
+
+/** An earlier master began the command, alone, and ended before it had an outcome: no third one tries. */
+export const isHarmful = (begunInTerm: number, term: number): boolean => begunInTerm < term
 
 /** What became of one command of a batch, as far as its answer depends on it. */
 export type Told =
