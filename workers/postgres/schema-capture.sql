@@ -20,7 +20,8 @@ create table if not exists convoy.attached (
 -- Written anew at each start of a worker, so that what holds is of its own version.
 create or replace view convoy.user_table as
   select c.oid, c.relname as name, c.relkind as kind, c.relpersistence as persistence,
-    c.relispartition as is_partition, p.conname as key_name, p.conkey as key
+    c.relispartition as is_partition, p.conname as key_name, p.conkey as key,
+    c.oid = any ((select convoy.doubtful_tables())::oid[]) as is_doubtful
   from pg_catalog.pg_class c
   left join pg_catalog.pg_constraint p on p.conrelid = c.oid and p.contype = 'p'
   where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'f', 'm');
@@ -67,7 +68,7 @@ begin
     for each statement execute function convoy.%I()', rows_of, keys_function);
   execute format('create or replace trigger convoy_truncate after truncate on public.%I
     for each statement execute function convoy.capture_truncate()', t.name);
-  if convoy.is_doubtful_table(t.oid) then
+  if t.is_doubtful then
     execute format('create or replace function convoy.%I() returns trigger
       language plpgsql set search_path = pg_catalog as %L', format('proof_%s', tbl), format($f$
       begin
@@ -95,15 +96,19 @@ end $$;
 
 -- Names and key of a table, which its triggers are made of; null where one of them is missing.
 create or replace function convoy.shape_of(t convoy.user_table) returns text
-  language sql stable set search_path = pg_catalog as $$
-  select jsonb_build_array(t.name, t.kind, t.is_partition, (
-      select jsonb_agg(a.attname order by k.i) from unnest(t.key) with ordinality k (col, i)
-      join pg_attribute a on a.attrelid = t.oid and a.attnum = k.col), convoy.is_doubtful_table(t.oid))::text
-  where 5 + case when convoy.is_doubtful_table(t.oid) then 2 else 0 end = (select count(*) from pg_trigger g where g.tgrelid = t.oid and not g.tgisinternal
+  language plpgsql stable set search_path = pg_catalog as $$
+declare
+  triggers int;
+begin
+  -- Proofs stay when the columns they were for have gone.
+  select count(*) into triggers from pg_trigger g where g.tgrelid = t.oid and not g.tgisinternal
     and (g.tgname in ('convoy_insert', 'convoy_update', 'convoy_delete', 'convoy_truncate', 'convoy_keys')
-      -- They stay when the columns they were for have gone.
-      or g.tgname in ('convoy_proof_insert', 'convoy_proof_update') and convoy.is_doubtful_table(t.oid)))
-$$;
+      or t.is_doubtful and g.tgname in ('convoy_proof_insert', 'convoy_proof_update'));
+  if triggers < (case when t.is_doubtful then 7 else 5 end) then return null; end if;
+  return jsonb_build_array(t.name, t.kind, t.is_partition, (
+    select jsonb_agg(a.attname order by k.i) from unnest(t.key) with ordinality k (col, i)
+    join pg_attribute a on a.attrelid = t.oid and a.attnum = k.col), t.is_doubtful)::text;
+end $$;
 
 create or replace function convoy.check_table(t convoy.user_table) returns void
   language plpgsql set search_path = pg_catalog as $$
@@ -141,10 +146,11 @@ declare
   filled boolean;
 begin
   if not exists (select from convoy.known_column k where k.tbl = t.oid) then return; end if;
-  select a.attname, convoy.fill_fault(t.oid, a.attnum) into col, why from pg_attribute a
+  select x.attname, x.fault into col, why from (
+    select a.attname, convoy.fill_fault(t.oid, a.attnum) as fault from pg_attribute a
     where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
-      and not exists (select from convoy.known_column k where k.tbl = t.oid and k.col = a.attnum)
-    order by convoy.fill_fault(t.oid, a.attnum) nulls last limit 1;
+      and not exists (select from convoy.known_column k where k.tbl = t.oid and k.col = a.attnum)) x
+    order by x.fault nulls last limit 1;
   if col is null then return; end if;
   execute format('select exists (select from public.%I)', t.name) into filled;
   if not filled then return; end if;

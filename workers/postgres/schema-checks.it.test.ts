@@ -342,7 +342,7 @@ t.test('what every worker evaluates is the same on every worker', async t => {
     'alter table f add constraint r check (at < current_timestamp) not valid',
     "alter table f add constraint r check (age(at) > '1 day') not valid",
     'alter table f add constraint r check (inet_server_port() = 5432) not valid',
-    "alter table f add constraint r check (('x'::text).version like 'P%') not valid",
+    "alter table f add constraint r check (('f'::text).to_regclass is null) not valid",
     'alter table f add constraint r check (hashenum(h) > 0) not valid',
     'alter table f add constraint r check (pg_column_size(v) > 0) not valid',
     'alter table f add constraint r check (pg_column_size(f) > 0) not valid',

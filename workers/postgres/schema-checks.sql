@@ -16,38 +16,6 @@ begin
   end if;
 end $$;
 
--- Why values of a type do not replicate, whatever they hold; null where they do. This list, and what
--- values.it.test.ts shows of it, are what docs/values.md promises.
-create or replace function convoy.type_fault(type oid) returns text
-  language sql stable set search_path = pg_catalog as $$
-  select case
-    when t.typtype in ('e', 'd', 'c', 'r', 'm') or exists (select from pg_type e where e.typarray = t.oid) then null
-    when t.typtype = 'b' and t.typnamespace = 'pg_catalog'::regnamespace and t.typname in ('bool', 'int2', 'int4',
-      'int8', 'oid', 'numeric', 'float4', 'float8', 'money', 'text', 'varchar', 'bpchar', 'char', 'name', 'bytea',
-      'date', 'time', 'timetz', 'timestamp', 'timestamptz', 'interval', 'uuid', 'json', 'jsonb', 'jsonpath', 'xml',
-      'inet', 'cidr', 'macaddr', 'macaddr8', 'bit', 'varbit', 'point', 'line', 'lseg', 'box', 'path', 'polygon',
-      'circle', 'tsvector', 'tsquery', 'pg_lsn', 'pg_snapshot') then null
-    when t.typname ~ '^reg' then format('values of type %s name objects of one worker: take text', t.typname)
-    else format('values of type %s are not replicated', t.typname)
-  end
-  from pg_type t where t.oid = type
-$$;
-
--- Types some of whose values cannot be read back from their text. Each row that holds one is read back
--- before it is captured (convoy.attach).
-create or replace function convoy.is_doubtful(type oid) returns boolean
-  language sql stable set search_path = pg_catalog as $$
-  select exists (select from convoy.types_in(type) h (id) join pg_type t on t.oid = h.id
-    where t.typnamespace = 'pg_catalog'::regnamespace and t.typname in ('char', 'money', 'timetz', 'interval', 'jsonpath',
-      'xml', 'point', 'line', 'lseg', 'box', 'path', 'polygon', 'circle', 'tsvector', 'tsquery', 'pg_snapshot'))
-$$;
-
-create or replace function convoy.is_doubtful_table(tbl oid) returns boolean
-  language sql stable set search_path = pg_catalog as $$
-  select exists (select from pg_attribute a where a.attrelid = tbl and a.attnum > 0 and not a.attisdropped
-    and convoy.is_doubtful(a.atttypid))
-$$;
-
 -- True of a row `r` whose text is read back as something else, by their binary forms.
 create or replace function convoy.unreadable(tbl name) returns text
   language sql immutable set search_path = pg_catalog as $$
@@ -62,26 +30,40 @@ end $$;
 
 -- Hash functions that depend on nothing but the value.
 create or replace function convoy.hash_fault(opclass oid) returns text
-  language sql stable set search_path = pg_catalog as $$
-  select format('HASH by %s puts rows elsewhere on each worker: take LIST or RANGE', c.opcintype::regtype)
-  from pg_opclass c left join pg_amproc p on p.amprocfamily = c.opcfamily and p.amprocnum = 2
-    and p.amproclefttype = c.opcintype and p.amprocrighttype = c.opcintype
-  where c.oid = opclass and (p.amproc is null or p.amproc::oid >= 16384 or p.amproc::text !~ ('^(hashint2|hashint4|hashint8|hashoid'
-    || '|hashtext|hashbpchar|hashchar|hashname|hashvarlena|hashfloat4|hashfloat8|hash_numeric|timestamp_hash_|time_hash_'
-    || '|timetz_hash_|interval_hash_|uuid_hash_|hashinet|hashmacaddr|hashmacaddr8|jsonb_hash_|pg_lsn_hash_)extended$'))
-$$;
+  language plpgsql stable set search_path = pg_catalog as $$
+begin
+  return (select format('HASH by %s puts rows elsewhere on each worker: take LIST or RANGE', c.opcintype::regtype)
+    from pg_opclass c left join pg_amproc p on p.amprocfamily = c.opcfamily and p.amprocnum = 2
+      and p.amproclefttype = c.opcintype and p.amprocrighttype = c.opcintype
+    where c.oid = opclass and (p.amproc is null or p.amproc::oid >= 16384 or p.amproc::text !~ ('^(hashint2|hashint4'
+      || '|hashint8|hashoid|hashtext|hashbpchar|hashchar|hashname|hashvarlena|hashfloat4|hashfloat8|hash_numeric_|timestamp_hash_'
+      || '|time_hash_|timetz_hash_|interval_hash_|uuid_hash_|hashinet|hashmacaddr|hashmacaddr8|jsonb_hash_|pg_lsn_hash_)extended$')));
+end $$;
 
 -- Columns of tables and composite types, elements of ranges, bases of domains.
-create or replace view convoy.value_place as
+create or replace view convoy.place_of_values as
   select format('column "%s" of "%s"', a.attname, c.relname) as place, a.atttypid as type, a.attcollation as collation_id,
-    format('column %s %s %s', c.oid, a.attnum, a.atttypid) as key
+    0::oid as hash_by, format('column %s %s %s', c.oid, a.attnum, a.atttypid) as key
   from pg_catalog.pg_class c join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
   where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'c')
   union all
   select format('type "%s"', t.typname), coalesce(r.rngsubtype, t.typbasetype), coalesce(r.rngcollation, t.typcollation),
-    format('type %s', t.oid)
+    0, format('type %s', t.oid)
   from pg_catalog.pg_type t left join pg_catalog.pg_range r on r.rngtypid = t.oid
   where t.typnamespace = 'public'::regnamespace and t.typtype in ('r', 'd');
+
+-- Partition keys, with the operator class of those that are hashed, and indexes.
+create or replace view convoy.place_of_keys as
+  select format('partition key of "%s"', c.relname) as place, 25::oid as type, k.collation_id,
+    case p.partstrat when 'h' then k.opclass else 0 end as hash_by, format('key %s %s', c.oid, k.i) as key
+  from pg_catalog.pg_partitioned_table p join pg_catalog.pg_class c on c.oid = p.partrelid
+  cross join lateral unnest(p.partclass::oid[], p.partcollation::oid[]) with ordinality k (opclass, collation_id, i)
+  where c.relnamespace = 'public'::regnamespace
+  union all
+  select format('index "%s"', c.relname), 25, k.collation_id, 0, format('index %s %s', c.oid, k.i)
+  from pg_catalog.pg_index x join pg_catalog.pg_class c on c.oid = x.indexrelid
+  cross join lateral unnest(x.indcollation::oid[]) with ordinality k (collation_id, i)
+  where c.relnamespace = 'public'::regnamespace and k.collation_id <> 0;
 
 -- Every stored expression, and whether it is evaluated on every worker. A default is not: the master
 -- evaluates it, and its value travels in the row.
@@ -114,32 +96,13 @@ create or replace view convoy.stored_expression as
   from pg_catalog.pg_rewrite r join pg_catalog.pg_class c on c.oid = r.ev_class
   where c.relnamespace = 'public'::regnamespace and c.relkind = 'v';
 
--- Keys of hash partitions, and collations of keys and indexes.
-create or replace view convoy.key_place as
-  select format('partition key of "%s"', c.relname) as place, p.partstrat = 'h' as is_hash, k.opclass, k.collation_id,
-    format('key %s %s', c.oid, k.i) as key
-  from pg_catalog.pg_partitioned_table p join pg_catalog.pg_class c on c.oid = p.partrelid
-  cross join lateral unnest(p.partclass::oid[], p.partcollation::oid[]) with ordinality k (opclass, collation_id, i)
-  where c.relnamespace = 'public'::regnamespace
-  union all
-  select format('index "%s"', c.relname), false, 0, k.collation_id, format('index %s %s', c.oid, k.i)
-  from pg_catalog.pg_index x join pg_catalog.pg_class c on c.oid = x.indexrelid
-  cross join lateral unnest(x.indcollation::oid[]) with ordinality k (collation_id, i)
-  where c.relnamespace = 'public'::regnamespace;
-
-create or replace function convoy.refuse_varying(place text, why text) returns void
-  language plpgsql set search_path = pg_catalog as $$
-begin
-  raise '%: %', place, why using errcode = 'CV003';
-end $$;
-
 -- Rows that a schema change filled or converted, which no trigger sees.
 create or replace function convoy.read_back(t convoy.user_table) returns void
   language plpgsql set search_path = pg_catalog as $$
 declare
   found boolean;
 begin
-  if not convoy.is_doubtful_table(t.oid) then return; end if;
+  if not t.is_doubtful then return; end if;
   execute format('select exists (select from public.%I r where %s)', t.name, convoy.unreadable(t.name)) into found;
   if found then perform convoy.refuse_unreadable(t.name); end if;
 exception when data_exception or syntax_error or program_limit_exceeded then
@@ -150,52 +113,56 @@ end $$;
 create or replace function convoy.examine_new(is_master boolean, statement text) returns void
   language plpgsql set search_path = pg_catalog as $$
 declare
-  fresh text[] := '{}';
   x record;
   why text;
+  names_clock boolean;
+  fresh text[] := '{}';
 begin
-  for x in select v.* from convoy.value_place v where not exists (select from convoy.examined e where e.key = v.key) loop
-    fresh := fresh || x.key;
-    continue when not is_master;
-    select convoy.type_fault(h.id) into why from convoy.types_in(x.type) h (id) where convoy.type_fault(h.id) is not null limit 1;
-    why := coalesce(why, convoy.collation_fault(x.collation_id));
-    if why is not null then raise '%: %', x.place, why using errcode = 'CV005'; end if;
-  end loop;
-  for x in select k.* from convoy.key_place k where not exists (select from convoy.examined e where e.key = k.key) loop
-    fresh := fresh || x.key;
-    continue when not is_master;
-    if x.is_hash then why := convoy.hash_fault(x.opclass); end if;
-    why := coalesce(why, convoy.collation_fault(x.collation_id));
-    if why is not null then raise '%: %', x.place, why using errcode = 'CV005'; end if;
-  end loop;
-  for x in select s.*, k.key from convoy.stored_expression s cross join lateral (select md5(s.is_everywhere || s.tree)) k (key)
-    where not exists (select from convoy.examined e where e.key = k.key)
+  for x in select v.* from convoy.place_of_values v where not exists (select from convoy.examined e where e.key = v.key)
+    union all
+    select k.* from convoy.place_of_keys k where not exists (select from convoy.examined e where e.key = k.key)
   loop
     fresh := fresh || x.key;
     continue when not is_master;
-    why := case when x.is_everywhere then convoy.tree_fault(x.tree) end;
-    if why is null and convoy.holds_instant(x.tree) and convoy.names_clock(statement) then
+    -- Most columns are of one of these; all are on the list.
+    if x.type not in (16, 20, 21, 23, 25, 1043, 1082, 1114, 1184, 1700, 2950, 3802) then why := convoy.type_fault(array[x.type]); end if;
+    if x.hash_by <> 0 then why := coalesce(why, convoy.hash_fault(x.hash_by)); end if;
+    if x.collation_id not in (0, 100) then why := coalesce(why, convoy.collation_fault(array[x.collation_id])); end if;
+    if why is not null then raise '%: %', x.place, why using errcode = 'CV005'; end if;
+  end loop;
+  for x in select * from convoy.stored_expression s
+    where not exists (select from convoy.examined e where e.key = md5(s.is_everywhere || s.tree))
+  loop
+    fresh := fresh || md5(x.is_everywhere || x.tree);
+    continue when not is_master;
+    names_clock := coalesce(names_clock, convoy.names_clock(statement));
+    if x.is_everywhere then why := convoy.tree_fault(x.tree); end if;
+    if why is null and names_clock and convoy.holds_instant(x.tree) then
       why := 'write now() or current_date, not a constant such as ''now''';
     end if;
-    if why is not null then perform convoy.refuse_varying(x.place, why); end if;
+    if why is not null then raise '%: %', x.place, why using errcode = 'CV003'; end if;
   end loop;
   if fresh <> '{}' then insert into convoy.examined select distinct k from unnest(fresh) k on conflict do nothing; end if;
 end $$;
 
 -- What the rows that exist get in a new column, in which each worker evaluates it.
 create or replace function convoy.fill_fault(tbl oid, col int2) returns text
-  language sql stable set search_path = pg_catalog as $$
-  select case when a.attidentity <> '' then 'an identity gives other values on each worker'
-    else convoy.tree_fault(coalesce(d.adbin::text, (
-      -- A domain's own default, or its base's.
-      with recursive base (id, tree, depth) as (
-        select t.oid, t.typdefaultbin::text, 0 from pg_type t where t.oid = a.atttypid
-        union all select t.oid, t.typdefaultbin::text, b.depth + 1
-          from base b join pg_type y on y.oid = b.id join pg_type t on t.oid = y.typbasetype where b.tree is null)
-      select tree from base where tree is not null order by depth limit 1))) end
-  from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum and a.attgenerated = ''
-  where a.attrelid = tbl and a.attnum = col
-$$;
+  language plpgsql stable set search_path = pg_catalog as $$
+declare
+  a pg_attribute;
+  tree text;
+  base oid;
+begin
+  select * into strict a from pg_attribute x where x.attrelid = tbl and x.attnum = col;
+  if a.attidentity <> '' then return 'an identity gives other values on each worker'; end if;
+  select d.adbin::text into tree from pg_attrdef d where d.adrelid = tbl and d.adnum = col;
+  -- A domain has a default of its own, or its base's.
+  base := a.atttypid;
+  while tree is null and base <> 0 loop
+    select t.typdefaultbin::text, t.typbasetype into tree, base from pg_type t where t.oid = base;
+  end loop;
+  return convoy.tree_fault(tree);
+end $$;
 
 -- A conversion of a column, ALTER ... TYPE with its USING, is in no catalog. So the worker asks for it
 -- before the statement itself (conversions.ts): as a view, whose tree is read, and that is undone.
@@ -252,7 +219,6 @@ begin
 end $$;
 
 revoke execute on all functions in schema convoy from public;
-grant execute on function convoy.trusted, convoy.examine_conversion, convoy.tree_nodes, convoy.tree_fault, convoy.types_in,
-  convoy.is_of_worker, convoy.reads_clock, convoy.is_settled, convoy.function_fault, convoy.reading_fault,
-  convoy.is_built_in, convoy.types_named, convoy.holds_instant, convoy.collation_fault, convoy.names_clock,
-  convoy.type_fault, convoy.refuse_unreadable to convoy_app;
+grant execute on function convoy.trusted, convoy.examine_conversion, convoy.node_texts, convoy.tree_fault, convoy.types_in(oid[]),
+  convoy.type_fault(oid[]), convoy.function_fault(oid[]), convoy.collation_fault(oid[]), convoy.reads_clock(oid[]),
+  convoy.holds_instant, convoy.names_clock, convoy.refuse_unreadable to convoy_app;

@@ -24,8 +24,8 @@ const FIRST = 'schema.sql'
  */
 const EACH_START = [
   'schema-walls.sql',
-  'schema-capture.sql',
   'schema-trees.sql',
+  'schema-capture.sql',
   'schema-checks.sql',
   'schema-compare.sql'
 ]
