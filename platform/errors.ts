@@ -21,6 +21,11 @@ export class InvalidRequestError extends ServiceError {
   readonly statusCode = 400
 }
 
+export class BodyTooLargeError extends ServiceError {
+  readonly code = 'CONVOY_BODY_TOO_LARGE'
+  readonly statusCode = 413
+}
+
 /** The body is of a type, a character set or a coding that is not taken. */
 export class UnsupportedMediaTypeError extends ServiceError {
   readonly code = 'CONVOY_UNSUPPORTED_MEDIA_TYPE'

@@ -2,7 +2,7 @@ import { Registry } from 'prom-client'
 import t from 'tap'
 import { openHttp } from '../http.ts'
 import { openLog } from '../log.ts'
-import { takeJson } from './json-body.ts'
+import { takeJson, textOf } from './json-body.ts'
 
 const BODY = '{"name":"é"}'
 const JSON_TYPE = 'application/json'
@@ -52,4 +52,15 @@ t.test('bodies are UTF-8 and not compressed; anything else would arrive changed'
   for (const [name, payload] of Object.entries(bytes)) t.strictSame(await ask(payload), wrong, name)
   t.strictSame(await ask('{"a":'), wrong)
   t.strictSame(await ask('{"__proto__":1}'), wrong)
+})
+
+t.test('the values of a body are counted, whatever stands in its texts', async t => {
+  const many = (part: string, count: number) => Buffer.from(`[${part.repeat(count)}1]`)
+  const refused = { 'x,': 500_001, '[],': 100_001, '{},': 100_001, '"\\"",': 500_001 }
+  for (const [part, count] of Object.entries(refused)) {
+    t.throws(() => textOf(many(part, count), {}), { code: 'CONVOY_BODY_TOO_LARGE' }, part)
+  }
+  const texts = ['x,'.repeat(900_000), '\\"[],'.repeat(300_000), '\\\\'.repeat(300_000)]
+  for (const text of texts) t.type(textOf(Buffer.from(`["${text}", 1]`), {}), 'string')
+  t.type(textOf(many('"a value",', 490_000), {}), 'string')
 })

@@ -11,7 +11,6 @@ import type { Param } from './requests.ts'
 
 /** A number of 16 digits or more, with an exponent, or a negative zero. It may stand in a text. */
 const MAY_BE_ROUNDED = /[[,:\s](?:-0(?:\.0*)?(?![.\d])|-?(?:\d[\d.]{15}|\d+(?:\.\d+)?[eE]))/
-const NUMBER = /^(-?)0*(\d*)(?:\.(\d*))?(?:[eE]([-+]?\d+))?$/
 
 type Body = Readonly<Record<string, unknown>>
 
@@ -62,20 +61,15 @@ function exactOf(slice: string, param: Param): Param {
   return text === paramText(param) ? param : text
 }
 
-/** A number stays one where its digits denote what JavaScript holds. */
+/** A number stays one where JavaScript holds what its digits denote. */
 function exactNumber(text: string, value: number): number | string {
-  const isExact = Number.isSafeInteger(value) || !Number.isInteger(value)
-  return isExact && decimalOf(text) === decimalOf(String(value)) ? value : text
-}
-
-/** One text for all spellings of a number: `1.0`, `10e-1` and `1`. */
-function decimalOf(text: string): string {
-  const [, sign = '', whole = '', fraction = '', exponent = '0'] = NUMBER.exec(text) ?? [text, text]
-  const digits = (whole + fraction).replace(/0+$/, '')
-  const significant = digits.replace(/^0+/, '')
-  if (significant === '') return `${sign}0`
-  const power = BigInt(exponent) + BigInt(whole.length) - BigInt(digits.length - significant.length)
-  return `${sign}${significant}e${power}`
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) return text
+  if (text === String(value)) return value
+  const mantissa = /^[^eE]*/.exec(text)?.[0] ?? text
+  if (value === 0) return Object.is(value, -0) || /[1-9]/.test(mantissa) ? text : value
+  // A double gives back any 15 digits, but for the largest and the smallest ones.
+  const isOrdinary = Math.abs(value) > 1e-290 && Math.abs(value) < 1e290
+  return isOrdinary && mantissa.replace(/[-.]/g, '').length <= 15 ? value : text
 }
 
 /** Finds its way through JSON text that is known to be valid. */
@@ -113,8 +107,8 @@ class Cursor {
     let from = 0
     while (this.#at < this.#text.length) {
       const code = this.#text.charCodeAt(this.#at)
-      if (code === 34) this.#skipString()
-      else if (code > 32) this.#at += 1
+      if (code === QUOTE) this.#at = stringEnd(this.#text, this.#at)
+      else if (code > SPACE) this.#at += 1
       else {
         parts.push(this.#text.slice(from, this.#at))
         this.#blanks()
@@ -190,40 +184,60 @@ class Cursor {
   }
 
   #blanks(): void {
-    while (this.#text.charCodeAt(this.#at) <= 32) this.#at += 1
+    while (this.#text.charCodeAt(this.#at) <= SPACE) this.#at += 1
   }
 
   #skip(): void {
-    let depth = 0
     this.#blanks()
-    do {
-      const char = this.#text[this.#at]
-      if (char === '"') this.#skipString()
-      else {
-        if (char === '{' || char === '[') depth += 1
-        else if (char === '}' || char === ']') depth -= 1
-        this.#at += 1
-        if (depth === 0 && !isBracket(char)) this.#skipWord()
-      }
-    } while (depth > 0)
-  }
-
-  #skipString(): void {
-    let close = this.#text.indexOf('"', this.#at + 1)
-    while (this.#isEscaped(close)) close = this.#text.indexOf('"', close + 1)
-    this.#at = close + 1
-  }
-
-  #isEscaped(quote: number): boolean {
-    let from = quote
-    while (this.#text[from - 1] === '\\') from -= 1
-    return (quote - from) % 2 === 1
-  }
-
-  /** Of a number, true, false or null. */
-  #skipWord(): void {
-    while (/[\w.+-]/.test(this.#text[this.#at] ?? '')) this.#at += 1
+    this.#at = valueEnd(this.#text, this.#at)
   }
 }
 
-const isBracket = (char: string | undefined) => char !== undefined && '{}[]'.includes(char)
+/** Behind the value that begins at `at`. */
+function valueEnd(text: string, at: number): number {
+  let depth = 0
+  let i = at
+  do {
+    const code = text.charCodeAt(i)
+    if (code === QUOTE) i = stringEnd(text, i)
+    else if (isOpening(code)) {
+      depth += 1
+      i += 1
+    } else if (isClosing(code)) {
+      depth -= 1
+      i += 1
+    } else if (depth > 0) i += 1
+    else return wordEnd(text, i)
+  } while (depth > 0)
+  return i
+}
+
+/** Behind the string that begins at `at`. */
+function stringEnd(text: string, at: number): number {
+  let close = text.indexOf('"', at + 1)
+  while (isEscaped(text, close)) close = text.indexOf('"', close + 1)
+  return close + 1
+}
+
+function isEscaped(text: string, quote: number): boolean {
+  let from = quote
+  while (text.charCodeAt(from - 1) === BACKSLASH) from -= 1
+  return (quote - from) % 2 === 1
+}
+
+/** Behind a number, true, false or null. */
+function wordEnd(text: string, at: number): number {
+  let i = at
+  for (let code = text.charCodeAt(i); code > SPACE && code !== COMMA; code = text.charCodeAt(i)) {
+    if (isClosing(code)) break
+    i += 1
+  }
+  return i
+}
+
+const QUOTE = 34
+const BACKSLASH = 92
+const COMMA = 44
+const SPACE = 32
+const isOpening = (code: number) => code === 91 || code === 123
+const isClosing = (code: number) => code === 93 || code === 125
