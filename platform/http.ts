@@ -9,7 +9,7 @@ import Fastify, { LogController, type onRequestHookHandler } from 'fastify'
 import type { Registry } from 'prom-client'
 import { type Gate, guard } from './controls/gate.ts'
 import { MethodNotAllowedError, NotFoundError } from './errors.ts'
-import { answerEdges, EDGES, pathOf, refusalOfHost } from './http/edges.ts'
+import { answerEdges, EDGES, pathOf, refusalOf } from './http/edges.ts'
 import { KnownPaths } from './http/paths.ts'
 import { replyWithError, validationError } from './http/replies.ts'
 import { REQUEST_ID, requestIdOf } from './http/request-id.ts'
@@ -124,7 +124,7 @@ function refuseUnknown(app: Http): void {
   app.addHook('onRequest', (request, reply, done) => {
     reply.header(REQUEST_ID, request.id)
     reply.header('x-content-type-options', 'nosniff')
-    const refused = refusalOfHost(request.raw)
+    const refused = refusalOf(request.raw)
     if (refused !== null) return done(refused)
     if (!request.is404) return done()
     const refusal = paths.refusal(request.method, request.url)

@@ -13,7 +13,7 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
 import { MethodNotAllowedError, NotFoundError, type ServiceError } from '../platform/errors.ts'
-import { answerEdges, EDGES, pathOf, refusalOfHost } from '../platform/http/edges.ts'
+import { answerEdges, EDGES, pathOf, refusalOf } from '../platform/http/edges.ts'
 import { answerUnreadable } from '../platform/http/unreadable.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Certificate } from '../platform/security/tls.ts'
@@ -61,7 +61,7 @@ export async function listenToScrapes(options: {
 
 function answering(registry: Registry, log: Logger): RequestListener {
   return (request, response) => {
-    const refused = refusalOfHost(request) ?? refusalOfPath(request)
+    const refused = refusalOf(request) ?? refusalOfPath(request)
     if (refused !== null) return refuse(response, refused)
     registry.metrics().then(
       text => response.writeHead(200, { 'content-type': registry.contentType }).end(text),

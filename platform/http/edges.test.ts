@@ -192,6 +192,12 @@ const CASES: Record<string, readonly [string, readonly unknown[] | RegExp]> = {
     `GET PATH HTTP/1.1\r\n${'a:\r\n'.repeat(2_500)}Host: localhost\r\nHost: b\r\n${ENDS}`,
     INVALID
   ],
+  'a query that is no text': [`GET PATH?a=%ff HTTP/1.1\r\nHost: localhost\r\n${ENDS}`, INVALID],
+  'half of a pair in a query': [
+    `GET PATH?a=%ed%a0%80 HTTP/1.1\r\nHost: localhost\r\n${ENDS}`,
+    INVALID
+  ],
+  'a query that is text': [`GET PATH?a=%f0%9f%98%80 HTTP/1.1\r\nHost: localhost\r\n${ENDS}`, [200]],
   'a path that is no text': [`GET /%ff%zz HTTP/1.1\r\nHost: localhost\r\n${ENDS}`, /^4\d\d$/]
 }
 

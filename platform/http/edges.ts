@@ -40,8 +40,24 @@ export function answerEdges(server: Server): void {
   })
 }
 
-/** Before anything else is done with a request (RFC 9112, 3.2). */
-export function refusalOfHost({ httpVersion, rawHeaders }: IncomingMessage): ServiceError | null {
+/** Before anything else is done with a request. */
+export const refusalOf = (request: IncomingMessage): ServiceError | null =>
+  refusalOfHost(request) ?? refusalOfQuery(request)
+
+/** Bytes that are no UTF-8 would become others; a path is looked at by the router. */
+function refusalOfQuery({ url = '' }: IncomingMessage): ServiceError | null {
+  const begins = url.indexOf('?')
+  if (begins === -1 || !url.includes('%', begins)) return null
+  try {
+    decodeURIComponent(url.slice(begins))
+    return null
+  } catch {
+    return new InvalidRequestError('the query holds bytes that are no UTF-8')
+  }
+}
+
+/** RFC 9112, 3.2. */
+function refusalOfHost({ httpVersion, rawHeaders }: IncomingMessage): ServiceError | null {
   let hosts = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string

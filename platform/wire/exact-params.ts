@@ -12,6 +12,8 @@ import type { Param } from './requests.ts'
 /** A number of 16 digits or more, with an exponent, or a negative zero. It may stand in a text. */
 const MAY_BE_ROUNDED = /[[,:\s](?:-0(?:\.0*)?(?![.\d])|-?(?:\d[\d.]{15}|\d+(?:\.\d+)?[eE]))/
 
+const COMPARED_CHARS = 65_536
+
 type Body = Readonly<Record<string, unknown>>
 
 /**
@@ -58,7 +60,8 @@ function exactOf(slice: string, param: Param): Param {
   if (typeof param !== 'object' || param === null) return param
   if (isTooDeep(param)) return param // refused later, with a reason
   const text = Array.isArray(param) ? new Cursor(slice).arrayText() : new Cursor(slice).compact()
-  return text === paramText(param) ? param : text
+  // Writing it out to compare would take longer than all else.
+  return text.length < COMPARED_CHARS && text === paramText(param) ? param : text
 }
 
 /** A number stays one where JavaScript holds what its digits denote. */
