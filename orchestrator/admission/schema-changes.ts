@@ -64,9 +64,12 @@ const ALTERATIONS = new Set([
 
 const SERIAL = /^(small|big)?serial[248]?$/
 const TEXTUAL = new Set(['text', 'varchar', 'bpchar', 'name', 'json', 'jsonb', 'bytea'])
-/** Built-in functions whose value depends on the clock, chance, the session or the server. */
+/**
+ * Built-in functions whose value depends on the clock, chance, the session or the server. Only for
+ * an early answer: the master decides on the analysed expression (schema-trees.sql).
+ */
 const UNREPEATABLE =
-  /^(now|random|setseed|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday|age|nextval|currval|lastval|setval|gen_random_uuid|uuid_generate_.*|current_.*|txid_.*|pg_.*|version|inet_(client|server)_.*)$/
+  /^(now|random|setseed|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday|nextval|currval|lastval|setval|gen_random_uuid|uuid_generate_.*|current_.*|txid_.*|pg_.*|version|inet_(client|server)_.*)$/
 
 const FROZEN = "write now() or current_date, not a constant such as 'now'"
 
@@ -233,7 +236,7 @@ function repeatable(expression: Node | undefined, where: string): Reason {
 const partitionBound = (bound: PartitionBoundSpec | undefined): Reason =>
   [bound?.listdatums, bound?.lowerdatums, bound?.upperdatums]
     .flatMap(datums => datums ?? [])
-    .every(datum => isConstant(datum) || 'ColumnRef' in datum) // MINVALUE parses as a name
+    .every(datum => isBound(datum) || 'ColumnRef' in datum) // MINVALUE parses as a name
     ? undefined
     : 'bounds of a partition must be constants'
 
@@ -269,6 +272,20 @@ function givesKey(part: Node): boolean {
   if ('TableLikeClause' in part) return true // It may copy one; the database has the last word.
   if ('Constraint' in part) return part.Constraint.contype === 'CONSTR_PRIMARY'
   return 'ColumnDef' in part && (part.ColumnDef.constraints ?? []).some(givesKey)
+}
+
+/**
+ * PostgreSQL evaluates a bound and keeps only its value, so the database cannot see what it was
+ * made of: a cast of a cast may have gone by an object identifier.
+ */
+function isBound(node: Node | undefined): boolean {
+  if (node === undefined) return false
+  if ('A_Const' in node) return true
+  if ('A_Expr' in node) return node.A_Expr.lexpr === undefined && isBound(node.A_Expr.rexpr)
+  if (!('TypeCast' in node)) return false
+  const { arg, typeName } = node.TypeCast
+  const type = namesOf(typeName?.names).at(-1) ?? ''
+  return arg !== undefined && 'A_Const' in arg && !/^(reg|oid$)/.test(type)
 }
 
 function isConstant(node: Node | undefined): boolean {
