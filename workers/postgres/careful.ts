@@ -37,7 +37,7 @@ import {
 import { outOfTime, type Refusal } from './refusals.ts'
 import { SchemaCheck } from './schema-check.ts'
 import { lostTo } from './sql-error.ts'
-import { type Standing, TOGETHER_MS, type Turn } from './turn.ts'
+import { isTooMuch, type Standing, TOGETHER_MS, type Turn } from './turn.ts'
 
 /** Ended by a timeout, or at somebody's request. */
 const CANCELLED = '57014'
@@ -153,10 +153,10 @@ class CarefulRun {
       return sent
     })
     const all = Promise.all([...sent.flatMap(one => (one ? [one.outcome, one.undone] : []))])
-    const isCut = await session.watch(
-      all,
-      ranMs => ranMs >= TOGETHER_MS || sent.some(one => one && isOverflown(one.sending))
-    )
+    const sendings = sent.flatMap(one => (one ? [one.sending] : []))
+    const isTooLarge = () =>
+      sendings.some(isOverflown) || isTooMuch(sendings.map(({ collected }) => collected))
+    const isCut = await session.watch(all, ranMs => ranMs >= TOGETHER_MS || isTooLarge())
     const heard = await Promise.all(sent.map(one => one?.outcome))
     if (isCut && heard.some(outcome => outcome?.error !== undefined)) {
       throw new RetryError('stepwise')
@@ -189,6 +189,7 @@ class CarefulRun {
     })
     const outcome = await running
     turn.spent(command, performance.now() - sinceMs)
+    turn.took(sending.collected.bytes)
     // Smuggled transaction control may have left nothing to roll back to; that is found below.
     const undone = outcome.error === undefined ? {} : await this.#run([ROLLBACK_TO])
     await this.#settle(at, { sending, outcome, isLast: true, standing })

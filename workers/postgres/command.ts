@@ -69,11 +69,15 @@ export interface Sending {
   readonly command: WriteCommand
   readonly steps: readonly Step[]
   readonly parts: readonly Part[]
+  /** Size of its results so far. */
+  readonly collected: { readonly bytes: number }
 }
 
 export function sendingOf(command: WriteCommand, context: CommandContext): Sending {
-  const parts = command.statements.map(statement => partOf(statement, context))
-  return { command, parts, steps: parts.flatMap(part => part.steps) }
+  const collected = { bytes: 0 }
+  const bounds = { ...context.bounds, collected }
+  const parts = command.statements.map(statement => partOf(statement, { ...context, bounds }))
+  return { command, parts, collected, steps: parts.flatMap(part => part.steps) }
 }
 
 /** What follows becomes the entry `index`. */

@@ -30,6 +30,8 @@ const ENCODERS: ReadonlyMap<number, Encode> = new Map([
 export interface Bounds {
   readonly maxBytes: number
   readonly maxRows: number
+  /** What several results that are bounded together have collected so far. */
+  readonly collected?: { bytes: number }
 }
 
 /** Collects the rows of one statement as the text of a JSON array. */
@@ -41,11 +43,12 @@ export class JsonRows implements Sink {
   #fields: readonly Field[] = []
   #rows: string[] = []
   #count = 0
-  #length = 0
+  readonly #collected: { bytes: number }
   overflown = false
 
   constructor(bounds: Bounds, onOverflow: () => void = () => undefined) {
     this.#bounds = bounds
+    this.#collected = bounds.collected ?? { bytes: 0 }
     this.#onOverflow = onOverflow
   }
 
@@ -64,8 +67,9 @@ export class JsonRows implements Sink {
       text += (this.#keys[i] as string) + (value === null ? 'null' : this.#encoders[i]?.(value))
     }
     this.#count += 1
-    this.#length += text.length + 2
-    if (this.#count > this.#bounds.maxRows || this.#length > this.#bounds.maxBytes) {
+    this.#collected.bytes += text.length + 2
+    const { maxBytes, maxRows } = this.#bounds
+    if (this.#count > maxRows || this.#collected.bytes > maxBytes) {
       this.overflown = true
       this.#rows = []
       this.#onOverflow()

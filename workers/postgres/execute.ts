@@ -11,6 +11,7 @@ import type { Bystanders, Executed, Postponed } from '../store.ts'
 import { Attempt, KnownIdError, NothingRanError } from './attempt.ts'
 import { readCatalog } from './catalog.ts'
 import { changesSchema, runsAlone } from './command.ts'
+import { bytesOf } from './log.ts'
 import {
   EMPTY_CHANGES,
   MASTER_TEXTS,
@@ -152,6 +153,7 @@ export class Executor {
         const lastEntry = [...entries.values()].at(-1)
         if (lastEntry !== undefined) log.last = positionOf(lastEntry)
         this.#captured += captured
+        for (const entry of entries.values()) turn.took(bytesOf(entry))
         const wentWell = commands.filter((_, i) => entries.get(i)?.status === 200)
         for (const { sql } of wentWell.flatMap(c => c.statements)) session.statements.ran(sql)
         return entries
@@ -159,6 +161,7 @@ export class Executor {
         if (err instanceof NothingRanError) return new Map()
         if (err instanceof OwnStepError) {
           await this.#narrow(err.error, commands, settled)
+          mode = later(mode, 'savepoints') // the fast path runs them all
         } else if (err instanceof RetryError) {
           for (const [at, refusal] of err.settled) settled.set(at, refusal)
           if (err.settled.size === 0 && err.mode === mode) tries += 1

@@ -42,11 +42,11 @@ export const outOfTime = (message: string, statement: number): Refusal =>
   refusal(400, 'CONVOY_SQL', { message, sqlstate: '57014', statement })
 
 /** Convoy could not log what the command did, and could log everything else. */
-export const notLogged = ({ message, sqlstate }: SqlError): Refusal =>
-  refusal(400, 'CONVOY_SQL', {
-    message: `what the write did cannot be logged: ${message}`,
-    sqlstate
-  })
+export function notLogged({ message, sqlstate }: SqlError): Refusal {
+  if (sqlstate === TOO_LARGE) return tooLarge(message)
+  const why = `what the write did cannot be logged: ${message}`
+  return refusal(400, 'CONVOY_SQL', { message: why, sqlstate })
+}
 
 export const expectationFailed = (
   details: { statement: number; expected: number; rowCount: number },

@@ -13,6 +13,9 @@ do $$ begin
   end if;
 end $$;
 
+-- Sizes are told without reading the values.
+alter table convoy.change alter column rows set storage external;
+
 -- For a check in the middle of a statement that a replica runs.
 create or replace function convoy.refuse(state text, why text) returns int4
   language plpgsql set search_path = pg_catalog as $$
@@ -49,10 +52,22 @@ create or replace function convoy.changes_since(secret text, first int8)
   returns table (index int8, op "char", tbl text, rows json)
   language plpgsql security definer set search_path = pg_catalog set enable_seqscan = off
   set plan_cache_mode = force_generic_plan as $$
+declare
+  largest int8;
+  together int8;
 begin
   if not convoy.trusted(secret) then raise insufficient_privilege; end if;
   if not exists (select from convoy.memory where first_index = first) then
     raise 'the batch is not open' using errcode = 'CV101';
+  end if;
+  -- Before it is all put into memory, here and in the worker.
+  select max(x.bytes), sum(x.bytes) into largest, together
+    from (select sum(pg_column_size(c.rows)) as bytes from convoy.change c
+      where c.index >= first group by c.index) x;
+  if largest > 2 * convoy.entry_bytes_max()::int8 then
+    raise 'the command changes more than an entry may hold' using errcode = 'CV004';
+  elsif together > 8 * convoy.entry_bytes_max()::int8 then
+    raise 'the commands change too much together' using errcode = 'CV102';
   end if;
   return query select c.index, c.op, c.tbl, array_to_json(c.rows)
     from convoy.change c where c.index >= first order by c.index, c.cmin::text::int8;

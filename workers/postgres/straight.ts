@@ -26,7 +26,7 @@ import {
   RetryError,
   readingSteps
 } from './master.ts'
-import { TOGETHER_MS } from './turn.ts'
+import { isTooMuch, TOGETHER_MS } from './turn.ts'
 
 export interface StraightBatch extends BatchStart {
   readonly commands: readonly WriteCommand[]
@@ -52,10 +52,7 @@ export async function runStraight(
   const reading = readingSteps(master, batch.first, captured)
   const steps = sent.flatMap(({ tags, steps }) => [...tags, ...steps])
   const running = session.connection.run([...opening, ...steps, ...reading])
-  const isCut = await session.watch(
-    running,
-    ranMs => ranMs >= TOGETHER_MS || sent.some(isOverflown)
-  )
+  const isCut = await session.watch(running, ranMs => ranMs >= TOGETHER_MS || isTooLarge(sent))
   const outcome = await running
   if (isCut && outcome.error !== undefined) throw new RetryError('stepwise')
   if (outcome.tags.length < opening.length) checkOpened(outcome)
@@ -63,6 +60,9 @@ export async function runStraight(
   if (outcome.error !== undefined) throw new RetryError('savepoints')
   return { results, captured }
 }
+
+const isTooLarge = (sent: readonly Sending[]): boolean =>
+  sent.some(isOverflown) || isTooMuch(sent.map(({ collected }) => collected))
 
 type Tagged = Sending & { readonly tags: readonly Step[] }
 

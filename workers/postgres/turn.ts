@@ -12,6 +12,8 @@ import type { Limits } from './limits.ts'
 
 /** Of commands that are sent together, where nobody can tell which of them it is that takes long. */
 export const TOGETHER_MS = 250
+/** Of the results and changes of one batch: a worker holds them all until it answers. */
+const BATCH_BYTES_MAX = 64 * 1024 * 1024
 /** A client whose commands took longer lets others go first. */
 const SLOW_MS = 250
 /** Of the patience, after which a batch in which others wait ends. */
@@ -31,6 +33,7 @@ export class Turn {
   readonly #clients: ReadonlySet<string>
   readonly #spentMs = new Map<string, number>()
   #allSpentMs = 0
+  #bytes = 0
   #begun = 0
 
   constructor(options: {
@@ -46,6 +49,7 @@ export class Turn {
   /** Whether a command may begin now; else it is postponed. */
   mayBegin(command: WriteCommand): boolean {
     if (this.#bystanders?.isExpired(command)) return false
+    if (this.#bystanders !== undefined && this.#bytes >= BATCH_BYTES_MAX) return false
     if (this.#begun === 0 || !this.#othersWait(command)) return true
     if (this.#allSpentMs >= this.#limits.writePatienceMs * BATCH_SHARE) return false
     return (this.#spentMs.get(clientOf(command)) ?? 0) < SLOW_MS
@@ -77,6 +81,11 @@ export class Turn {
     this.#spentMs.set(client, (this.#spentMs.get(client) ?? 0) + ms)
   }
 
+  /** To be told of what a command has changed and returned. */
+  took(bytes: number): void {
+    this.#bytes += bytes
+  }
+
   #othersWait(command: WriteCommand): boolean {
     if (this.#bystanders === undefined) return false
     return this.#clients.size > 1 || this.#bystanders.othersWait(clientOf(command))
@@ -90,3 +99,7 @@ const isSchemaChange = ({ statements }: WriteCommand): boolean =>
 
 const isVerify = ({ statements }: WriteCommand): boolean =>
   statements.some(({ kind }) => kind === 'verify')
+
+/** Whether commands that were sent together have returned more than a worker should hold. */
+export const isTooMuch = (results: readonly { readonly bytes: number }[]): boolean =>
+  results.reduce((sum, { bytes }) => sum + bytes, 0) > BATCH_BYTES_MAX
