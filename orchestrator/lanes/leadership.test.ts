@@ -23,13 +23,15 @@ t.test('a master is gone once it was seen to lead and does so no more', async t 
   t.equal(leaderships.look(next({})).led, true, 'the next one may lead already')
 })
 
-t.test('a master that lives on without trouble gave up by itself', async t => {
+t.test('a master that leads no more, and lives on without trouble, gave up by itself', async t => {
   const orderly = (after: Cluster) => {
     const leaderships = new Leaderships()
     t.equal(leaderships.look(LED).orderly, true, 'nothing was in flight before')
     return leaderships.look(after).orderly
   }
   t.equal(orderly(next({})), true)
+  t.equal(orderly(next({ role: 'master' })), false, 'that it leads no more was not seen')
+  t.equal(orderly(next({ role: 'master', term: 3 })), true, 'it leads again already')
   t.equal(orderly(next({ pid: 8 })), false, 'another process')
   t.equal(orderly(next({ since: 'now' })), false, 'another process with the same pid')
   t.equal(orderly(next({ trouble: 'its PostgreSQL does not answer' })), false)

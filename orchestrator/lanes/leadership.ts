@@ -1,8 +1,8 @@
 /**
  * What the lanes have to know of masters: the term, whether its master lives, and
  * whether the one before gave up its term by itself or was ended. Pure.
- * Invariant: a master counts as ended unless its very process is seen to live on, without
- * any trouble. What it had in hand may then be what ended it.
+ * Invariant: a master counts as ended unless its very process has said that it leads no more,
+ * and names no trouble. What it had in hand may then be what ended it.
  */
 import type { WorkerNode } from '../../platform/wire/znodes.ts'
 import { type Cluster, masterOf } from '../cluster-view.ts'
@@ -45,6 +45,8 @@ export class Leaderships {
     if (this.#last === null) return false
     const { workerId, node } = this.#last
     const now = workers.get(workerId)
+    // One that died may be shown as it was: the next term can be seen before its znode is gone.
+    if (now?.role === 'master' && now.term === node.term) return false
     // Two processes in containers of their own may have one pid.
     return now?.pid === node.pid && now.since === node.since && now.trouble === null
   }

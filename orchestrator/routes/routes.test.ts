@@ -153,7 +153,9 @@ t.test('a write goes out as admitted, and the answer comes back byte for byte', 
     }))
   )
   const { commandHash } = await admission.write(INSERT.statements)
-  const named = { requestId: 'key~1', traceId: 'r', mayRepeat: true }
+  const { client } = (asked as [[{ client: string }]])[0][0]
+  t.match(client, /^[\w-]{12}$/)
+  const named = { requestId: 'key~1', traceId: 'r', mayRepeat: true, client }
   t.strictSame(asked, [[{ statements, commandHash, ...named }, 10_000]])
 })
 
