@@ -32,7 +32,8 @@ end $$;
 create or replace function convoy.hash_fault(opclass oid) returns text
   language plpgsql stable set search_path = pg_catalog as $$
 begin
-  return (select format('HASH by %s puts rows elsewhere on each worker: take LIST or RANGE', c.opcintype::regtype)
+  return (select format('HASH by values of type %s puts rows elsewhere on each worker: take LIST or RANGE',
+      replace(c.opcintype::regtype::text, 'any', ''))
     from pg_opclass c left join pg_amproc p on p.amprocfamily = c.opcfamily and p.amprocnum = 2
       and p.amproclefttype = c.opcintype and p.amprocrighttype = c.opcintype
     where c.oid = opclass and (p.amproc is null or p.amproc::oid >= 16384 or p.amproc::text !~ ('^(hashint2|hashint4'
