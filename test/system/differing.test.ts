@@ -5,7 +5,7 @@
 import t, { type Test } from 'tap'
 import { call } from '../contract/convoy.ts'
 import { type Cluster, type Place, placesOf, startCluster } from './cluster.ts'
-import { read, write } from './database.ts'
+import { read, tryWrite, write } from './database.ts'
 import { equalOnAllWorkers, rowsIn } from './databases.ts'
 import { until } from './wait.ts'
 
@@ -92,4 +92,44 @@ await t.test('a row that is missing is found when the master changes it', async 
   const { rows } = await read(cluster, 'select body from things where id = 9')
   t.strictSame(rows, [{ body: 'new' }])
   await replaced(t, victim)
+})
+
+await t.test('a schema change shows a row that differs, before it is confirmed', async t => {
+  const victim = await aReplica(await cluster.now())
+  await damage(victim, `update things set body = 'wrong' where id = 7`)
+  const heard = await events(t)
+  await write(cluster, { sql: 'alter table things add column seen int not null default 0' })
+  await until('the event', { withinMs: GONE_MS }, () => {
+    return /"type":"diverged".*after the schema change of entry \d+: things/.test(heard())
+      ? true
+      : undefined
+  })
+  const { rows } = await read(cluster, 'select body, seen from things where id = 7')
+  t.strictSame(rows, [{ body: 'right', seen: 0 }])
+  await replaced(t, victim)
+})
+
+await t.test('where all replicas differ, a copy of the master confirms the change', async t => {
+  const before = await cluster.now()
+  const replicas = placesOf(cluster).filter(({ workerId }) => workerId !== before.master)
+  t.equal(replicas.length, 2)
+  for (const place of replicas) await damage(place, `update things set body = 'x' where id = 3`)
+  const changed = await until('the change to be answered', { withinMs: 60_000 }, async () => {
+    const sql = 'alter table things alter column seen type bigint'
+    const answer = await tryWrite(cluster, [{ sql }], 'all-differ')
+    return answer.status === 200 ? answer.body : undefined
+  })
+  t.match(changed, { requestId: 'all-differ', term: before.term })
+  await write(cluster, { sql: 'update things set seen = 1 where id = 3' })
+  const after = await cluster.healed()
+  t.equal(after.term, before.term, 'nobody was elected for it')
+  t.strictSame(
+    after.inSync.filter(id => replicas.some(({ workerId }) => workerId === id)),
+    [],
+    'none of those that differed is left'
+  )
+  await equalOnAllWorkers(t, cluster)
+  const { rows } = await read(cluster, 'select body, seen from things where id = 3')
+  t.strictSame(rows, [{ body: 'right', seen: '1' }])
+  t.ok((await verify()).workers.every(({ equal }) => equal))
 })
