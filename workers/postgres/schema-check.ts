@@ -18,7 +18,7 @@ export type CompareChange = Extract<Change, { op: 'compare' }>
  * Of tables whose files a schema change did not touch: more would take longer than the change.
  * What is in the files was equal before, and what is new is in the definitions.
  */
-const UNTOUCHED_BYTES_MAX = 256 * 1024 * 1024
+const UNTOUCHED_BYTES_MAX = 64 * 1024 * 1024
 
 const DEFINITIONS = 'select kind, name, digest from convoy.definitions($1)'
 const SHAPES = 'select name, file, shape, bytes from convoy.table_shapes($1)'

@@ -195,6 +195,23 @@ for (const [what, cases] of Object.entries(GROUPS)) {
   })
 }
 
+t.test('verify finds an index that does not hold what its table holds', async t => {
+  const pair = await filled(t)
+  // As an index looks that a row never reached: it is not written while it counts as not ready.
+  const ready = (is: boolean) =>
+    damage(
+      pair,
+      `update pg_index set indisready = ${is}, indisvalid = ${is}
+      where indexrelid = 'spare'::regclass`
+    )
+  await ready(false)
+  await pair.run(write('insert into notes (thing) values (1)'))
+  await ready(true)
+  const found = await pair.differing()
+  t.equal(found.length, 1, found.join('; '))
+  t.match(found[0], /^index spare heap tuple .* lacks matching index tuple/)
+})
+
 t.test('verify finds an event trigger that is off', async t => {
   const pair = await filled(t)
   await below(pair.replica.server, 'alter event trigger convoy_2_write enable')
