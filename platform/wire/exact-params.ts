@@ -68,11 +68,25 @@ function exactOf(slice: string, param: Param): Param {
 function exactNumber(text: string, value: number): number | string {
   if (Number.isInteger(value) && !Number.isSafeInteger(value)) return text
   if (text === String(value)) return value
-  const mantissa = /^[^eE]*/.exec(text)?.[0] ?? text
-  if (value === 0) return Object.is(value, -0) || /[1-9]/.test(mantissa) ? text : value
+  const { count, isZero } = digitsIn(text)
+  if (value === 0) return Object.is(value, -0) || !isZero ? text : value
   // A double gives back any 15 digits, but for the largest and the smallest ones.
   const isOrdinary = Math.abs(value) > 1e-290 && Math.abs(value) < 1e290
-  return isOrdinary && mantissa.replace(/[-.]/g, '').length <= 15 ? value : text
+  return isOrdinary && count <= 15 ? value : text
+}
+
+/** Before the exponent. */
+function digitsIn(text: string): { count: number; isZero: boolean } {
+  let count = 0
+  let isZero = true
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === 69 || code === 101) break // e
+    if (code < 48) continue // a sign, or the point
+    count += 1
+    if (code !== 48) isZero = false
+  }
+  return { count, isZero }
 }
 
 /** Finds its way through JSON text that is known to be valid. */
@@ -128,7 +142,7 @@ class Cursor {
     if (slice.startsWith('"')) return quoted(JSON.parse(slice) as string)
     if (slice.startsWith('{')) return quoted(new Cursor(slice).compact())
     const isNumber = slice !== 'true' && slice !== 'false'
-    return quoted(isNumber ? String(exactNumber(slice, Number(slice))) : slice)
+    return `"${isNumber ? exactNumber(slice, Number(slice)) : slice}"`
   }
 
   #statements(): string[][] {
