@@ -13,6 +13,9 @@ do $$ begin
   end if;
 end $$;
 
+-- Requests that a master began alone: few, and looked for when a term begins.
+create index if not exists log_begun on convoy.log (index) where request_id like 'begun %';
+
 -- Sizes are told without reading the values.
 alter table convoy.change alter column rows set storage external;
 

@@ -51,8 +51,6 @@ create table convoy.log (
   checksum text not null,
   at timestamptz not null default clock_timestamp()
 );
--- Requests that a master began alone: few, and looked for when a term begins.
-create index log_begun on convoy.log (index) where request_id like 'begun %';
 alter table convoy.log alter column changes set storage extended, alter column result set storage extended;
 -- What is let go of leaves at the one end while entries come at the other. A vacuum walks through
 -- both indexes, whatever it finds, so it comes late, and slowly: writes need the disk meanwhile.
