@@ -83,7 +83,8 @@ const store = opened.use(
     workerId,
     secret: config.CONVOY_STORE_SECRET,
     clonePassword: config.CONVOY_CLONE_PASSWORD,
-    limits: limitsOf(config)
+    limits: limitsOf(config),
+    log
   })
 )
 done('store')

@@ -64,6 +64,8 @@ const BEHAVIOUR = {
   fsync: 'on',
   synchronous_commit: 'on',
   full_page_writes: 'on',
+  // After a crash of one process: one call instead of an fsync of each file, 5 ms instead of 600.
+  recovery_init_sync_method: 'syncfs',
   wal_level: 'replica',
   jit: 'off',
   password_encryption: 'scram-sha-256',

@@ -4,7 +4,7 @@
  * it are not held up. Texts of steps go to PostgreSQL one statement at a time (the
  * extended protocol refuses more), values beside them.
  *
- * Invariant: a SQL error is an answer, a lost connection a rejection (StoreLostError).
+ * Invariant: a SQL error is an answer, a lost connection a rejection (ConnectionLostError).
  */
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -38,6 +38,27 @@ export interface Step {
   readonly isUsers?: boolean
 }
 
+/** The connection ended. PostgreSQL may be there again in a moment; see survival.ts. */
+export class ConnectionLostError extends StoreLostError {
+  /** Of PostgreSQL's process at the other end; 0 when there was none yet. */
+  readonly pid: number
+
+  constructor(message: string, how: { pid: number; cause: unknown }) {
+    super(message, how.cause)
+    this.pid = how.pid
+  }
+}
+
+/** What a connection is doing. */
+export interface Running {
+  /** Since then no step has ended. */
+  readonly sinceMs: number
+  /** When a request to cancel it was sent first, if one was. */
+  readonly cancelledMs: number | undefined
+  /** Texts of users' statements that are under way, or wait behind it. */
+  readonly users: readonly string[]
+}
+
 /** The tags (`INSERT 0 5`) of the steps that ended well, and the error of the one that did not. */
 export interface Outcome {
   readonly tags: readonly string[]
@@ -52,6 +73,8 @@ export interface ConnectOptions {
   readonly lockTimeoutMs?: number
   /** Told the detail of each notice. */
   readonly noticed?: (detail: string) => void
+  /** Told of the connection when it is open: somebody watches it. */
+  readonly opened?: (connection: Connection) => void
 }
 
 const DATABASE = 'postgres'
@@ -79,14 +102,25 @@ class Exchange extends pg.Query {
   readonly outcome: Promise<Outcome>
   readonly #message: Message
   readonly #heard: (tag: string) => void
+  readonly #lost: (exchange: Exchange, cause: Error) => SqlError | ConnectionLostError
   readonly #tags: string[] = []
   readonly #settle: PromiseWithResolvers<Outcome>
 
-  /** @param heard called as each step ends well, with its tag */
-  constructor(message: Message, heard: (tag: string) => void) {
+  /**
+   * @param on.heard called as each step ends well, with its tag
+   * @param on.lost says what the end of the connection means to this exchange
+   */
+  constructor(
+    message: Message,
+    on: {
+      heard: (tag: string) => void
+      lost: (exchange: Exchange, cause: Error) => SqlError | ConnectionLostError
+    }
+  ) {
     super('')
     this.#message = message
-    this.#heard = heard
+    this.#heard = on.heard
+    this.#lost = on.lost
     this.#settle = Promise.withResolvers()
     this.outcome = this.#settle.promise
   }
@@ -102,6 +136,13 @@ class Exchange extends pg.Query {
     else wire.close({ type: 'S', name: message.name })
     wire.sync()
     wire.stream.uncork()
+  }
+
+  /** Texts of users' statements that have not ended, as far as is known. */
+  get users(): readonly string[] {
+    if (this.#message.kind !== 'steps') return []
+    const left = this.#message.steps.slice(this.#tags.length)
+    return left.flatMap(({ isUsers, sql }) => (isUsers ? [sql] : []))
   }
 
   get #sink(): Sink | undefined {
@@ -131,11 +172,13 @@ class Exchange extends pg.Query {
   handleCopyInResponse(): void {}
 
   handleError(error: Error): void {
-    if (error instanceof pg.DatabaseError) {
+    if (error instanceof pg.DatabaseError && (error.severity ?? 'ERROR') === 'ERROR') {
       this.#settle.resolve({ tags: this.#tags, error: sqlError(error) })
-    } else {
-      this.#settle.reject(new StoreLostError('the connection to PostgreSQL is lost', error))
+      return
     }
+    const lost = this.#lost(this, error)
+    if (lost instanceof Error) this.#settle.reject(lost)
+    else this.#settle.resolve({ tags: this.#tags, error: lost })
   }
 
   handleReadyForQuery(): void {
@@ -170,8 +213,13 @@ export class Connection implements AsyncDisposable {
   /** Aborted, with the reason, when the connection ends without being asked to. */
   readonly lost: AbortSignal
   /** Exchanges without an answer, and when the last step of any of them ended. */
-  #unanswered = 0
+  readonly #unanswered = new Set<Exchange>()
   #heardMs = 0
+  #cancelledMs: number | undefined
+  #closed = false
+  /** What is answered for the statement that a frozen process is at. */
+  #abandoned: SqlError | undefined
+  #abandonedAt: string | undefined
 
   private constructor(client: pg.Client, options: ConnectOptions, lost: AbortSignal) {
     this.#client = client
@@ -198,9 +246,11 @@ export class Connection implements AsyncDisposable {
     try {
       await client.connect()
     } catch (cause) {
-      throw new StoreLostError('no connection to PostgreSQL', cause)
+      throw new ConnectionLostError('no connection to PostgreSQL', { pid: 0, cause })
     }
-    return new Connection(client, options, lost.signal)
+    const connection = new Connection(client, options, lost.signal)
+    options.opened?.(connection)
+    return connection
   }
 
   /**
@@ -218,7 +268,40 @@ export class Connection implements AsyncDisposable {
 
   /** How long one step has been under way; 0 when nothing is. */
   get silentMs(): number {
-    return this.#unanswered === 0 ? 0 : performance.now() - this.#heardMs
+    return this.#unanswered.size === 0 ? 0 : performance.now() - this.#heardMs
+  }
+
+  /** Whether its process was left to itself, at one of the statements that were under way. */
+  get isAbandoned(): boolean {
+    return this.#abandonedAt !== undefined
+  }
+
+  get abandonedAt(): string | undefined {
+    return this.#abandonedAt
+  }
+
+  get isOpen(): boolean {
+    return !this.#closed && !this.lost.aborted
+  }
+
+  /** Undefined when it is idle. */
+  get running(): Running | undefined {
+    if (this.#unanswered.size === 0) return undefined
+    const users = [...this.#unanswered].flatMap(exchange => exchange.users)
+    return { sinceMs: this.#heardMs, cancelledMs: this.#cancelledMs, users }
+  }
+
+  /** Lets go of a process that will not answer: `error` stands for the user's statement it is at. */
+  abandon(error: SqlError, sql: string): void {
+    this.#abandoned = error
+    this.#abandonedAt = sql
+    this.drop()
+  }
+
+  /** Ends it without a word to PostgreSQL; what is under way is lost. */
+  drop(): void {
+    const { stream } = this.#client.connection as unknown as { stream: { destroy(): void } }
+    stream.destroy()
   }
 
   /** Like `run`, for what must work: @throws StoreLostError on any error */
@@ -257,6 +340,7 @@ export class Connection implements AsyncDisposable {
 
   /** Asks PostgreSQL to end what runs now; the request may come too late, or hit what comes next. */
   async cancel(): Promise<void> {
+    this.#cancelledMs ??= performance.now()
     const { secretKey } = this.#client as unknown as Record<string, number>
     const request = Buffer.alloc(16)
     for (const [i, value] of [16, CANCEL_REQUEST, this.pid].entries()) {
@@ -271,22 +355,39 @@ export class Connection implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
     await this.#client.end().catch(() => undefined)
   }
 
   #send(message: Message, heard: (tag: string) => void = () => {}): Promise<Outcome> {
-    const exchange = new Exchange(message, tag => {
-      this.#heardMs = performance.now()
-      heard(tag)
+    const exchange = new Exchange(message, {
+      heard: tag => {
+        this.#heardMs = performance.now()
+        heard(tag)
+      },
+      lost: (ended, cause) => this.#lostTo(ended, cause)
     })
-    if (this.#unanswered === 0) this.#heardMs = performance.now()
-    this.#unanswered += 1
-    this.#client.query(exchange)
-    const answered = () => {
-      this.#unanswered -= 1
+    if (this.#unanswered.size === 0) {
+      this.#heardMs = performance.now()
+      this.#cancelledMs = undefined
     }
+    this.#unanswered.add(exchange)
+    this.#client.query(exchange)
+    const answered = () => this.#unanswered.delete(exchange)
     // Whoever sends many awaits them in turn; a later one's rejection is not unhandled.
     exchange.outcome.then(answered, answered)
     return exchange.outcome
+  }
+
+  #lostTo(exchange: Exchange, cause: Error): SqlError | ConnectionLostError {
+    const abandoned = this.#abandoned
+    if (abandoned === undefined || exchange.users.length === 0) {
+      return new ConnectionLostError('the connection to PostgreSQL is lost', {
+        pid: this.pid,
+        cause
+      })
+    }
+    this.#abandoned = undefined
+    return abandoned
   }
 }

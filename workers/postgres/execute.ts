@@ -24,6 +24,7 @@ import {
 import { notLogged, type Refusal } from './refusals.ts'
 import { type Known, outcomesOf, planOf } from './repeats.ts'
 import { keyOf } from './request-key.ts'
+import { NO_PRECAUTIONS, type Precautions } from './rerun.ts'
 import { SequencePositions } from './sequences.ts'
 import type { Session } from './session.ts'
 import { isDiskFull, lostTo, type SqlError, verdictOf } from './sql-error.ts'
@@ -43,6 +44,7 @@ const TRIES_MAX = 3
 interface Run {
   readonly term: number
   readonly turn: Turn
+  readonly precautions: Precautions
 }
 
 /** The commands of the batch are to be run in a transaction each. */
@@ -53,6 +55,8 @@ const later = (a: Mode, b: Mode): Mode => (MODES.indexOf(a) > MODES.indexOf(b) ?
 
 export class Executor {
   readonly #master: Master
+  /** What the transaction under way executes. */
+  running: readonly WriteCommand[] = []
   #captured = 0
   #carefulFor = 0
   #stepwiseFor = 0
@@ -75,13 +79,17 @@ export class Executor {
   execute(
     batch: readonly WriteCommand[],
     term: number,
-    bystanders?: Bystanders
+    options: {
+      readonly bystanders?: Bystanders | undefined
+      readonly precautions?: Precautions
+    } = {}
   ): Promise<(Executed | Postponed)[]> {
+    const { bystanders, precautions = NO_PRECAUTIONS } = options
     const turn = this.#turnOf(batch, bystanders)
     return this.#master.session.exclusive(async () => {
       const executed: (Executed | Postponed)[] = []
-      for (const group of transactionsOf(batch)) {
-        executed.push(...(await this.#executeGroup(group, { term, turn })))
+      for (const group of transactionsOf(batch, precautions)) {
+        executed.push(...(await this.#executeGroup(group, { term, turn, precautions })))
       }
       await this.#tidy()
       return executed
@@ -98,7 +106,8 @@ export class Executor {
     return this.#master.session.exclusive(async () => {
       const plan = planOf([command], await this.#known([command]))
       const settled = new Map([[0, refusal]])
-      const run = { term, turn: this.#turnOf([command]), settled }
+      const precautions = NO_PRECAUTIONS
+      const run = { term, turn: this.#turnOf([command]), precautions, settled }
       const isFresh = plan.fresh.length > 0
       const entries = isFresh ? await this.#append(plan.fresh, run) : new Map<number, Entry>()
       return outcomesOf(plan, entries)[0] as Executed
@@ -141,15 +150,21 @@ export class Executor {
   /** Tries until nothing is left to learn: each attempt settles at least one more command. */
   async #append(
     commands: readonly WriteCommand[],
-    { term, turn, settled = new Map() }: Run & { settled?: Map<number, Refusal> }
+    { term, turn, precautions, settled = new Map() }: Run & { settled?: Map<number, Refusal> }
   ): Promise<ReadonlyMap<number, Entry>> {
     const { session, log } = this.#master
+    for (const [at, { requestId }] of commands.entries()) {
+      const refusal = precautions.settled.get(requestId)
+      if (refusal !== undefined) settled.set(at, refusal)
+    }
+    this.running = commands
     let mode = this.#modeFor(commands, settled)
     for (let tries = 1; ; ) {
       const isLastTry = tries >= TRIES_MAX
       const attempt = new Attempt(this.#master, { commands, term, settled, mode, isLastTry, turn })
       try {
         const { entries, captured } = await session.transaction(() => attempt.run())
+        this.running = []
         const lastEntry = [...entries.values()].at(-1)
         if (lastEntry !== undefined) log.last = positionOf(lastEntry)
         this.#captured += captured
@@ -242,11 +257,11 @@ export class Executor {
 }
 
 /** Splits a batch where a command needs a transaction of its own, or one grows too long. */
-function transactionsOf(batch: readonly WriteCommand[]): WriteCommand[][] {
+function transactionsOf(batch: readonly WriteCommand[], { alone }: Precautions): WriteCommand[][] {
   const groups: WriteCommand[][] = []
   let open: WriteCommand[] | undefined
   for (const command of batch) {
-    if (runsAlone(command)) {
+    if (runsAlone(command) || alone.has(command.requestId)) {
       groups.push([command])
       open = undefined
     } else if (open === undefined || open.length >= COMMANDS_MAX) {

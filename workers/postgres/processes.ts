@@ -6,6 +6,7 @@
 import { readdir, readFile, readlink, realpath, rm } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { processState } from './backends.ts'
 
 const POLL_MS = 20
 /** As the kernel names them: 15 characters at most. */
@@ -42,6 +43,11 @@ export async function endProcessesIn(dataDir: string, graceMs: number): Promise<
   const started = performance.now()
   let left = await processesIn(folder)
   signalAll(left, 'SIGQUIT')
+  // A stopped process hears nothing else, and the postmaster would wait for it.
+  signalAll(
+    left.filter(pid => processState(pid)?.state === 'T'),
+    'SIGKILL'
+  )
   while (left.length > 0) {
     const waitedMs = performance.now() - started
     if (waitedMs > 2 * graceMs) throw new Error(`processes ${left} in ${dataDir} cannot be ended`)

@@ -68,6 +68,13 @@ export interface ReaderOptions {
   readonly workerId: string
   /** Whether the server answers on another connection. */
   readonly isWell: () => Promise<boolean>
+  /**
+   * Returns when a restart of PostgreSQL that goes on is over, and at once when there is none.
+   * @throws StoreLostError when it is lost
+   */
+  readonly untilOpen: () => Promise<void>
+  /** Whether a connection was lost by no fault of what ran on it. */
+  readonly isInnocent: (cause: unknown) => Promise<boolean>
 }
 
 /** The connection has ended, which need not mean that the server has. Some reads had no answer. */
@@ -106,6 +113,10 @@ export class Reader implements AsyncDisposable {
     return new Reader(await Connection.open(options.connect), options)
   }
 
+  get isOpen(): boolean {
+    return this.#connection.isOpen
+  }
+
   /** Runs with what is left of the machine; for good, since priority cannot be raised again. */
   yieldToOthers(): void {
     this.isYielding = true
@@ -140,7 +151,7 @@ export class Reader implements AsyncDisposable {
     }
     const sent = waiting.map((one, at) => this.#stepOf(one, at === waiting.length - 1))
     const steps = [this.#statements.step(LOG_END, [], sink), ...sent.map(({ step }) => step)]
-    const telling: Promise<void>[] = []
+    const telling: { readonly one: Sent; readonly told: Promise<void> }[] = []
     let ended = -1 // The first to end is Convoy's own.
     let refused: Refusal | undefined
     const heard = (tag: string) => {
@@ -149,10 +160,26 @@ export class Reader implements AsyncDisposable {
       if (one === undefined) return
       refused = this.#refusalOf(one, tag)
       if (refused !== undefined) this.#done(one, { applied, answer: refused })
-      else telling.push(this.#tell(one, applied))
+      else {
+        const told = this.#tell(one, applied)
+        // Where the connection ends nobody may be there to await it.
+        told.catch(() => undefined)
+        telling.push({ one, told })
+      }
     }
-    const { error } = await this.#run(steps, heard, () => waiting.slice(Math.max(0, ended)))
-    await Promise.all(telling)
+    /** Also those that ended, but whose answers were not complete when the connection did. */
+    const unheard = async () => {
+      const told = await Promise.allSettled(telling.map(({ told }) => told))
+      const untold = telling.filter((_, i) => told[i]?.status === 'rejected')
+      return [...untold.map(({ one }) => one), ...sent.slice(Math.max(0, ended))]
+    }
+    const { error } = await this.#run(steps, heard, unheard)
+    if (error !== undefined && this.#connection.abandonedAt !== undefined) {
+      return this.#abandoned(error, await unheard())
+    }
+    await Promise.all(telling.map(({ told }) => told)).catch(async cause => {
+      throw new ReaderLostError(await unheard(), cause)
+    })
     const behind = sent.slice(Math.max(0, ended))
     if (error === undefined || refused !== undefined) {
       this.#hasAnswered = true
@@ -164,15 +191,31 @@ export class Reader implements AsyncDisposable {
   async #run(
     steps: readonly Step[],
     heard: (tag: string) => void,
-    unheard: () => readonly Waiting[]
+    unheard: () => Promise<readonly Waiting[]>
   ): Promise<Outcome> {
     const run = this.#connection.together(() => this.#connection.run(steps, heard))
-    const outcome = await run.catch(cause => {
-      throw new ReaderLostError(unheard(), cause)
+    const outcome = await run.catch(async cause => {
+      throw new ReaderLostError(await unheard(), cause)
     })
     const { error } = outcome
     if (error === undefined || error.severity === 'ERROR') return outcome
-    throw new ReaderLostError(unheard(), lostTo(error))
+    throw new ReaderLostError(await unheard(), lostTo(error))
+  }
+
+  /**
+   * Its process was left to itself at a statement that cannot be interrupted. Ends of steps are
+   * heard of late: where several have this text, the one to blame shows when each runs by itself.
+   */
+  #abandoned(error: SqlError, left: readonly Sent[]): Left {
+    this.isSpent = true
+    const [culprit, ...others] = left.filter(
+      ({ read }) => read.sql === this.#connection.abandonedAt
+    )
+    if (culprit === undefined || others.length > 0) {
+      return { behind: left.map(one => ({ ...one, pace: 'unknown' as const })) }
+    }
+    this.#done(culprit, { applied: 0, answer: this.#failure(culprit, error) })
+    return { behind: left.filter(one => one !== culprit) }
   }
 
   /** Convoy's own statement did. */

@@ -5,6 +5,7 @@
  * by a note that says why there is none.
  */
 import { setInterval } from 'node:timers'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { LASTS_MS, Paces } from '../../platform/shares/paces.ts'
 import type { ReadCommand } from '../../platform/wire/requests.ts'
 import type { ReadResult } from '../store.ts'
@@ -17,8 +18,9 @@ const LOOK_MS = 25
 const STOPS_WITHIN_MS = 100
 /** What answered so lately is well. */
 const WELL_FOR_MS = 50
-/** PostgreSQL may be starting again after one of its processes crashed. */
-const OPENS_WITHIN_MS = 5_000
+/** For a connection, while PostgreSQL restarts its processes. */
+const OPENS_WITHIN_MS = 2_000
+const OPEN_AGAIN_MS = 50
 
 /** A slot at work. */
 interface Run {
@@ -42,8 +44,6 @@ export class Readers implements AsyncDisposable {
   readonly #runs = new Set<Run>()
   #max: number
   #looking: NodeJS.Timeout | undefined
-  /** Since when no connection could be opened. */
-  #closedOutMs: number | undefined
   #heardMs = Number.NEGATIVE_INFINITY
   #closed = false
 
@@ -152,20 +152,34 @@ export class Readers implements AsyncDisposable {
 
   /** Undefined when none can be opened at present. */
   async #readerFor({ kind }: Slot<Waiting>): Promise<Reader | undefined> {
-    const idle = kind === 'slow' ? this.#idleSlow : this.#idle.pop()
-    if (kind === 'slow') this.#idleSlow = undefined
-    if (idle !== undefined) return idle
-    try {
-      const reader = await Reader.open(this.#options)
-      if (kind === 'slow') reader.yieldToOthers()
-      this.#closedOutMs = undefined
-      return reader
-    } catch (err) {
-      const nowMs = performance.now()
-      this.#closedOutMs ??= nowMs
-      if (nowMs - this.#closedOutMs > OPENS_WITHIN_MS) throw err
-      return undefined
+    const untilMs = performance.now() + OPENS_WITHIN_MS
+    for (;;) {
+      await this.#options.untilOpen()
+      const idle = this.#takeIdle(kind)
+      if (idle !== undefined) return idle
+      try {
+        const reader = await Reader.open(this.#options)
+        if (kind === 'slow') reader.yieldToOthers()
+        return reader
+      } catch {
+        // It may restart, which is noticed in a moment.
+        if (performance.now() > untilMs) return undefined
+        await sleep(OPEN_AGAIN_MS)
+      }
     }
+  }
+
+  #takeIdle(kind: Slot<Waiting>['kind']): Reader | undefined {
+    if (kind === 'slow') {
+      const idle = this.#idleSlow
+      this.#idleSlow = undefined
+      return idle?.isOpen ? idle : undefined
+    }
+    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+      // PostgreSQL may have restarted since.
+      if (idle.isOpen) return idle
+    }
+    return undefined
   }
 
   async #answers(run: Run, reader: Reader): Promise<Left> {
@@ -177,6 +191,7 @@ export class Readers implements AsyncDisposable {
     } catch (err) {
       run.reader = undefined
       if (!(err instanceof ReaderLostError)) throw err
+      if (await this.#options.isInnocent(err.cause)) return { behind: err.unheard }
       // Any of them may have ended it: they are not run here again.
       for (const one of err.unheard) note(one, 'returned')
       return { behind: [] }
@@ -215,7 +230,7 @@ export class Readers implements AsyncDisposable {
   }
 
   #keep(reader: Reader): void {
-    if (reader.isSpent || this.#closed) this.#end(reader)
+    if (reader.isSpent || !reader.isOpen || this.#closed) this.#end(reader)
     else if (reader.isYielding) {
       if (this.#idleSlow === undefined) this.#idleSlow = reader
       else this.#end(reader)

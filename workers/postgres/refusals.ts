@@ -71,7 +71,6 @@ export const requestIdReused = (): Refusal =>
   })
 
 /** Final: executing the request has ended two workers, or two of their PostgreSQL servers. */
-export const harmful = (): Refusal =>
-  refusal(422, 'CONVOY_REQUEST_HARMFUL', {
-    message: 'this request brought down two workers; it is not executed again'
-  })
+export const harmful = (
+  message = 'this request brought down two workers; it is not executed again'
+): Refusal => refusal(422, 'CONVOY_REQUEST_HARMFUL', { message })

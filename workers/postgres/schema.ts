@@ -85,6 +85,10 @@ function settingsOf(client: pg.Client, settings: SchemaSettings): string {
     grant execute on function pg_catalog.pg_terminate_backend(int4, int8) to convoy_apply;
     -- What a master could build or evaluate, a replica can read and evaluate: it has more stack.
     alter role convoy_app set max_stack_depth = '1536kB';
+    -- It looks at what processes do: copies, and statements that do not end (guard.ts).
+    grant pg_read_all_stats to convoy_apply;
+    grant execute on function pg_catalog.pg_stat_get_activity(int4),
+      pg_catalog.pg_stat_get_progress_info(text) to convoy_apply;
     -- What one exchange reads is of one snapshot (reads.ts).
     alter role convoy_read set default_transaction_isolation = 'repeatable read';
     -- Trees of queries are asked for as messages (dependence.ts): they are to fill no disk.

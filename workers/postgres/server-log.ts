@@ -12,6 +12,8 @@ export class ServerLog {
   readonly #path: string
   #bytes: number
   #last: string[] = []
+  /** Told of all that is printed. */
+  onText: (text: string) => void = () => {}
 
   constructor(path: string) {
     this.#path = path
@@ -26,6 +28,7 @@ export class ServerLog {
   follow(output: Readable): void {
     output.setEncoding('utf8').on('data', (text: string) => {
       this.#append(text)
+      this.onText(text)
       this.#last = [...this.#last, ...text.trimEnd().split('\n')].slice(-KEPT_LINES)
     })
   }

@@ -10,11 +10,12 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Account, accountFor, asAccount, makeFolder } from './account.ts'
+import { Backends } from './backends.ts'
 import { type Paths, placedCertificate } from './certificate.ts'
 import { accessRules, serverConfiguration } from './configuration.ts'
 import { runAs } from './group.ts'
 import { BACKEND_MEMORY_MIB } from './limits.ts'
-import { exemptFromMemoryLimit, memoryLimit } from './memory.ts'
+import { memoryLimit } from './memory.ts'
 import { endProcessesIn, endProgramsIn } from './processes.ts'
 import { ServerLog } from './server-log.ts'
 
@@ -54,10 +55,11 @@ export interface PostgresServer extends AsyncDisposable {
   readonly socketDir: string
   readonly host: string
   readonly port: number
+  readonly backends: Backends
+  /** False as soon as the postmaster has ended. A restart of its processes is not its end. */
+  readonly isRunning: boolean
   /** Resolves when PostgreSQL has ended, for whatever reason. */
   readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>
-  /** Lifts the bound on the memory of one of its processes. */
-  exempt(pid: number): Promise<void>
   /** Ends PostgreSQL in order, and by force after `graceMs`. */
   stop(graceMs?: number): Promise<void>
 }
@@ -128,7 +130,7 @@ export async function startPostgres(options: StartOptions): Promise<PostgresServ
   )
   const log = new ServerLog(join(options.dir, 'postgres.log'))
   const child = launch(account, { options, data, log })
-  const server = handle(child, { socketDir, host, port, account, dir: options.dir })
+  const server = handle(child, { socketDir, host, port, account, dir: options.dir, log })
   await ready(data, { child, log, timeoutMs: options.startTimeoutMs ?? 60_000 })
   return server
 }
@@ -165,9 +167,13 @@ function handle(
     port: number
     account: Account | undefined
     dir: string
+    log: ServerLog
   }
 ): PostgresServer {
-  const { account, dir, ...address } = place
+  const { account, dir, log, ...address } = place
+  const backends = new Backends(child.pid ?? -1, { account, cwd: dir })
+  log.onText = text => backends.heard(text)
+  const isRunning = () => child.exitCode === null && child.signalCode === null
   const exited = once(child, 'exit').then(([code, signal]) => ({
     code: code as number | null,
     signal: signal as string | null
@@ -175,8 +181,10 @@ function handle(
   // Whoever cares reads `exited`; a program that cannot be started is told by `ready`.
   exited.catch(() => undefined)
   const stop = async (graceMs = 5_000) => {
-    if (child.exitCode !== null || child.signalCode !== null) return
+    if (!isRunning()) return
     child.kill('SIGINT')
+    // The postmaster would wait for them.
+    backends.killFrozen()
     const orderly = new AbortController()
     const forced = sleep(graceMs, undefined, { signal: orderly.signal })
       .then(() => child.kill('SIGQUIT'))
@@ -188,8 +196,11 @@ function handle(
   return {
     ...address,
     pid: child.pid ?? -1,
+    backends,
+    get isRunning() {
+      return isRunning()
+    },
     exited,
-    exempt: pid => exemptFromMemoryLimit(pid, { account, cwd: dir }),
     stop,
     [Symbol.asyncDispose]: () => stop()
   }

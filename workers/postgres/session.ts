@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WorkCancelledError } from '../store.ts'
-import type { Connection, Outcome, Step } from './connection.ts'
+import { type Connection, ConnectionLostError, type Outcome, type Step } from './connection.ts'
 import { lostTo } from './sql-error.ts'
 import { Standstill } from './standstill.ts'
 import { Statements } from './statements.ts'
@@ -89,7 +89,9 @@ export class Session implements AsyncDisposable {
     try {
       return await running
     } catch (err) {
-      throw this.#cancelled ? new WorkCancelledError('the transaction was cancelled') : err
+      // With the connection its end is unknown: whoever connects again looks at the log first.
+      if (err instanceof ConnectionLostError || !this.#cancelled) throw err
+      throw new WorkCancelledError('the transaction was cancelled')
     } finally {
       this.#running = undefined
     }

@@ -1,9 +1,9 @@
 /**
- * A worker's database, as the protocol sees it (../store.ts). One connection executes
- * as the application's role, one applies, one keeps the log, a few read; each is
- * opened when it is first needed.
+ * A worker's database, as the protocol sees it (../store.ts). What is asked survives a
+ * restart of PostgreSQL's processes (survival.ts): it is done again, unless it was committed.
  */
 import { hash } from 'node:crypto'
+import type { Logger } from '../../platform/log.ts'
 import type { ReadCommand, WriteCommand } from '../../platform/wire/requests.ts'
 import { checksumOf, type Entry, type Position, positionOf } from '../entry.ts'
 import {
@@ -14,22 +14,25 @@ import {
   type Postponed,
   type ReadResult,
   type Store,
+  StoreLostError,
   TermRaisedError,
   type Verified
 } from '../store.ts'
-import { Applier } from './apply.ts'
-import { Connection, type ConnectOptions } from './connection.ts'
 import { endCopy, type Leftover, type Sender, sendersOf } from './copies.ts'
-import { Analyst } from './dependence.ts'
-import { Executor } from './execute.ts'
+import type { Executor } from './execute.ts'
+import type { GuardEvent } from './guard.ts'
+import type { Life } from './life.ts'
 import { LIMITS, type Limits } from './limits.ts'
-import { APPEND, appendValues, Log, type LogEnd, readEnd } from './log.ts'
+import { APPEND, appendValues } from './log.ts'
 import type { Mode } from './master.ts'
-import { Readers } from './reads.ts'
+import { Rerun } from './rerun.ts'
 import { prepareSchema } from './schema.ts'
 import type { PostgresServer } from './server.ts'
-import { Session } from './session.ts'
 import { lostTo } from './sql-error.ts'
+import { Survival } from './survival.ts'
+
+/** Of the log at a time, to find what was committed of a batch. */
+const ENTRIES_BYTES = 16 * 1024 * 1024
 
 export interface StoreOptions {
   readonly server: PostgresServer
@@ -42,6 +45,7 @@ export interface StoreOptions {
   readonly limits?: Partial<Limits>
   /** For tests: writes are never executed in a faster mode. */
   readonly leastMode?: Mode
+  readonly log?: Logger
 }
 
 /** Opens the database of a running PostgreSQL; makes Convoy's schema in a new one. */
@@ -49,119 +53,106 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const limits = { ...LIMITS, ...options.limits }
   // As a digest it is plain text, whatever it was.
   const secret = hash('sha256', options.secret)
-  await prepareSchema({
-    ...options,
-    ...placeOf(options),
-    secret,
-    maxEntryBytes: limits.maxEntryBytes
-  })
-  const opened = new AsyncDisposableStack()
-  try {
-    const keeper = opened.use(await Connection.open({ ...placeOf(options), user: 'convoy_apply' }))
-    const end = await readEnd(keeper)
-    return new PostgresStore({ options: { ...options, secret }, limits, end, keeper, opened })
-  } catch (err) {
-    await opened.disposeAsync()
-    throw err
-  }
+  const { server, clonePassword, workerId, leastMode, log } = options
+  const { socketDir, port } = server
+  const settings = { socketDir, port, secret, clonePassword }
+  await prepareSchema({ ...settings, maxEntryBytes: limits.maxEntryBytes })
+  const told = (event: GuardEvent) => log?.warn(event, 'a statement was ended from outside')
+  const survival = await Survival.begin({ server, limits, workerId, secret, leastMode, told, log })
+  return new PostgresStore(survival)
 }
-
-const placeOf = ({ server: { socketDir, port } }: StoreOptions) => ({ socketDir, port })
 
 const BEGIN_TERM = `
   update convoy.memory set term = $1, state_version = 0 where term < $1::int8 returning term`
 
-const APPLY_SETTINGS = [
-  // Triggers and foreign keys have done their part on the master.
-  'set session_replication_role = replica',
-  // Rows are found by their keys, also by plans that were made while a table was empty.
-  ...['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin'].map(name => `set ${name} = off`)
-]
-
 class PostgresStore implements Store {
   verified: Verified | null = null
-  readonly #options: StoreOptions
-  readonly #limits: Limits
-  readonly #end: LogEnd
-  readonly #keeper: Connection
-  readonly #log: Log
-  readonly #readers: Readers
-  readonly #analyst: Analyst
-  readonly #opened: AsyncDisposableStack
-  readonly #sessions = new Map<string, Promise<Session>>()
-  readonly #open: Session[] = []
-  /** Both know the schema; either may change it, so the other is forgotten then. */
-  #executor: Executor | undefined
-  #applier: Applier | undefined
+  readonly #survival: Survival
+  #pruning: Promise<void> | undefined
 
-  constructor(parts: {
-    options: StoreOptions
-    limits: Limits
-    end: LogEnd
-    keeper: Connection
-    opened: AsyncDisposableStack
-  }) {
-    const { options, limits, end, keeper } = parts
-    this.#options = options
-    this.#limits = limits
-    this.#end = end
-    this.#opened = parts.opened
-    this.#keeper = keeper
-    this.#log = new Log(keeper, { limits, end })
-    const connect = this.#connect('convoy_read', { statementTimeoutMs: limits.readTimeoutMs })
-    const isWell = () => this.#log.isWell()
-    const { workerId } = options
-    this.#readers = parts.opened.use(new Readers({ connect, limits, workerId, isWell }))
-    this.#analyst = new Analyst(connect)
+  constructor(survival: Survival) {
+    this.#survival = survival
   }
 
   get memory(): Memory {
-    return this.#end.memory
+    return this.#survival.end.memory
   }
 
   overdueMs(): number {
-    return Math.max(0, ...this.#open.map(session => session.overdueMs()))
+    return this.#survival.life.overdueMs()
   }
 
   get committedMs(): number {
-    return this.#open.reduce((sum, { committedMs }) => sum + committedMs, 0)
+    return this.#survival.committedMs
   }
 
   get last(): Position {
-    return this.#end.last
+    return this.#survival.end.last
   }
 
   remember(memory: Memory): Promise<void> {
-    return this.#log.remember(memory)
+    return this.#survival.survive(life => life.log.remember(memory))
   }
 
-  async execute(
+  execute(
     batch: readonly WriteCommand[],
     term: number,
     bystanders?: Bystanders
   ): Promise<(Executed | Postponed)[]> {
-    this.#applier = undefined
-    this.#executor ??= await this.#openExecutor()
-    return this.#executor.execute(batch, term, bystanders)
+    const before = this.last
+    const rerun = new Rerun(batch)
+    let executor: Executor | undefined
+    return this.#survival.work({
+      attempt: async life => {
+        executor = await life.executor()
+        return rerun.all(
+          await executor.execute(rerun.rest, term, { bystanders, precautions: rerun })
+        )
+      },
+      restarted: async blame => {
+        const running = executor?.running ?? []
+        rerun.restarted({ entries: await this.#entriesAfter(before.index), running, blame })
+      }
+    })
   }
 
-  async refuse(command: WriteCommand, refusal: Answer, term: number): Promise<Executed> {
-    this.#applier = undefined
-    this.#executor ??= await this.#openExecutor()
-    return this.#executor.refuse(command, refusal, term)
+  refuse(command: WriteCommand, refusal: Answer, term: number): Promise<Executed> {
+    const before = this.last
+    const rerun = new Rerun([command])
+    return this.#survival.work({
+      attempt: async life => {
+        const executor = await life.executor()
+        const left = rerun.rest.map(() => executor.refuse(command, refusal, term))
+        return rerun.all(await Promise.all(left))[0] as Executed
+      },
+      restarted: async () => {
+        const entries = await this.#entriesAfter(before.index)
+        rerun.restarted({ entries, running: [], blame: { kind: 'none' } })
+      }
+    })
   }
 
   nameSequences(): void {
-    this.#executor?.nameSequences()
+    this.#survival.life.nameSequences()
   }
 
-  async beginTerm(term: number): Promise<Entry> {
-    this.#executor = undefined
-    const session = await this.#applySession()
-    const { last } = this.#end
+  beginTerm(term: number): Promise<Entry> {
+    const { last } = this
     const outcome = { status: 200, changes: '[]', result: '[]' }
     const entry = { index: last.index + 1, term, requestId: '', commandHash: '', ...outcome }
     const first = { ...entry, checksum: checksumOf(last.checksum, entry) }
+    return this.#survival.work({
+      // Whether it was committed before PostgreSQL restarted, the log tells.
+      attempt: async life =>
+        this.last.checksum === first.checksum ? first : this.#beginTerm(life, first),
+      restarted: () => undefined
+    })
+  }
+
+  async #beginTerm(life: Life, first: Entry): Promise<Entry> {
+    const { end } = this.#survival
+    const { term } = first
+    const session = await life.applySession()
     await session.exclusive(() =>
       session.transaction(async () => {
         const { connection } = session
@@ -174,113 +165,95 @@ class PostgresStore implements Store {
         if (error !== undefined) throw lostTo(error)
       })
     )
-    this.#end.last = positionOf(first)
-    this.#end.memory = { ...this.#end.memory, term, stateVersion: 0 }
+    end.last = positionOf(first)
+    end.memory = { ...end.memory, term, stateVersion: 0 }
     return first
   }
 
-  async apply(entries: readonly Entry[], term: number): Promise<void> {
-    this.#executor = undefined
-    this.#applier ??= await Applier.open(await this.#applySession(), {
-      log: this.#end,
-      secret: this.#options.secret
+  apply(entries: readonly Entry[], term: number): Promise<void> {
+    let rest = entries
+    return this.#survival.work({
+      attempt: async life => {
+        const applier = await life.applier()
+        await applier.apply(rest, term)
+        this.verified = applier.verified ?? this.verified
+      },
+      restarted: () => {
+        rest = entries.filter(({ index }) => index > this.last.index)
+      }
     })
-    await this.#applier.apply(entries, term)
-    this.verified = this.#applier.verified ?? this.verified
   }
 
   entriesAfter(
     index: number,
     maxBytes: number
   ): Promise<{ readonly prev: Position; readonly entries: readonly Entry[] } | 'pruned'> {
-    return this.#log.entriesAfter(index, maxBytes)
+    return this.#survival.survive(life => life.log.entriesAfter(index, maxBytes))
   }
 
   checksumAt(index: number): Promise<string | undefined> {
-    return this.#log.checksumAt(index)
+    return this.#survival.survive(life => life.log.checksumAt(index))
   }
 
   read(reads: readonly ReadCommand[], begins?: () => Promise<void>): Promise<ReadResult>[] {
-    return this.#readers.read(reads, begins)
+    return this.#survival.readers.read(reads, begins)
   }
 
   isWell(): Promise<boolean> {
-    return this.#readers.isWell()
+    return this.#survival.readers.isWell()
   }
 
   dependence(sql: string): Promise<ReadResult> {
-    return this.#analyst.dependenceOf(sql)
+    return this.#survival.life.analyst.dependenceOf(sql)
   }
 
   resizeReaders(max: number): Promise<void> {
-    return this.#readers.resize(max)
+    return this.#survival.readers.resize(max)
   }
 
   outcome(requestId: string): Promise<{ index: number; answer: Answer } | undefined> {
-    return this.#log.outcome(requestId)
+    return this.#survival.survive(life => life.log.outcome(requestId))
   }
 
   begun(): Promise<string[]> {
-    return this.#log.begun()
+    return this.#survival.survive(life => life.log.begun())
   }
 
   prune(keepAfter: number): Promise<void> {
-    return this.#log.prune(keepAfter)
+    this.#pruning ??= this.#survival
+      .survive(life => life.log.prune(keepAfter))
+      .finally(() => {
+        this.#pruning = undefined
+      })
+    return this.#pruning
   }
 
   senders(): Promise<readonly Sender[]> {
-    return sendersOf(this.#keeper)
+    return this.#survival.survive(life => sendersOf(life.keeper))
   }
 
   endCopy(copy: Leftover): Promise<void> {
-    return endCopy(this.#keeper, copy)
+    return this.#survival.survive(life => endCopy(life.keeper, copy))
   }
 
-  async cancel(): Promise<void> {
-    const sessions = await Promise.all(this.#sessions.values())
-    await Promise.all(sessions.map(session => session.cancel()))
+  cancel(): Promise<void> {
+    return this.#survival.cancel()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#opened.disposeAsync()
+    await this.#survival[Symbol.asyncDispose]()
   }
 
-  async #openExecutor(): Promise<Executor> {
-    const { writeTimeoutMs, lockTimeoutMs } = this.#limits
-    const timeouts = { statementTimeoutMs: writeTimeoutMs, lockTimeoutMs }
-    const session = await this.#session('convoy_app', timeouts)
-    const { secret, leastMode } = this.#options
-    const isWell = () => this.#log.isWell()
-    const options = { secret, limits: this.#limits, log: this.#end, isWell, leastMode }
-    return Executor.open(session, options)
-  }
-
-  async #applySession(): Promise<Session> {
-    return this.#session('convoy_apply', {})
-  }
-
-  #session(user: string, timeouts: Partial<ConnectOptions>): Promise<Session> {
-    const known = this.#sessions.get(user)
-    if (known !== undefined) return known
-    const session = this.#openSession(user, timeouts)
-    this.#sessions.set(user, session)
-    return session
-  }
-
-  async #openSession(user: string, timeouts: Partial<ConnectOptions>): Promise<Session> {
-    const connection = await Connection.open(this.#connect(user, timeouts))
-    const stepTimeoutMs = timeouts.statementTimeoutMs ?? Number.POSITIVE_INFINITY
-    const session = this.#opened.use(new Session(connection, stepTimeoutMs))
-    this.#open.push(session)
-    if (user === 'convoy_apply') {
-      // It takes what a master could commit: to run out of memory here would be a divergence.
-      await this.#options.server.exempt(connection.pid)
-      await connection.must(APPLY_SETTINGS.map(sql => ({ sql })))
+  /** All that the log holds behind `index`. */
+  async #entriesAfter(index: number): Promise<Entry[]> {
+    const entries: Entry[] = []
+    while (index + entries.length < this.last.index) {
+      const found = await this.entriesAfter(index + entries.length, ENTRIES_BYTES)
+      if (found === 'pruned' || found.entries.length === 0) {
+        throw new StoreLostError(`the log does not hold what follows ${index + entries.length}`)
+      }
+      entries.push(...found.entries)
     }
-    return session
-  }
-
-  #connect(user: string, timeouts: Partial<ConnectOptions>): ConnectOptions {
-    return { ...placeOf(this.#options), user, ...timeouts }
+    return entries
   }
 }
