@@ -57,10 +57,12 @@ t.test('nobody works on for a caller whose deadline has passed', async t => {
   t.equal(turn.standing(one, 1).kind, 'postponed')
 })
 
-t.test('schema changes and checks are not hurried', async t => {
+t.test('schema changes, truncate, clear and verify are not hurried', async t => {
   const turn = turnOf([write('a'), write('b')], { waiting: true })
-  t.equal(turn.standing(write('a', 'ddl'), 4_999).kind, 'goes on')
-  t.equal(turn.standing(write('a', 'ddl'), 5_000).kind, 'failed')
+  for (const kind of ['ddl', 'truncate', 'clear'] as const) {
+    t.equal(turn.standing(write('a', kind), 4_999).kind, 'goes on')
+    t.equal(turn.standing(write('a', kind), 5_000).kind, 'failed')
+  }
   t.equal(turn.standing(write('a', 'verify'), 60_000).kind, 'goes on')
 })
 

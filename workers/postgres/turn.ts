@@ -63,8 +63,8 @@ export class Turn {
     if (ranMs >= writeTimeoutMs) {
       return { kind: 'failed', why: `the write took longer than ${writeTimeoutMs} ms` }
     }
-    // A schema change is rare, and might never get done beside a steady stream of writes.
-    if (isSchemaChange(command) || !this.#othersWait(command)) return GOES_ON
+    // These are rare, and wait for reads to let go of their tables: they might never get done.
+    if (locksTables(command) || !this.#othersWait(command)) return GOES_ON
     if (this.#allSpentMs < SLOW_MS) {
       if (ranMs < writePatienceMs) return GOES_ON
       const why = `the write took longer than ${writePatienceMs} ms while other clients waited`
@@ -94,8 +94,8 @@ export class Turn {
 
 const clientOf = ({ client }: WriteCommand): string => client ?? ''
 
-const isSchemaChange = ({ statements }: WriteCommand): boolean =>
-  statements.some(({ kind }) => kind === 'ddl')
+const locksTables = ({ statements }: WriteCommand): boolean =>
+  statements.some(({ kind }) => kind === 'ddl' || kind === 'truncate' || kind === 'clear')
 
 const isVerify = ({ statements }: WriteCommand): boolean =>
   statements.some(({ kind }) => kind === 'verify')
