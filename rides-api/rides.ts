@@ -58,7 +58,7 @@ export class Rides {
       sql: sql.CREATE,
       params: [
         ...[usernameDigest(createdBy), createdBy, timestamp, startsAtS, source, destination],
-        ...[index, settling.intent]
+        index
       ]
     }))
     const rideId = row?.['ride_id'] ?? undefined
@@ -71,7 +71,7 @@ export class Rides {
   ): Promise<JoinVerdict> {
     const row = await this.#settle(username, settling, index => ({
       sql: sql.JOIN,
-      params: [rideId, usernameDigest(username), username, index, settling.intent]
+      params: [rideId, usernameDigest(username), username, index]
     }))
     return row === undefined ? 'user unknown' : (row['verdict'] as JoinVerdict)
   }

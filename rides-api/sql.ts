@@ -9,7 +9,7 @@ export const CREATE = `with made as (
     where not exists (select from tombstones where username_digest = $1::text and user_index > $7::bigint)
     returning ride_id
   )
-  select (select ride_id from made) as ride_id, $8::text as intent`
+  select (select ride_id from made) as ride_id`
 
 export const JOIN = `with ride as (
     select creator_digest from rides where ride_id = $1::bigint
@@ -28,7 +28,7 @@ export const JOIN = `with ride as (
       when (select creator_digest from ride) = $2::text then 'own ride'
       when exists (select from joined) then 'joined'
       else 'joined already'
-    end as verdict, $5::text as intent`
+    end as verdict`
 
 export const REMOVE = 'delete from rides where ride_id = $1'
 

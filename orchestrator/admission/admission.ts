@@ -39,18 +39,22 @@ export interface AskedStatement {
   readonly expectRows?: number
 }
 
-/** JSON text of the statements, and its digest. */
+/** JSON text of the statements, and the digest by which a repeated command is known. */
 export interface AdmittedWrite {
   readonly statements: string
   readonly commandHash: string
 }
 
+export interface WriteOptions {
+  /** Whose share of the parsing threads it uses. */
+  readonly client?: string
+  /** What the caller wants; its digest then stands for the statements, which may differ in a retry. */
+  readonly intent?: string | undefined
+}
+
 export interface Admission {
-  /**
-   * @param client whose share of the parsing threads it uses
-   * @throws ServiceError saying which statement is refused, and why
-   */
-  write(statements: readonly AskedStatement[], client?: string): Promise<AdmittedWrite>
+  /** @throws ServiceError saying which statement is refused, and why */
+  write(statements: readonly AskedStatement[], options?: WriteOptions): Promise<AdmittedWrite>
   /** @throws ServiceError */
   read(sql: string, params: readonly Param[], client?: string): Promise<void>
 }
@@ -60,7 +64,7 @@ export interface OpenAdmission extends Admission, AsyncDisposable {}
 export function openAdmission(parser: Parser): OpenAdmission {
   const verdicts = new Verdicts(parser)
   return {
-    async write(asked, client = '') {
+    async write(asked, { client = '', intent } = {}) {
       const find = await verdicts.of(
         asked.map(({ sql }) => sql),
         client
@@ -69,7 +73,7 @@ export function openAdmission(parser: Parser): OpenAdmission {
         const { kind } = admitOne(find, { sql, params, at })
         return expectRows === undefined ? { sql, params, kind } : { sql, params, kind, expectRows }
       })
-      return sealWrite(statements)
+      return sealWrite(statements, intent)
     },
     async read(sql, params, client = '') {
       const find = await verdicts.of([sql], client)
@@ -145,10 +149,12 @@ function nodesOf(sql: string): number {
   }
 }
 
-/** The same statements give the same digest, in whatever process. */
-export function sealWrite(statements: readonly object[]): AdmittedWrite {
+/** The same statements, or the same intent, give the same digest in whatever process. */
+export function sealWrite(statements: readonly object[], intent?: string): AdmittedWrite {
   const text = JSON.stringify(statements)
-  return { statements: text, commandHash: hash('sha256', text, 'base64url').slice(0, 22) }
+  // No text of statements begins like that.
+  const digested = intent === undefined ? text : `intent ${intent}`
+  return { statements: text, commandHash: hash('sha256', digested, 'base64url').slice(0, 22) }
 }
 
 interface Asked {

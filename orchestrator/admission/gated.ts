@@ -14,9 +14,9 @@ export function gated(admission: Admission, gate: Gate): Admission {
       gate.check(READ)
       await admission.read(sql, params, client)
     },
-    async write(statements, client) {
+    async write(statements, options) {
       gate.check(WRITE)
-      return await admission.write(statements, client)
+      return await admission.write(statements, options)
     }
   }
 }

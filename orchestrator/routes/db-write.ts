@@ -48,6 +48,15 @@ export const Write = Type.Object(
         { additionalProperties: false }
       ),
       { minItems: 1, maxItems: STATEMENTS_MAX }
+    ),
+    intent: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 200,
+        description:
+          'What the caller wants, where the statements of a retry may differ: the same Idempotency-Key with the ' +
+          'same intent gets the first outcome. Without it the statements themselves must be the same'
+      })
     )
   },
   {
@@ -66,7 +75,8 @@ const reading = refusals(400, 401, 403, 404, 413, 500, 503, 504)
 /** What a checked body comes to, over whatever way it came. */
 export function writer({ admission, dispatch, deadlineMs }: WriteRouteOptions) {
   return async (body: Static<typeof Write>, way: Way): Promise<Answer> => {
-    const admitted = await admission.write(body.statements, way.client)
+    const { statements, intent } = body
+    const admitted = await admission.write(statements, { client: way.client, intent })
     return dispatch.write({ ...admitted, ...writeFields(way) }, deadlineMs)
   }
 }

@@ -56,6 +56,11 @@ export interface WriteAnswer {
 
 export interface WriteOptions extends Context {
   readonly requestId?: string
+  /**
+   * What the caller wants, 1 to 200 characters, where a retry may make other statements. The same
+   * `requestId` with the same intent gets the first outcome, whatever the statements are.
+   */
+  readonly intent?: string
 }
 
 /**
@@ -141,13 +146,13 @@ class HttpDatabase implements Database {
 
   async write(
     statements: readonly WriteStatement[],
-    { requestId = randomUUID(), ...context }: WriteOptions = {}
+    { requestId = randomUUID(), intent, ...context }: WriteOptions = {}
   ): Promise<WriteAnswer> {
     const command = statements.map(({ params, ...statement }) => ({
       ...statement,
       params: paramsJson(params)
     }))
-    const body = JSON.stringify({ statements: command })
+    const body = JSON.stringify({ statements: command, intent })
     const headers = { 'idempotency-key': requestId }
     const path = '/api/v1/db/write'
     const call: Call = { method: 'POST', path, headers, body, streamed: true }
@@ -170,7 +175,9 @@ class HttpDatabase implements Database {
       try {
         const statements = await decide(read)
         if (statements.length === 0) return await earlier()
-        return await this.write(statements, { ...context, requestId: id }).catch(async err => {
+        // The id alone says what is wanted: a retry may decide otherwise.
+        const write = { ...context, requestId: id, intent: 'transaction' }
+        return await this.write(statements, write).catch(async err => {
           const done = err instanceof RequestIdReusedError ? await earlier() : undefined
           if (done === undefined) throw err
           return done

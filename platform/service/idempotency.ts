@@ -4,8 +4,7 @@
  * key of its own, which still makes its own retries harmless.
  */
 import { randomUUID } from 'node:crypto'
-import type { Context, Database, Row, WriteAnswer, WriteStatement } from '../client/database.ts'
-import { RequestIdReusedError } from '../client/errors.ts'
+import type { Context, Database, Row, WriteStatement } from '../client/database.ts'
 import { InvalidRequestError } from '../errors.ts'
 
 export interface Steps {
@@ -42,14 +41,12 @@ export interface Settling extends Context {
 }
 
 /**
- * A write whose statement holds more than the caller sent (what a check found, say),
- * so that the same call again would make another statement. What is stored under the
- * request id is the answer then, as long as its `intent` column says that the call
- * wanted the same.
- * @param build the one statement, whose first row must have a column `intent` with
- *   `intent`; undefined when there turns out to be nothing to write
- * @returns that row
- * @throws RequestIdReusedError the caller's key was used for something else
+ * A write whose statement holds more than the caller sent (what a check found, say), so that
+ * a retry of the call makes another statement. The intent identifies the write, and the first
+ * outcome under the request id is the answer to every retry, decided or still on its way.
+ * @param build the one statement; undefined when there turns out to be nothing to write
+ * @returns the first row that the statement gave
+ * @throws RequestIdReusedError the caller's key was used with another intent
  */
 export async function settle(
   db: Database,
@@ -57,27 +54,12 @@ export async function settle(
   build: () => Promise<WriteStatement | undefined>
 ): Promise<Row | undefined> {
   const requestId = steps.requestId(step)
-  // Looked up late, for that costs a strong read: almost every call is the first of its key.
-  const earlier = async () => {
-    const stored = steps.mayRepeat ? await db.outcome(requestId, context) : undefined
-    return stored === undefined ? undefined : firstRow(stored, intent)
-  }
   const statement = await build()
-  if (statement === undefined) return earlier()
-  try {
-    return firstRow(await db.write([statement], { ...context, requestId }), intent)
-  } catch (err) {
-    if (!(err instanceof RequestIdReusedError)) throw err
-    const row = await earlier()
-    if (row === undefined) throw err
-    return row
+  if (statement !== undefined) {
+    const answer = await db.write([statement], { ...context, requestId, intent })
+    return answer.results[0]?.rows[0]
   }
-}
-
-function firstRow(answer: WriteAnswer, intent: string): Row {
-  const row = answer.results[0]?.rows[0]
-  if (row?.['intent'] !== intent) {
-    throw new RequestIdReusedError('this Idempotency-Key was used for another request')
-  }
-  return row
+  // Looked up late, for that costs a strong read: almost every call is the first of its key.
+  const earlier = steps.mayRepeat ? await db.outcome(requestId, context) : undefined
+  return earlier?.results[0]?.rows[0]
 }
