@@ -31,3 +31,11 @@ t.test('a bug of the server, and a refusal of good input, are unexpected', async
   t.notOk(isUnexpected(attempt(409, 'CONVOY_EXPECTATION_FAILED')))
   t.notOk(isUnexpected(attempt(0, 'ECONNRESET')))
 })
+
+t.test('a write that was refused as harmful is never applied', async t => {
+  const unanswered = { status: 0, code: 'ECONNRESET', body: undefined }
+  const refused = { status: 422, code: 'CONVOY_REQUEST_HARMFUL', body: undefined }
+  t.equal(outcomeOfAll([unanswered, refused]), 'failed')
+  t.equal(outcomeOfAll([unanswered, unanswered]), 'unknown')
+  t.equal(isUnexpected(refused), false)
+})

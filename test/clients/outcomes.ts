@@ -15,7 +15,13 @@ export interface Attempt {
 
 /** Nobody listened: the request was not taken by anybody. */
 const NOT_TAKEN = ['ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT']
-const EXPECTED = new Set(['CONVOY_UNKNOWN_OUTCOME', 'CONVOY_TIMEOUT', 'CONVOY_OVERLOADED'])
+/** Final for the request id: whatever other attempts came to, it is never applied. */
+export const REFUSED = 'CONVOY_REQUEST_HARMFUL'
+/** `REFUSED` too, where masters are killed: a write that is executed alone when the second one dies. */
+const EXPECTED = new Set([
+  ...['CONVOY_UNKNOWN_OUTCOME', 'CONVOY_TIMEOUT', 'CONVOY_OVERLOADED'],
+  REFUSED
+])
 
 /** Of one attempt, taken alone. */
 export function outcomeOf({ status, code }: Attempt): Outcome {
@@ -35,6 +41,7 @@ export function outcomeOfAll(attempts: readonly Attempt[]): Outcome {
   const outcomes = attempts.map(outcomeOf)
   const decided = outcomes.find(outcome => outcome === 'ok' || outcome === 'rejected')
   if (decided !== undefined) return decided
+  if (attempts.some(({ code }) => code === REFUSED)) return 'failed'
   return outcomes.every(outcome => outcome === 'failed') ? 'failed' : 'unknown'
 }
 

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, request } from 'undici'
 import { opening, READINGS, SCHEMA, statementsOf } from '../clients/models.ts'
 import { type ObjectName, Objects } from '../clients/objects.ts'
-import { type Attempt, isUnexpected, outcomeOfAll } from '../clients/outcomes.ts'
+import { type Attempt, isUnexpected, outcomeOfAll, REFUSED } from '../clients/outcomes.ts'
 import { Session } from '../clients/session.ts'
 import type { Action, Consistency, History, Operation } from '../history/history.ts'
 import { Dice } from '../simulator/random.ts'
@@ -131,6 +131,7 @@ export class Clients {
   #goesOn(session: PatientSession, attempts: readonly Attempt[]): boolean {
     const outcome = outcomeOfAll(attempts)
     if (!session.persistent || outcome === 'ok' || outcome === 'rejected') return false
+    if (attempts.at(-1)?.code === REFUSED) return false
     return performance.now() < this.#endedAtMs + SETTLED_MS
   }
 
