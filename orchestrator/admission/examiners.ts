@@ -4,7 +4,8 @@
  * - Bounded: so many requests wait, in all and for each client, and no longer than
  *   `WAIT_MAX_MS`; beyond, callers are told to come again.
  * - Fair: clients take turns, and each has one thread at a time, so none holds up all.
- * - A text that takes longer than `PARSE_MAX_MS` is refused, and its thread ended.
+ * - A text that takes longer than `PARSE_MAX_MS` is given up, and its thread ended. That is no
+ *   refusal: extent.ts lets none through that takes so long on a machine that is not overloaded.
  * Threads start when there is work, and end when there has been none for a while.
  */
 import { Worker } from 'node:worker_threads'
@@ -175,7 +176,8 @@ class Thread {
   #giveUpAfter(ms: number): void {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
-      this.#fail(new Error(`no answer within ${ms} ms`))
+      this.#job?.fail(new OverloadedError(`parsing the statement took longer than ${ms} ms`))
+      this.#job = undefined
       void this.end()
     }, ms)
   }
@@ -186,7 +188,7 @@ class Thread {
     this.#ending = true
     this.#job?.fail(
       this.#ready
-        ? new SqlNotAllowedError('parsing takes too long or too much memory', { cause })
+        ? new SqlNotAllowedError('parsing takes too much memory', { cause })
         : new OverloadedError('no thread could be started to parse the statement', { cause })
     )
     this.#job = undefined
