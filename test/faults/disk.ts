@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import {
+  chmodSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -30,6 +31,8 @@ export class Disk implements Disposable {
     this.#image = join(dir, `${name}.img`)
     this.#mount = join(dir, name)
     mkdirSync(this.#mount, { mode: 0o711 })
+    // The mask of this process may have taken what PostgreSQL's account needs to pass through.
+    chmodSync(dir, 0o711)
     run('truncate', '-s', `${sizeMiB}M`, this.#image)
     run('mkfs.ext4', '-q', '-m', '0', this.#image)
     run('mount', '-o', 'loop', this.#image, this.#mount)
