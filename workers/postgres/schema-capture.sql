@@ -136,14 +136,14 @@ begin
   end if;
 end $$;
 
--- A column added to rows that exist gets its default in each of them, there and then: one that
--- is not the same everywhere would make workers differ.
+-- A column added to rows that exist gets its default in each of them, there and then: one that is
+-- not the same everywhere would make workers differ. PostgreSQL keeps such a value for an empty table
+-- as well, in pg_attribute.
 create or replace function convoy.check_new_columns(t convoy.user_table) returns void
   language plpgsql set search_path = pg_catalog as $$
 declare
   col name;
   why text;
-  filled boolean;
 begin
   if not exists (select from convoy.known_column k where k.tbl = t.oid) then return; end if;
   select x.attname, x.fault into col, why from (
@@ -151,30 +151,26 @@ begin
     where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
       and not exists (select from convoy.known_column k where k.tbl = t.oid and k.col = a.attnum)) x
     order by x.fault nulls last limit 1;
-  if col is null then return; end if;
-  execute format('select exists (select from public.%I)', t.name) into filled;
-  if not filled then return; end if;
   if why is not null then
-    raise 'column "%" of table "%" cannot be added to rows that exist with a default that varies: %', col, t.name, why
-      using errcode = 'CV003', hint = 'add it without a default, then update the rows';
+    raise 'column "%" of table "%" cannot be added with a default that varies: %', col, t.name, why
+      using errcode = 'CV003', hint = 'add it without a default, then set the default, and update the rows';
   end if;
-  perform convoy.read_back(t);
+  if col is not null then perform convoy.read_back(t); end if;
 end $$;
 
-create or replace function convoy.after_schema_change() returns event_trigger
-  language plpgsql security definer set search_path = pg_catalog as $$
+-- @param touched what the schema change made or altered
+create or replace function convoy.settle_schema(is_master boolean, touched oid[]) returns void
+  language plpgsql set search_path = pg_catalog as $$
 declare
   t convoy.user_table;
   orphan regprocedure;
-  -- Replicas take what the master took.
-  is_master boolean := session_user = 'convoy_app';
   converts boolean := is_master and exists (select from convoy.conversion c where c.statement = md5(current_query()));
 begin
   perform convoy.examine_new(is_master, current_query());
   for t in select * from convoy.user_table loop
     perform convoy.check_table(t);
     if is_master then perform convoy.check_new_columns(t); end if;
-    if converts and t.oid in (select d.objid from pg_event_trigger_ddl_commands() d) then perform convoy.read_back(t); end if;
+    if converts and t.oid = any (touched) then perform convoy.read_back(t); end if;
     if not exists (select from convoy.attached a where a.tbl = t.oid and a.shape = convoy.shape_of(t)) then
       perform convoy.attach(t.oid);
       insert into convoy.attached values (t.oid, convoy.shape_of(t))
@@ -192,6 +188,15 @@ begin
   loop
     execute format('drop function %s', orphan);
   end loop;
+end $$;
+
+create or replace function convoy.after_schema_change() returns event_trigger
+  language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  -- Half a schema of Convoy's own can check nothing (schema.ts).
+  if session_user = 'convoy_setup' and current_setting('convoy.preparing', true) = 'on' then return; end if;
+  -- Replicas take what the master took.
+  perform convoy.settle_schema(session_user = 'convoy_app', array(select d.objid from pg_event_trigger_ddl_commands() d));
 end $$;
 
 -- The statement itself goes into the entry: what the user sent, as he sent it.

@@ -32,8 +32,10 @@ const EACH_START = [
 /** Behind all that is made once: event triggers fire on what follows. */
 const EVENTS = 'schema-events.sql'
 const BATCH = 'schema-batch.sql'
-/** Functions call each other across the files. */
-const ANY_ORDER = 'set local check_function_bodies = off;'
+/** Functions call each other across the files, and event triggers fire on what is made here. */
+const BEFORE = "set local check_function_bodies = off; set local convoy.preparing = 'on';"
+/** What a database of an older version holds is noted, and captured as this version does. */
+const AFTER = "select convoy.settle_schema(false, '{}');"
 
 export async function prepareSchema(settings: SchemaSettings): Promise<void> {
   const client = new pg.Client({
@@ -51,7 +53,7 @@ export async function prepareSchema(settings: SchemaSettings): Promise<void> {
     const files = isNew ? [FIRST, ...EACH_START, EVENTS, BATCH] : [...EACH_START, BATCH]
     const texts = await Promise.all(files.map(textOf))
     // One string is one transaction: half a schema is never seen.
-    await client.query([ANY_ORDER, ...texts, settingsOf(client, settings)].join('\n'))
+    await client.query([BEFORE, ...texts, settingsOf(client, settings), AFTER].join('\n'))
   } catch (cause) {
     throw new StoreLostError('the database could not be prepared', cause)
   } finally {
