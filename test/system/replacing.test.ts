@@ -46,6 +46,8 @@ await t.test('workers that are killed as they copy leave nothing in the way', as
   await waiting
   await cluster.healed([...dead, ...killed])
   t.comment(`whole again ${Math.round(performance.now() - startedMs)} ms after the last kill`)
+  // Writes that nobody answered are remembered for 3 s.
+  await untilReady(cluster)
   t.strictSame(await readiness(cluster), { ready: true, missing: [] })
   await write(cluster, INSERT)
   await equalOnAllWorkers(t, cluster)
