@@ -42,7 +42,7 @@ export type ClusterEvent =
       readonly to: number
       readonly reason: string
     }
-  /** The request has brought down two workers, and is given to no third one. */
+  /** The request was refused as harmful; it is executed no more. */
   | { readonly type: 'harmful'; readonly requestId: string; readonly workerId: string }
   /** Another orchestrator than before. */
   | { readonly type: 'supervises'; readonly orchestratorId: string; readonly pid: number | null }

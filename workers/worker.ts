@@ -168,7 +168,7 @@ function tellHarmful({ registration, identity, log }: Parts): (requestId: string
   let harmful: readonly string[] = []
   return requestId => {
     harmful = [...harmful, requestId].slice(-HARMFUL_TOLD)
-    log.error({ requestId }, 'a request brought down two workers, and is refused')
+    log.error({ requestId }, 'a request is harmful, and is refused')
     registration
       .show(identity.workerId, { harmful })
       .catch((err: unknown) => log.debug({ err }, 'a harmful request could not be shown'))

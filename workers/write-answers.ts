@@ -4,10 +4,15 @@
  */
 import type { Reply, WriteCommand } from '../platform/wire/requests.ts'
 import type { Delivery } from './deliveries.ts'
+import type { Entry } from './entry.ts'
 import { nowMs } from './loop.ts'
+import { harmful } from './postgres/refusals.ts'
 import { toldAt } from './protocol/answers.ts'
 import { type Executed, type Postponed, writeBody } from './store.ts'
 import type { Schedulable } from './write-schedule.ts'
+
+const { status: HARMFUL } = harmful()
+const CODE = '"code":"CONVOY_REQUEST_HARMFUL"'
 
 /** A command that waits or is executed. */
 export interface Waiting extends Schedulable {
@@ -63,3 +68,10 @@ function replyOf(id: string, outcome: Executed): Reply {
   const body = writeBody({ requestId: id, index, term, status, result })
   return { id, kind: 'write', status, body }
 }
+
+/** Ids of what was refused as harmful, here or by a store that survived its database's crashes. */
+export const refusedIn = (entries: readonly Entry[]): string[] =>
+  entries.filter(isRefused).map(({ requestId }) => requestId)
+
+const isRefused = ({ status, result }: Entry): boolean =>
+  status === HARMFUL && result.includes(CODE)

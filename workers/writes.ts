@@ -33,7 +33,7 @@ import {
 import type { View } from './protocol/view.ts'
 import type { Bystanders, Executed, Postponed, Store } from './store.ts'
 import type { Teller } from './telling.ts'
-import { type Held, hold, settled, termOf, type Waiting } from './write-answers.ts'
+import { type Held, hold, refusedIn, settled, termOf, type Waiting } from './write-answers.ts'
 import { WriteSchedule } from './write-schedule.ts'
 
 /** Finds what is held up, and what nobody waits for any more. */
@@ -241,8 +241,7 @@ class Session {
     if (begun === undefined) return
     if (isHarmful(termOf(begun), term)) {
       const refuse = () => store.refuse(command, harmful(), term)
-      const [refused] = await this.#run([one], async () => [await refuse()])
-      if (refused?.kind === 'entry') this.#options.harmful(command.requestId)
+      await this.#run([one], async () => [await refuse()])
     } else if (await this.#committed(toldAt(0, [begun]))) {
       // What has begun is finished: a later term would take it for harmful.
       await this.#executeBatch([one], true)
@@ -283,7 +282,7 @@ class Session {
   async #run(
     batch: readonly Waiting[],
     work: () => Promise<readonly (Executed | Postponed)[]>
-  ): Promise<readonly Executed[]> {
+  ): Promise<void> {
     const { loop, store, term, times, teller } = this.#options
     const beganMs = nowMs()
     for (const { receivedMs } of new Set(batch.map(({ delivery }) => delivery))) {
@@ -295,8 +294,7 @@ class Session {
     try {
       outcomes = await work()
     } catch (error) {
-      loop.dispatch(refusal(error, store.last))
-      return []
+      return loop.dispatch(refusal(error, store.last))
     }
     const commitMs = store.committedMs - committedMs
     const ms = nowMs() - beganMs - commitMs
@@ -314,7 +312,7 @@ class Session {
     )
     loop.dispatch({ kind: 'executed', term, entries })
     this.#release(loop.view)
-    return executed
+    for (const id of refusedIn(entries)) this.#options.harmful(id)
   }
 }
 

@@ -55,7 +55,7 @@ export function newsOf(event: ClusterEvent, pids: ReadonlyMap<string, number>): 
     case 'diverged':
       return `worker ${event.pid} differs and leaves the service: ${event.trouble}`
     case 'harmful':
-      return `request ${event.requestId} brought down two workers, and is refused`
+      return `request ${event.requestId} is harmful, and is refused`
     case 'recovered':
       return `an operator chose ${named(event.inSync)} to go on with, in term ${event.term}`
     case 'role':

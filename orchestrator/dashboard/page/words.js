@@ -47,7 +47,7 @@ const TOLD = {
   recovered: ({ inSync }, nameOf) =>
     `An operator chose who goes on: ${inSync.map(nameOf).join(', ')}`,
   scaled: ({ from, to, reason }) => `Replicas wanted: ${from} to ${to}, ${reason}`,
-  harmful: ({ requestId }) => `Request ${requestId} brought down two workers, and is refused`,
+  harmful: ({ requestId }) => `Request ${requestId} is harmful, and is refused`,
   supervises: ({ orchestratorId, pid }) =>
     `Orchestrator ${pid ?? orchestratorId} supervises the workers`,
   leaderless: ({ term }) => `Nobody leads; the last term was ${term}`,
