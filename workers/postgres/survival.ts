@@ -44,6 +44,8 @@ export class Survival implements AsyncDisposable {
   #cancels = 0
   #formerCommittedMs = 0
   #unexplainedMs: number[] = []
+  /** Why there will be no other life. */
+  #lost: unknown
   #isClosed = false
 
   private constructor(options: SurvivalOptions, begun: { end: LogEnd; life: Life }) {
@@ -85,6 +87,7 @@ export class Survival implements AsyncDisposable {
 
   async #untilOpen(): Promise<void> {
     await this.#renewing
+    if (this.#lost !== undefined) throw this.#lost
   }
 
   /** Whether a connection was lost for another one's sake. */
@@ -140,9 +143,15 @@ export class Survival implements AsyncDisposable {
   async renewed(life: Life, err: unknown): Promise<Blame> {
     if (!(err instanceof ConnectionLostError) || this.#isClosed) throw err
     if (this.#life === life) {
-      this.#renewing ??= this.#renew(life, err).finally(() => {
-        this.#renewing = undefined
-      })
+      if (this.#lost !== undefined) throw this.#lost
+      this.#renewing ??= this.#renew(life, err)
+        .catch((lost: unknown) => {
+          this.#lost = lost
+          throw lost
+        })
+        .finally(() => {
+          this.#renewing = undefined
+        })
       await this.#renewing
     }
     return this.#blame(life, err.pid)
