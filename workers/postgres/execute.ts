@@ -119,7 +119,7 @@ export class Executor {
   }
 
   async #executeGroup(group: readonly WriteCommand[], run: Run): Promise<(Executed | Postponed)[]> {
-    const doubtful = group.filter(command => command.mayRepeat)
+    const doubtful = group.filter(command => command.mayRepeat || run.precautions.mayRepeat)
     try {
       return await this.#executeFresh(group, run, await this.#known(doubtful))
     } catch (err) {

@@ -26,9 +26,15 @@ export interface Precautions {
   readonly settled: ReadonlyMap<string, Refusal>
   /** Each in a transaction of its own. */
   readonly alone: ReadonlySet<string>
+  /** An earlier copy of any of them may be committed. */
+  readonly mayRepeat: boolean
 }
 
-export const NO_PRECAUTIONS: Precautions = { settled: new Map(), alone: new Set() }
+export const NO_PRECAUTIONS: Precautions = {
+  settled: new Map(),
+  alone: new Set(),
+  mayRepeat: false
+}
 
 export const ENDLESS = harmful(
   'a statement of this request did not end when its time was up, and could not be interrupted; it is not executed again'
@@ -46,12 +52,15 @@ export class Rerun implements Precautions {
     this.#batch = batch
   }
 
+  get mayRepeat(): boolean {
+    return this.#isAgain
+  }
+
   /** What is to be executed (again). */
   get rest(): readonly WriteCommand[] {
     if (!this.#isAgain) return this.#batch
-    const rest = this.#batch.filter((_, at) => !this.#outcomes.has(at))
-    // An earlier copy in this batch may be what was committed.
-    return rest.map(command => ({ ...command, mayRepeat: true }))
+    // Not copies: whoever asked tells commands apart as objects.
+    return this.#batch.filter((_, at) => !this.#outcomes.has(at))
   }
 
   /** All outcomes in the batch's order. @param executed those of `rest` */
