@@ -36,7 +36,7 @@ import {
 } from './master.ts'
 import { outOfTime, type Refusal } from './refusals.ts'
 import { SchemaCheck } from './schema-check.ts'
-import { lostTo } from './sql-error.ts'
+import { lostTo, OUT_OF_MEMORY } from './sql-error.ts'
 import { isTooMuch, type Standing, TOGETHER_MS, type Turn } from './turn.ts'
 
 /** Ended by a timeout, or at somebody's request. */
@@ -260,6 +260,9 @@ class CarefulRun {
     if (error?.sqlstate === CANCELLED && standing?.kind === 'failed') {
       return { ...own, refusal: outOfTime(standing.why, own.statement) }
     }
+    // Plans that other statements left may be what takes the memory.
+    const { statements } = this.#master.session
+    if (error?.sqlstate === OUT_OF_MEMORY && statements.holdsAny) return { ...own, kind: 'again' }
     if (own.doubt !== undefined && !(await this.#master.isWell())) throw lostTo(own.doubt)
     return own
   }

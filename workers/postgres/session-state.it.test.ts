@@ -148,3 +148,18 @@ t.test('a database of an older version gets the same', async t => {
     [[{ id: 1 }], [{ id: '1' }]]
   )
 })
+
+t.test('plans that one client has left take no memory from another', async t => {
+  const { store } = await startWorker(t)
+  await store.beginTerm(1)
+  await store.execute([ddl('create table a (id int primary key, v text)')], 1)
+  const part = 'select 1 from a x join a y using (id) join a z using (id) where id ='
+  const wide = (n: number) =>
+    `select ${n} where exists (${Array.from({ length: 230 }, (_, i) => `${part} ${i}`).join(' union ')})`
+  for (let n = 0; n < 25; n++) {
+    for (let times = 0; times < 2; times++) await store.execute([command([wide(n)])], 1)
+    const mine = command([`insert into a values (${n}, repeat('x', 20000000))`, 'delete from a'])
+    const [entry] = (await store.execute([mine], 1)).map(entryOf)
+    if (entry?.status !== 413) t.fail(`after ${n}: ${entry?.result.slice(0, 200)}`)
+  }
+})

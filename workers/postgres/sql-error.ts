@@ -8,6 +8,7 @@ import { DiskFullError, StoreLostError } from '../store.ts'
 import type { Step } from './connection.ts'
 
 const DISK_FULL = '53100'
+export const OUT_OF_MEMORY = '53200'
 /** Damaged data (XX001, XX002), and a disk that fails to read or write (58030 stands for EIO). */
 const DAMAGE = new Set(['XX001', 'XX002', '58030'])
 /** A file of the database itself, and not one that a statement named, cannot be opened. */
@@ -20,7 +21,7 @@ const CATALOG_RACE = /cache lookup failed|could not (open|find)|does not exist|c
 /** Connections (08), resources (53), an operator (57), the system (58, F0, XX). */
 const DOUBTFUL_CLASSES = new Set(['08', '53', '57', '58', 'F0', 'XX'])
 /** Timeout or cancel, temp_file_limit, memory, a COPY that nobody feeds: by the statement alone. */
-const STATEMENT_STATES = new Set(['57014', '53400', '53200', '08P01'])
+const STATEMENT_STATES = new Set(['57014', '53400', OUT_OF_MEMORY, '08P01'])
 
 export interface SqlError {
   readonly sqlstate: string

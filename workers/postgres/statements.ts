@@ -59,6 +59,11 @@ export class Statements {
     this.#seen.add(sql)
   }
 
+  /** Whether plans of users' statements take memory of the connection's process. */
+  get holdsAny(): boolean {
+    return this.#named.size > 0
+  }
+
   clear(): void {
     for (const name of this.#named.values()) this.#connection.forget(name)
     this.#named.clear()
