@@ -16,12 +16,15 @@ const options = await yargs(process.argv.slice(2))
   .option('minutes', { type: 'number', default: 10, describe: 'of statements' })
   .option('seed', { type: 'number', describe: 'draws the same statements again' })
   .option('clients', { type: 'number', default: 4, describe: 'hostile ones at once' })
+  .option('rate', { type: 'number', default: 50, describe: 'requests/s of each of them, at most' })
   .option('compare-minutes', { type: 'number', default: 5, describe: 'between comparisons' })
   .option('json', { type: 'string', describe: 'a file for the report' })
   .example('$0 --minutes 60', 'every function and operator some dozens of times')
-  .check(({ minutes, clients, seed = 0 }) => {
+  .check(({ minutes, clients, rate, seed = 0 }) => {
     if (!Number.isSafeInteger(seed) || seed < 0) return '--seed is a whole number from 0'
-    return (minutes > 0 && Number.isInteger(clients) && clients > 0) || 'numbers above 0'
+    return (
+      (minutes > 0 && rate > 0 && Number.isInteger(clients) && clients > 0) || 'numbers above 0'
+    )
   })
   .strict()
   .showHelpOnFail(false, SEE_HELP)
@@ -36,6 +39,7 @@ try {
     seed: options.seed ?? Math.floor(Math.random() * 1e6),
     durationMs: options.minutes * 60_000,
     clients: options.clients,
+    perS: options.rate,
     compareEveryMs: options['compare-minutes'] * 60_000,
     show,
     stopped
@@ -50,8 +54,19 @@ try {
 }
 
 function print(report: FuzzReport): void {
-  const { requests, seconds, calls, callables, statuses, refusals, bystander, problems } = report
+  const {
+    departures,
+    requests,
+    seconds,
+    calls,
+    callables,
+    statuses,
+    refusals,
+    bystander,
+    problems
+  } = report
   console.log(`\n${requests} requests in ${seconds} s; ${calls} calls of ${callables} callables`)
+  console.log(`${departures} times a worker left the in-sync set and came back`)
   console.log(`statuses: ${JSON.stringify(statuses)}`)
   console.log(`refusals: ${JSON.stringify(refusals)}`)
   for (const [what, { count, medianMs, p99Ms, worstMs }] of Object.entries(bystander)) {

@@ -16,6 +16,7 @@ const BYSTANDER_ADDRESS = '127.0.0.2'
 /** What a bystander may wait for an answer. */
 export const BYSTANDER_MS = 1_500
 const WATCH_MS = 1_000
+const REJOINED_MS = 20_000
 const SHOWN_CHARS = 600
 const PROBLEMS_MAX = 200
 
@@ -24,6 +25,8 @@ export interface FuzzOptions {
   readonly seed: number
   readonly durationMs: number
   readonly clients: number
+  /** Requests of one client, at most. */
+  readonly perS: number
   /** Workers are compared this often, and at the end. */
   readonly compareEveryMs: number
   readonly show: (line: string) => void
@@ -34,6 +37,8 @@ export interface FuzzReport {
   readonly seed: number
   readonly seconds: number
   readonly requests: number
+  /** Times that a worker was seen to have left the in-sync set, to come back. */
+  readonly departures: number
   /** Calls of functions and operators, and how many there are. */
   readonly calls: number
   readonly callables: number
@@ -69,6 +74,7 @@ class Run {
   readonly #startedMs = performance.now()
   #bystander: Bystander | undefined
   #requests = 0
+  #departures = 0
 
   constructor(options: FuzzOptions, statements: Statements) {
     this.#options = options
@@ -94,7 +100,9 @@ class Run {
       await Promise.all([...hostile, this.#watch(before, ended)])
     }
     await this.#compare()
-    this.#judgeMembers(before, await cluster.now())
+    // One whose PostgreSQL started again leaves the in-sync set for some seconds, and comes back.
+    const after = await cluster.healed([], { withinMs: REJOINED_MS }).catch(() => cluster.now())
+    this.#judgeMembers(before, after)
   }
 
   report(callables: number): FuzzReport {
@@ -102,6 +110,7 @@ class Run {
       seed: this.#options.seed,
       seconds: Math.round((performance.now() - this.#startedMs) / 1_000),
       requests: this.#requests,
+      departures: this.#departures,
       calls: this.#statements.dealt,
       callables,
       statuses: sorted(this.#statuses),
@@ -114,6 +123,7 @@ class Run {
   async #attack(ended: () => boolean): Promise<void> {
     await using client = new HttpClient(this.#options.cluster.url, HOSTILE_ADDRESS)
     while (!ended()) {
+      const pause = sleep(1_000 / this.#options.perS)
       const request = this.#statements.next()
       const flight = { request, sinceMs: performance.now() }
       this.#inFlight.add(flight)
@@ -125,6 +135,7 @@ class Run {
       } finally {
         this.#inFlight.delete(flight)
       }
+      await pause
     }
   }
 
@@ -146,7 +157,7 @@ class Run {
   /** Elections and losses are told when they happen, with what was in flight. */
   async #watch(before: ClusterNow, ended: () => boolean): Promise<void> {
     const { cluster, compareEveryMs, show } = this.#options
-    let { term } = before
+    let { term, inSync } = before
     let comparedMs = performance.now()
     let shownMs = performance.now()
     while (!ended()) {
@@ -155,6 +166,8 @@ class Run {
       if (now === undefined) continue
       if (now.term !== term) this.#problem(`term ${term} became ${now.term}${this.#beside()}`)
       term = now.term
+      if (now.inSync.length < inSync.length) this.#departures += 1
+      inSync = now.inSync
       if (performance.now() - shownMs > 30_000) {
         shownMs = performance.now()
         show(`${this.#requests} requests, ${this.#problems.length} problems`)
