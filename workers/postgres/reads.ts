@@ -118,12 +118,22 @@ export class Readers implements AsyncDisposable {
       const slot = this.#schedule.next()
       if (slot === undefined) return
       const nowMs = performance.now()
-      const expired = slot.items.filter(({ deadlineMs }) => deadlineMs <= nowMs)
-      for (const one of expired) note(one, 'expired')
-      slot.items = slot.items.filter(one => !expired.includes(one))
+      slot.items = slot.items.filter(one => !this.#isOver(one, slot, nowMs))
       if (slot.items.length === 0) this.#schedule.ended(slot)
       else void this.#run(slot)
     }
+  }
+
+  /** Whether it has no business in this slot any more. */
+  #isOver(one: Waiting, { kind }: Slot<Waiting>, nowMs: number): boolean {
+    if (one.deadlineMs <= nowMs) {
+      note(one, 'expired')
+      return true
+    }
+    // Its text may have been found to be slow while it waited.
+    const isSlow = kind === 'unknown' && this.#paceOf(one.read, nowMs) === 'slow'
+    if (isSlow) this.#wait({ ...one, pace: 'slow' })
+    return isSlow
   }
 
   async #run(slot: Slot<Waiting>): Promise<void> {
