@@ -138,3 +138,13 @@ t.test('a request that was refused as harmful is named once', async t => {
   const two = naming(naming(one, 'a', ['x', 'y']), 'b', ['x'])
   t.strictSame(seen(one, two).events, [{ type: 'harmful', requestId: 'y', workerId: 'a' }])
 })
+
+t.test('a harmful read is named by the orchestrator that refused it', async t => {
+  const node = { http: 'http://o', pid: 7, startTime: '', pidSpace: '' }
+  const naming = (harmful: readonly string[]): Cluster => {
+    return { ...WELL, orchestrators: new Map([['o', { ...node, harmful }]]) }
+  }
+  const named = { type: 'harmful', requestId: 'x', orchestratorId: 'o' }
+  t.strictSame(seen(naming([]), naming(['x'])).events, [named])
+  t.strictSame(seen(naming(['x']), naming(['x'])).events, [])
+})

@@ -43,7 +43,14 @@ export type ClusterEvent =
       readonly reason: string
     }
   /** The request was refused as harmful; it is executed no more. */
-  | { readonly type: 'harmful'; readonly requestId: string; readonly workerId: string }
+  | {
+      readonly type: 'harmful'
+      /** Of a read its `x-request-id`. */
+      readonly requestId: string
+      /** Which refused it: a worker a write, an orchestrator a read. */
+      readonly workerId?: string
+      readonly orchestratorId?: string
+    }
   /** Another orchestrator than before. */
   | { readonly type: 'supervises'; readonly orchestratorId: string; readonly pid: number | null }
   | { readonly type: 'leaderless'; readonly term: number }
@@ -128,14 +135,19 @@ function workerEvents(before: Cluster, after: Cluster): ClusterEvent[] {
 }
 
 function harmfulEvents(before: Cluster, after: Cluster): ClusterEvent[] {
-  const events: ClusterEvent[] = []
-  const told = new Set([...before.workers.values()].flatMap(({ harmful = [] }) => harmful))
-  for (const [workerId, { harmful = [] }] of after.workers) {
-    for (const requestId of harmful) {
-      if (!told.has(requestId)) events.push({ type: 'harmful', requestId, workerId })
-    }
-  }
-  return events
+  const namedBefore = new Set(
+    [...before.workers.values(), ...before.orchestrators.values()].flatMap(
+      ({ harmful = [] }) => harmful
+    )
+  )
+  const news = (harmful: readonly string[] = []) => harmful.filter(id => !namedBefore.has(id))
+  const writes = [...after.workers].flatMap(([workerId, { harmful }]) =>
+    news(harmful).map(requestId => ({ type: 'harmful', requestId, workerId }) as const)
+  )
+  const reads = [...after.orchestrators].flatMap(([orchestratorId, { harmful }]) =>
+    news(harmful).map(requestId => ({ type: 'harmful', requestId, orchestratorId }) as const)
+  )
+  return [...writes, ...reads]
 }
 
 /** Nothing else names workers and no master. */

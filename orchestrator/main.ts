@@ -40,6 +40,8 @@ import { Supervising } from './supervising.ts'
 
 /** Stopping the workers takes up to 8 s of it. */
 const STOP_GRACE_MS = 9_500
+/** Ids of reads that it tells everybody of: the last ones. */
+const HARMFUL_SHOWN = 20
 /** For answers under way; what takes longer is cut off, so that the workers are stopped in time. */
 const DRAIN_MS = 500
 
@@ -80,6 +82,7 @@ if (config.CONVOY_INIT) await foundCluster({ zookeeper, runtime, log })
 
 const view = opened.use(new ClusterView(zookeeper, log))
 const broadcast = new Broadcast({ id: orchestratorId, view, log })
+let harmful: readonly string[] = []
 const dispatch = opened.use(
   openDispatch({
     url: config.CONVOY_AMQP_URL,
@@ -87,6 +90,10 @@ const dispatch = opened.use(
     log,
     lanes: laneLimits(config),
     hedgeMs: config.CONVOY_HEDGE_MS,
+    onHarmfulRead(requestId) {
+      harmful = [...harmful, requestId].slice(-HARMFUL_SHOWN)
+      registered.nameHarmful(harmful)
+    },
     onBatch: observeBatches(metrics),
     onLink(link) {
       controls.attach(link)

@@ -17,6 +17,8 @@ import {
 import type { ZooKeeper } from './zookeeper.ts'
 
 export interface Registered extends AsyncDisposable {
+  /** Tells everybody which requests were refused here because they are harmful. */
+  nameHarmful(requestIds: readonly string[]): void
   /** Tells whoever sends requests that none are taken here, or that they are again. */
   freeze(frozen: boolean): void
 }
@@ -46,12 +48,15 @@ function register(
   node: ServiceNode | OrchestratorNode
 ): Registered {
   const kept = zooKeeper.keep(path, JSON.stringify(node))
-  let shown = false
+  let shown: Pick<OrchestratorNode, 'frozen' | 'harmful'> = {}
+  const show = (further: typeof shown) => {
+    shown = { ...shown, ...further }
+    kept.update(JSON.stringify({ ...node, ...shown })).catch(() => {}) // It ends.
+  }
   return {
+    nameHarmful: harmful => show({ harmful }),
     freeze(frozen) {
-      if (frozen === shown) return
-      shown = frozen
-      kept.update(JSON.stringify({ ...node, frozen })).catch(() => {}) // It ends.
+      if (frozen !== (shown.frozen ?? false)) show({ frozen })
     },
     [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]()
   }

@@ -34,6 +34,7 @@ export interface ReadFields {
   readonly params: readonly Param[]
   readonly minIndex?: number
   readonly client?: string
+  readonly traceId?: string
 }
 
 export class Cache implements Disposable {

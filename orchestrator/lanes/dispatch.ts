@@ -53,13 +53,7 @@ export interface DispatchOptions {
   /** Told of each new link to RabbitMQ. */
   readonly onLink?: (link: AmqpLink) => void
   /** Told of a read that brought down two workers. */
-  readonly onHarmfulRead?: (read: HarmfulRead) => void
-}
-
-export interface HarmfulRead {
-  readonly client: string
-  /** Digest of its text. */
-  readonly statement: string
+  readonly onHarmfulRead?: (requestId: string) => void
 }
 
 /** Without the times, which are counted from the call. */
@@ -243,10 +237,10 @@ class AmqpDispatch implements Dispatch {
     }
   }
 
-  #onHarmful({ client, sql }: PendingRead): void {
-    const read = { client, statement: digestOf(sql) }
+  #onHarmful({ client, traceId: requestId, sql }: PendingRead): void {
+    const read = { requestId, client, statement: digestOf(sql) }
     this.#options.log.warn(read, 'a read brought down two workers; it is refused')
-    this.#options.onHarmfulRead?.(read)
+    this.#options.onHarmfulRead?.(requestId)
   }
 
   async #connect(link: AmqpLink): Promise<void> {

@@ -20,6 +20,8 @@ export type ReadLane = 'readQ' | 'strongQ'
 export interface ReadAsk {
   readonly readId: string
   readonly client: string
+  /** Under which the call is logged; '' for Convoy's own questions. */
+  readonly traceId: string
   /** '' for Convoy's own questions. */
   readonly sql: string
   /** JSON text of the read without its last brace: the time left follows at each sending. */

@@ -201,6 +201,7 @@ function read(fields: Partial<PendingRead> = {}): PendingRead {
     ...pendingRead({
       readId: 'r',
       client: 'c',
+      traceId: 't',
       sql: 'select 1',
       text: '{"readId":"r"',
       deadlineMs: 10_000,

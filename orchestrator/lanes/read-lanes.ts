@@ -21,6 +21,8 @@ export interface ReadFields {
   readonly client?: string
   readonly sql?: string
   readonly params?: readonly unknown[]
+  /** Under which the call is logged; not for the workers. */
+  readonly traceId?: string
 }
 
 export interface ReadReply extends Answer {
@@ -96,15 +98,16 @@ export class ReadLanes {
     at: { deadlineMs: number; nowMs: number; caller: Caller }
   ): void {
     const { deadlineMs, nowMs, caller } = at
-    const { client = '', sql = '' } = fields
+    const { traceId = '', ...wire } = fields
+    const { client = '', sql = '' } = wire
     if (this.#harmful.has(() => whatOf(fields), nowMs)) {
       caller.refuse(new RequestHarmfulError())
       return
     }
     const readId = (this.#count++).toString(36)
-    const text = JSON.stringify({ readId, ...fields }).slice(0, -1)
+    const text = JSON.stringify({ readId, ...wire }).slice(0, -1)
     const pace = client === '' ? 'quick' : this.#paces.of(client, sql, nowMs)
-    const asked = { askedOf: queue, pace, deadlineMs, caller }
+    const asked = { askedOf: queue, traceId, pace, deadlineMs, caller }
     const read = pendingRead({ readId, client, sql, text, ...asked })
     this.#reads.add(read)
     const left = this.#ways[queue].shares.offer(read, this.#roomOf(queue))

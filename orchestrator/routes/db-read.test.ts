@@ -33,7 +33,10 @@ t.test('what is told from the cache counts for the scaling policies like any rea
   }
   const ask = reader({ admission, dispatch: cache, deadlineMs: LONG_MS, onRead })
   for (let n = 0; n < 10; n++) {
-    await ask({ sql: 'select * from a where id = $1', params: [1] }, { client: 'c' })
+    await ask(
+      { sql: 'select * from a where id = $1', params: [1] },
+      { client: 'c', requestId: 'r' }
+    )
     for (const one of statements.takeWanted()) {
       statements.learn(one, { index: 10, tables: ['a'], instants: [] })
     }

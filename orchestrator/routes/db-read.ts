@@ -38,14 +38,18 @@ export const Read = Type.Object(
 
 /** What a checked body comes to, over whatever way it came. */
 export function reader({ admission, dispatch, deadlineMs, onRead }: ReadRouteOptions) {
-  return async (body: Static<typeof Read>, { client }: Pick<Way, 'client'>): Promise<Answer> => {
+  return async (
+    body: Static<typeof Read>,
+    way: Pick<Way, 'client' | 'requestId'>
+  ): Promise<Answer> => {
+    const { client, requestId: traceId } = way
     const { sql, params = [], consistency = 'replica', minIndex } = body
     if (consistency === 'session' && minIndex === undefined) {
       throw new InvalidRequestError('consistency "session" needs a minIndex')
     }
     await admission.read(sql, params, client)
     onRead()
-    const read = { sql, params, client, ...(minIndex !== undefined && { minIndex }) }
+    const read = { sql, params, client, traceId, ...(minIndex !== undefined && { minIndex }) }
     return dispatch.read(consistency === 'strong' ? 'strongQ' : 'readQ', read, deadlineMs)
   }
 }

@@ -192,10 +192,13 @@ t.test('reads go to the lane of their consistency', async t => {
   await call('GET', 'db/write/key~1')
   const { client } = (asked as [[string, { client: string }]])[0][1]
   t.match(client, /^[\w-]{12}$/)
+  const ids = (asked as [string, { traceId?: string }][]).map(([, { traceId }]) => traceId)
+  t.equal(new Set(ids).size, 4)
+  const withId = (n: number, fields: object) => ({ ...fields, client, traceId: ids[n] })
   t.strictSame(asked, [
-    ['readQ', { sql: 'select 1', params: [], client }, 10_000],
-    ['strongQ', { sql: 'select $1', params: ['x'], client }, 10_000],
-    ['readQ', { sql: 'select 1', params: [], client, minIndex: 4 }, 10_000],
+    ['readQ', withId(0, { sql: 'select 1', params: [] }), 10_000],
+    ['strongQ', withId(1, { sql: 'select $1', params: ['x'] }), 10_000],
+    ['readQ', withId(2, { sql: 'select 1', params: [], minIndex: 4 }), 10_000],
     ['strongQ', { outcomeOf: 'key~1' }, 10_000]
   ])
 })

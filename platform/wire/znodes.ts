@@ -115,6 +115,8 @@ export interface OrchestratorNode {
   readonly pidSpace: string
   /** It takes no more calls of the database. */
   readonly frozen?: boolean
+  /** Ids of the last reads that were refused here because they are harmful. */
+  readonly harmful?: readonly string[]
 }
 
 export interface ServiceNode {

@@ -146,7 +146,7 @@ export class Orchestrator extends Process {
     const readId = String(this.#readCount++)
     const deadlineMs = this.world.timeline.nowMs + ttlMs
     const { key: sql } = asked
-    const what = { readId, client: '', sql, text: '', pace: 'quick' } as const
+    const what = { readId, client: '', traceId: '', sql, text: '', pace: 'quick' } as const
     const read = pendingRead({ ...what, deadlineMs, askedOf: lane, caller })
     this.#asked.set(readId, asked)
     this.#reads.add(read)
