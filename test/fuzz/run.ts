@@ -13,7 +13,7 @@ import { type FuzzRequest, SETUP, Statements, textOf } from './statements.ts'
 
 const HOSTILE_ADDRESS = '127.0.0.3'
 const BYSTANDER_ADDRESS = '127.0.0.2'
-/** What a bystander may wait for an answer. */
+/** What a bystander may wait for an answer, on a machine that has nothing else to do. */
 export const BYSTANDER_MS = 1_500
 const WATCH_MS = 1_000
 const REJOINED_MS = 20_000
@@ -27,6 +27,8 @@ export interface FuzzOptions {
   readonly clients: number
   /** Requests of one client, at most. */
   readonly perS: number
+  /** What a bystander may wait for an answer; `BYSTANDER_MS` unless told. */
+  readonly bystanderMs?: number
   /** Workers are compared this often, and at the end. */
   readonly compareEveryMs: number
   readonly show: (line: string) => void
@@ -89,7 +91,7 @@ class Run {
       await using bystander = new Bystander({
         url: cluster.url,
         localAddress: BYSTANDER_ADDRESS,
-        boundMs: BYSTANDER_MS,
+        boundMs: this.#options.bystanderMs ?? BYSTANDER_MS,
         noticed: ({ what, ms }) =>
           this.#problem(`a ${what} of the bystander took ${Math.round(ms)} ms${this.#beside()}`)
       })
