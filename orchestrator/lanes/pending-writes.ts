@@ -7,7 +7,7 @@
  *   (docs/decisions/harmful-writes.md).
  * - Two callers of one id with the same command share the outcome; with another
  *   command the second is refused, so that no reply reaches the wrong one.
- * - What was never sent is told as not done; what was, as unknown.
+ * - An ask that was never sent is told as not done; one that was, as unknown.
  * - One that stays unanswered is sent again, after twice the time each time: what keeps the
  *   first copy may be a master that is frozen or cut off, and that nobody knows of yet.
  */
@@ -36,6 +36,8 @@ export interface WriteAsk {
 /** A write on its way, with all that wait for it. */
 export interface PendingWrite extends WriteAsk {
   readonly bytes: number
+  /** An earlier ask of this id was sent. A copy of it may be on its way, or be done. */
+  readonly sentBefore: boolean
   sends: number
   /** The last time; meaningless before the first. */
   sentAtMs: number
@@ -100,6 +102,7 @@ export class PendingWrites {
     const write: PendingWrite = {
       ...ask,
       bytes: ask.statements.length + ask.requestId.length + 150,
+      sentBefore: known !== undefined,
       sends: 0,
       sentAtMs: 0,
       hedges: 0,
@@ -124,12 +127,12 @@ export class PendingWrites {
     if (write === undefined) return undefined
     this.#lateness.answered(nowMs - write.sentAtMs)
     this.#pending.delete(requestId)
-    if (write.sends > 1) this.#remember(write)
+    if (isRepeated(write)) this.#remember(write)
     for (const { caller } of write.callers) caller.answer(answer)
     return write
   }
 
-  /** The broker refused it. @returns whether it is settled by that: no other copy can exist */
+  /** The broker refused it. @returns whether it is settled by that: this ask has no other copy */
   refused(write: PendingWrite, error: ServiceError): boolean {
     if (write.sends > 1 || this.#pending.get(write.requestId) !== write) return false
     this.#pending.delete(write.requestId)
@@ -196,19 +199,23 @@ export class PendingWrites {
   }
 }
 
+/** Another copy of it may have reached a master before the next one does. */
+export const isRepeated = ({ sentBefore, sends }: PendingWrite): boolean => sentBefore || sends > 1
+
 /** The wire's `WriteCommand`, without making text of the statements a second time. */
 export function commandText(write: PendingWrite, nowMs: number): string {
   const { requestId, commandHash, statements } = write
   const ttlMs = Math.max(1, Math.ceil(latestDeadlineMs(write) - nowMs))
-  const mayRepeat = write.mayRepeat || write.sends > 1
+  const mayRepeat = write.mayRepeat || isRepeated(write)
   return `{"requestId":${JSON.stringify(requestId)},"commandHash":"${commandHash}","statements":${statements},"ttlMs":${ttlMs},"mayRepeat":${mayRepeat}${fieldsText(write)}}`
 }
 
 /** Those that most writes do not have. */
-function fieldsText({ client, sends, suspect, traceId, traceparent }: PendingWrite): string {
+function fieldsText(write: PendingWrite): string {
+  const { client, suspect, traceId, traceparent } = write
   const texts = [
     ...(client === undefined ? [] : [`"client":${JSON.stringify(client)}`]),
-    ...(suspect ? ['"suspect":true'] : sends > 1 ? ['"again":true'] : []),
+    ...(suspect ? ['"suspect":true'] : isRepeated(write) ? ['"again":true'] : []),
     ...(traceId === undefined ? [] : [`"traceId":${JSON.stringify(traceId)}`]),
     ...(traceparent === undefined ? [] : [`"traceparent":"${traceparent}"`])
   ]

@@ -144,6 +144,24 @@ t.test('a suspect stays one when nobody waits for it for a while', async t => {
   t.match(JSON.parse(commandText(again, 1_000)), { suspect: true })
 })
 
+t.test(
+  'a write that was given up and is asked again is a repeat from its first copy on',
+  async t => {
+    const writes = new PendingWrites(300)
+    const { write } = writes.add(ask(), caller())
+    writes.sent(write, 1, 0)
+    writes.expire(1_000)
+    const { write: again } = writes.add(ask({ deadlineMs: 2_000 }), caller())
+    writes.sent(again, 1, 1_000)
+    const marks = { again: true, mayRepeat: true }
+    t.match(
+      JSON.parse(commandText(again, 1_000)),
+      marks,
+      'an earlier copy may have ended its master'
+    )
+  }
+)
+
 t.test('a write that stays unanswered is sent again, after twice the time each time', async t => {
   const writes = new PendingWrites(300)
   const { write } = writes.add(ask({ deadlineMs: 10_000 }), caller())

@@ -13,6 +13,7 @@ import {
 import {
   type Answer,
   type Caller,
+  isRepeated,
   latestDeadlineMs,
   type PendingWrite,
   PendingWrites,
@@ -228,8 +229,8 @@ export class Orchestrator extends Process {
         const leftMs = latestDeadlineMs(write) - nowMs
         ttlMs = Math.max(ttlMs, leftMs)
         const { requestId, commandHash, statements: statement } = write
-        const { suspect, sends } = write
-        return { requestId, commandHash, statement, ttlMs: leftMs, suspect, again: sends > 1 }
+        const marks = { suspect: write.suspect, again: isRepeated(write) }
+        return { requestId, commandHash, statement, ttlMs: leftMs, ...marks }
       })
       const body = { kind: 'writes', replyTo: this.#replyTo, term: this.term, commands } as const
       connection.publish(this.world.rabbitmq.writeQ, { body, ttlMs }, taken => {
