@@ -17,7 +17,7 @@ import {
   temporaryFolder
 } from './testing.ts'
 
-const DEADLINE_MS = 10_000
+const DEADLINE_MS = 30_000
 /** Within it a copy of the 30 MB of an empty database lasts about 6 s. */
 const SLOWLY = { maxRateKBps: 5_000 }
 
@@ -119,7 +119,8 @@ t.test('a worker ends the copy of a stopped copier', async t => {
     alter table ballast.b alter v set storage plain;
     insert into ballast.b select repeat('x', 7000) from generate_series(1, 12000)`
   )
-  const options = await copyOf(t, donor)
+  // So slowly that it is stopped before its end.
+  const options = await copyOf(t, donor, { maxRateKBps: 10_000 })
   const copying = clonePostgres(options)
   copying.catch(() => undefined)
   await until('both processes copy', () => bothCopy(options.dir))
