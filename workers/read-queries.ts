@@ -2,7 +2,13 @@
  * Reads that run no statement of a caller's: what became of a write, what a statement depends
  * on, where the log ends.
  */
-import type { LogEnd, OutcomeQuery, ReadCommand, ReadRequest } from '../platform/wire/requests.ts'
+import {
+  isOwnedBy,
+  type LogEnd,
+  type OutcomeQuery,
+  type ReadCommand,
+  type ReadRequest
+} from '../platform/wire/requests.ts'
 import type { Loop } from './loop.ts'
 import type { ReadResult, Store } from './store.ts'
 
@@ -20,7 +26,9 @@ export function answerQuery(
 
 async function outcomeOf(store: Store, query: OutcomeQuery, end: number): Promise<ReadResult> {
   const found = await store.outcome(query.outcomeOf)
-  if (found !== undefined) return { applied: found.index, answer: found.answer }
+  const isTold =
+    found !== undefined && (query.owner === undefined || isOwnedBy(found.commandHash, query.owner))
+  if (isTold) return { applied: found.index, answer: found.answer }
   const message = 'the log holds no write with this request id so far'
   const body = JSON.stringify({ code: 'CONVOY_UNKNOWN_REQUEST', message })
   return { applied: end, answer: { status: 404, body } }

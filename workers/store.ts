@@ -154,7 +154,7 @@ export interface Store extends AsyncDisposable {
   resizeReaders(max: number): Promise<void>
 
   /** What a write came to, as a whole HTTP answer; undefined when the log does not know the id. */
-  outcome(requestId: string): Promise<{ index: number; answer: Answer } | undefined>
+  outcome(requestId: string): Promise<Outcome | undefined>
 
   /** Ids of the log's entries that say that a request is begun (protocol/answers.ts). */
   begun(): Promise<readonly string[]>
@@ -208,6 +208,13 @@ export class StoreLostError extends Error {
 }
 
 /** Body of a write's HTTP answer; `result` as in an entry. */
+/** What became of a write, as the log holds it. */
+export interface Outcome {
+  readonly index: number
+  readonly commandHash: string
+  readonly answer: Answer
+}
+
 export function writeBody(outcome: {
   requestId: string
   index: number

@@ -14,7 +14,7 @@ import { refusalOf, validationError } from '../../platform/http/replies.ts'
 import { requestIdOf } from '../../platform/http/request-id.ts'
 import type { Answered } from '../../platform/http/times.ts'
 import type { Logger } from '../../platform/log.ts'
-import { clientOf } from '../../platform/security/client-key.ts'
+import { clientOf, ownerOf } from '../../platform/security/client-key.ts'
 import type { Tracing } from '../../platform/tracing/otlp.ts'
 import { TRACEPARENT } from '../../platform/tracing/traceparent.ts'
 import { KIND } from '../../platform/tracing/tracer.ts'
@@ -48,6 +48,7 @@ export class Conversation {
   readonly #request: FastifyRequest
   readonly #response: ServerResponse
   readonly #client: string
+  readonly #owner: string | undefined
   readonly #answering: Answering
   readonly #calls = new CallReader(keepExact)
   #underWay = 0
@@ -59,6 +60,7 @@ export class Conversation {
     this.#request = request
     this.#response = response
     this.#client = clientOf(request)
+    this.#owner = ownerOf(request)
     this.#answering = answering
     response.writeHead(200, { 'content-type': CALLS_TYPE, connection: 'close' })
     response.flushHeaders()
@@ -98,9 +100,9 @@ export class Conversation {
     const span = tracing?.start({ name: `CALL ${route}`, kind: KIND.server, parent })
     const headers = span ? { ...call.headers, [TRACEPARENT]: span.traceparent } : call.headers
     this.#underWay += 1
-    const answer = await this.#outcome(call, { headers, requestId, client: this.#client }).catch(
-      err => this.#refused(err, requestId)
-    )
+    const answer = await this.#outcome(call, {
+      ...{ headers, requestId, client: this.#client, owner: this.#owner }
+    }).catch(err => this.#refused(err, requestId))
     this.#underWay -= 1
     if (this.#ready.length === 0) setImmediate(() => this.#send())
     this.#ready.push(...encodeAnswer({ n: call.n, ...answer }))

@@ -5,7 +5,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type, { type Static } from 'typebox'
 import { IdempotencyKey, refusals } from '../../platform/http/openapi.ts'
 import { needs } from '../../platform/security/access.ts'
-import type { Param } from '../../platform/wire/requests.ts'
+import { seenBy } from '../../platform/security/client-key.ts'
+import { ownedHash, type Param } from '../../platform/wire/requests.ts'
 import { type Admission, STATEMENTS_MAX, sealWrite } from '../admission/admission.ts'
 import type { Dispatch } from '../lanes/dispatch.ts'
 import type { Answer } from '../lanes/pending-writes.ts'
@@ -77,7 +78,8 @@ export function writer({ admission, dispatch, deadlineMs }: WriteRouteOptions) {
   return async (body: Static<typeof Write>, way: Way): Promise<Answer> => {
     const { statements, intent } = body
     const admitted = await admission.write(statements, { client: way.client, intent })
-    return dispatch.write({ ...admitted, ...writeFields(way) }, deadlineMs)
+    const owned = { ...admitted, commandHash: ownedHash(admitted.commandHash, way.owner) }
+    return dispatch.write({ ...owned, ...writeFields(way) }, deadlineMs)
   }
 }
 
@@ -113,7 +115,9 @@ export const writeRoutes: FastifyPluginAsyncTypebox<WriteRouteOptions> = async (
     },
     async (request, reply) => {
       const outcomeOf = checkedRequestId(request.params.requestId)
-      return passOn(reply, await dispatch.read('strongQ', { outcomeOf }, deadlineMs))
+      const owner = seenBy(request)
+      const query = owner === undefined ? { outcomeOf } : { outcomeOf, owner }
+      return passOn(reply, await dispatch.read('strongQ', query, deadlineMs))
     }
   )
 

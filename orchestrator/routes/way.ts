@@ -4,7 +4,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyRequest } from 'fastify'
-import { clientOf } from '../../platform/security/client-key.ts'
+import { clientOf, ownerOf } from '../../platform/security/client-key.ts'
 import { traceparentOf } from '../../platform/tracing/traceparent.ts'
 import { requestIdOf } from './request-id.ts'
 
@@ -14,12 +14,15 @@ export interface Way {
   readonly requestId: string
   /** Whose share it uses where clients compete: see client-key.ts. */
   readonly client: string
+  /** Whose request ids these are; undefined where no tokens are in use. */
+  readonly owner?: string | undefined
 }
 
 export const wayOf = (request: FastifyRequest): Way => ({
   headers: request.headers,
   requestId: request.id,
-  client: clientOf(request)
+  client: clientOf(request),
+  owner: ownerOf(request)
 })
 
 /** The fields of a write that its caller's headers decide. */

@@ -82,7 +82,7 @@ function guardFor(
       reply.header('www-authenticate', 'Bearer')
       return done(new UnauthorizedError())
     }
-    letIn(request, tokens.clientOf(holder))
+    letIn(request, tokens.letInAs(holder))
     if (role === 'admin') holders.set(request, holder)
     done(includes(holder.role, role) ? undefined : new ForbiddenError(role))
   }

@@ -12,19 +12,40 @@ import { networkOf } from '../http/network.ts'
 
 const CHARS = 12
 
-const byToken = new WeakMap<FastifyRequest, string>()
+/** Who was let in with a token. */
+export interface LetIn {
+  /** Whose share it uses. */
+  readonly client: string
+  /** Whose request ids these are: the holder by name, so that a new token changes nothing. */
+  readonly owner: string
+  /** Whether the outcomes of others may be seen. */
+  readonly seesAll: boolean
+}
+
+const byToken = new WeakMap<FastifyRequest, LetIn>()
 const byAddress = new WeakMap<Socket, string>()
 
 /** @param token a secret that has enough entropy to be one; 72 bits of its digest are told */
 export const keyOfToken = (token: string): string => keyOf(`token ${token}`)
 
+export const keyOfOwner = (name: string): string => keyOf(`owner ${name}`)
+
 /** For the guard of a route, once the token was found to be known. */
-export function letIn(request: FastifyRequest, key: string): void {
-  byToken.set(request, key)
+export function letIn(request: FastifyRequest, as: LetIn): void {
+  byToken.set(request, as)
 }
 
 export function clientOf(request: FastifyRequest): string {
-  return byToken.get(request) ?? keyOfSocket(request.socket)
+  return byToken.get(request)?.client ?? keyOfSocket(request.socket)
+}
+
+/** @returns undefined where no tokens are in use: a client may come back from another address */
+export const ownerOf = (request: FastifyRequest): string | undefined => byToken.get(request)?.owner
+
+/** @returns whose outcomes the request may see; undefined: everybody's */
+export function seenBy(request: FastifyRequest): string | undefined {
+  const as = byToken.get(request)
+  return as?.seesAll === true ? undefined : as?.owner
 }
 
 /** An address does not change while its connection lasts. */

@@ -7,7 +7,7 @@ import { hash, timingSafeEqual } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import type { Static, TObject } from 'typebox'
 import { ConfigError } from '../config.ts'
-import { keyOfToken } from './client-key.ts'
+import { keyOfOwner, keyOfToken, type LetIn } from './client-key.ts'
 import type { TOKENS } from './config.ts'
 import { ROLES, type Role } from './roles.ts'
 
@@ -53,9 +53,10 @@ export class Tokens {
     return found
   }
 
-  /** @returns whose share it uses (client-key.ts): each token is a client of its own */
-  clientOf(holder: Holder): string {
-    return this.#keys.get(holder) ?? ''
+  /** Each token is a client of its own; several of one name own the same request ids. */
+  letInAs(holder: Holder): LetIn {
+    const seesAll = holder.role === 'admin'
+    return { client: this.#keys.get(holder) ?? '', owner: keyOfOwner(holder.name), seesAll }
   }
 }
 

@@ -62,6 +62,8 @@ export interface ReadCommand {
 export interface OutcomeQuery {
   readonly readId: string
   readonly outcomeOf: string
+  /** Only a write of this owner is told; undefined: whoever it belongs to. */
+  readonly owner?: string
   readonly ttlMs: number
 }
 
@@ -130,6 +132,16 @@ export interface Reply {
   /** Milliseconds that a read was executed for; absent below 1. */
   readonly tookMs?: number
 }
+
+/**
+ * The digest of a command with its owner, where tokens are in use: a request id then means the
+ * same command only for the one who chose it.
+ */
+export const ownedHash = (commandHash: string, owner: string | undefined): string =>
+  owner === undefined ? commandHash : `${owner}.${commandHash}`
+
+export const isOwnedBy = (commandHash: string, owner: string): boolean =>
+  commandHash.startsWith(`${owner}.`)
 
 export const encodeMessage = (message: WriteMessage | ReadMessage): Buffer =>
   Buffer.from(JSON.stringify(message))

@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Entry, ORIGIN, type Position } from '../entry.ts'
-import { type Answer, type Memory, StoreLostError, writeBody } from '../store.ts'
+import { type Memory, type Outcome, StoreLostError, writeBody } from '../store.ts'
 import type { Connection, Value } from './connection.ts'
 import type { Limits } from './limits.ts'
 import { keyOf } from './request-key.ts'
@@ -44,7 +44,8 @@ const AFTER = `
 const AT = 'select index, term, checksum from convoy.log where index = $1'
 const PRUNED = 'select index, term, checksum from convoy.pruned'
 const OUTCOME = `
-  select request_id, index, term, status, result from convoy.log where request_key = $1`
+  select request_id, index, term, status, result, command_hash from convoy.log
+  where request_key = $1`
 const BEGUN = `select request_id from convoy.log where request_id like 'begun %'`
 
 const BITE = 2_000
@@ -167,10 +168,10 @@ export class Log {
     return index === oldest.index ? oldest.checksum : undefined
   }
 
-  async outcome(requestId: string): Promise<{ index: number; answer: Answer } | undefined> {
+  async outcome(requestId: string): Promise<Outcome | undefined> {
     const [row] = await this.#connection.rows(OUTCOME, [keyOf(requestId)])
     if (row === undefined) return undefined
-    const [id, index, term, status, result] = row
+    const [id, index, term, status, result, commandHash] = row
     const outcome = {
       requestId: id ?? '',
       index: Number(index),
@@ -180,6 +181,7 @@ export class Log {
     }
     return {
       index: outcome.index,
+      commandHash: commandHash ?? '',
       answer: { status: outcome.status, body: writeBody(outcome) }
     }
   }

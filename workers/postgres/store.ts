@@ -11,6 +11,7 @@ import {
   type Bystanders,
   type Executed,
   type Memory,
+  type Outcome,
   type Postponed,
   type ReadResult,
   type Store,
@@ -211,7 +212,7 @@ class PostgresStore implements Store {
     return this.#survival.readers.resize(max)
   }
 
-  outcome(requestId: string): Promise<{ index: number; answer: Answer } | undefined> {
+  outcome(requestId: string): Promise<Outcome | undefined> {
     return this.#survival.survive(life => life.log.outcome(requestId))
   }
 
