@@ -60,7 +60,10 @@ t.test('a connection that ends loses all that it had under way', async t => {
 })
 
 t.test('an answer that does not come in time is given up, with those behind it', async t => {
-  const { get } = await instance(t, () => {})
+  const { get } = await instance(t, (request, response) => {
+    if (request.url === '/first') response.writeHead(204).end()
+  })
+  t.equal(await get('/first'), '204 ', 'it is connected')
   t.match(await Promise.all([get('/', 30), get('/')]), [
     { kind: 'failed', failure: 'timeout' },
     { kind: 'failed', failure: 'lost' }

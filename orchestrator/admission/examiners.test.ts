@@ -49,7 +49,8 @@ t.test('the event loop waits for no text, however long and whatever it holds', a
     const before = process.threadCpuUsage()
     const code = await codeOf(admission.write([{ sql }]))
     const { user, system } = process.threadCpuUsage(before)
-    t.match(String(code), /^(undefined|CONVOY_SQL(_NOT_ALLOWED)?)$/, name)
+    // On a busy machine a valid text may take longer than a thread is given.
+    t.match(String(code), /^(undefined|CONVOY_SQL(_NOT_ALLOWED)?|CONVOY_OVERLOADED)$/, name)
     const ms = (user + system) / 1_000
     t.ok(ms < 50, `${name}: ${code ?? 'taken'}, ${ms} ms`)
   }
