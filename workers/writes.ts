@@ -159,7 +159,8 @@ class Session {
     const suspects = this.#suspects
     for (const command of commands) {
       const { requestId, client = '', ttlMs } = command
-      if (isSuspect(command, term < this.#options.term)) suspects.add(requestId)
+      const terms = { sent: term, own: this.#options.term }
+      if (isSuspect(command, terms)) suspects.add(requestId)
       this.#schedule.add({
         ...{ command, delivery, client, expiresAtMs: receivedMs + ttlMs },
         get suspect() {

@@ -36,4 +36,5 @@ t.test('a master that leads no more, and lives on without trouble, gave up by it
   t.equal(orderly(next({ since: 'now' })), false, 'another process with the same pid')
   t.equal(orderly(next({ trouble: 'its PostgreSQL does not answer' })), false)
   t.equal(orderly(cluster(2, 'b', { b: node({}) })), false)
+  t.equal(orderly(cluster(3, 'b', { a: node({}), b: node({}) })), false, 'a term was not seen')
 })

@@ -28,7 +28,8 @@ export class Leaderships {
     const term = cluster.state?.term ?? 0
     if (term > this.#term) {
       // Of masters before the first that it saw, an orchestrator has nothing in flight.
-      this.#orderly = this.#term === 0 || this.#livesOn(cluster)
+      // Of a master that it missed, it does not know how its term ended.
+      this.#orderly = this.#term === 0 || (term === this.#term + 1 && this.#livesOn(cluster))
       this.#term = term
       this.#seen = false
     }

@@ -43,7 +43,7 @@ export interface PendingWrite extends WriteAsk {
   sentAtMs: number
   /** Copies sent in this term because the one before was late. */
   hedges: number
-  /** The term whose master may have it; null while none that lives can. */
+  /** The newest term whose master may have it; null while none that lives can. */
   inReachOf: number | null
   /** A master that may have been executing it has ended. */
   suspect: boolean
@@ -146,9 +146,10 @@ export class PendingWrites {
    */
   newTerm(term: number, orderly: boolean): PendingWrite[] {
     for (const write of [...this.#pending.values(), ...this.#unsettled.values()]) {
-      if (write.inReachOf === null || write.inReachOf >= term) continue
-      if (!orderly) write.suspect = true
-      write.inReachOf = null
+      if (isUnsent(write)) continue
+      if (!orderly && (write.inReachOf ?? term) < term) write.suspect = true
+      // A copy that is still in the queue goes to the new master, before it is sent again.
+      write.inReachOf = term
     }
     this.led = true
     const again = [...this.#pending.values()].filter(({ sends }) => sends > 0)
@@ -198,6 +199,9 @@ export class PendingWrites {
     if (!eldest.done) this.#unsettled.delete(eldest.value)
   }
 }
+
+const isUnsent = (write: PendingWrite | Unsettled): boolean =>
+  'sends' in write && write.sends === 0 && !write.sentBefore
 
 /** Another copy of it may have reached a master before the next one does. */
 export const isRepeated = ({ sentBefore, sends }: PendingWrite): boolean => sentBefore || sends > 1

@@ -132,6 +132,21 @@ t.test('what is sent while the master is known to be gone is no suspect', async 
   t.equal(after.suspect, true, 'the next one had it')
 })
 
+t.test('what is still in the queue is within reach of the next master', async t => {
+  const writes = new PendingWrites(300)
+  const { write: early } = writes.add(ask({ requestId: 'early' }), caller())
+  writes.sent(early, 0, 0)
+  writes.led = false
+  const { write: unled } = writes.add(ask({ requestId: 'unled' }), caller())
+  writes.sent(unled, 0, 0)
+  writes.newTerm(1, true)
+  const { write: unsent } = writes.add(ask({ requestId: 'unsent' }), caller())
+  const marks = () => [early, unled, unsent].map(({ suspect }) => suspect)
+  t.strictSame(marks(), [false, false, false])
+  writes.newTerm(2, false)
+  t.strictSame(marks(), [true, true, false], 'though none was sent again in term 1')
+})
+
 t.test('a suspect stays one when nobody waits for it for a while', async t => {
   const writes = new PendingWrites(300)
   const { write } = writes.add(ask(), caller())

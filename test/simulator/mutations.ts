@@ -243,10 +243,14 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       edit(
         'orchestrator/lanes/pending-writes.ts',
-        'if (!orderly) write.suspect = true',
-        'if (orderly) write.suspect = true'
+        'if (!orderly && (write',
+        'if (orderly && (write'
       ),
-      protocol('answers.ts', '(again === true && isOfEarlierTerm)', '(again === true && false)')
+      protocol(
+        'answers.ts',
+        'again === true && terms.sent < terms.own',
+        'again === true && terms.sent < 0'
+      )
     ]
   },
   {

@@ -68,6 +68,6 @@ export function planFrom(dice: Dice): Plan {
     faultsMs: dice.between(400, 1_300),
     calmMs: dice.pick([25, 50, 90, 150]) ?? 50,
     keepsReads: dice.chance(0.5),
-    poisonous: dice.pick([0, 0, 0, 0.05]) ?? 0
+    poisonous: dice.pick([0, 0, 0.05, 0.1]) ?? 0
   }
 }

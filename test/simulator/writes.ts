@@ -132,9 +132,9 @@ class WriteSession {
       this.#consumer.nack(delivery, 'drop')
       return
     }
-    const isOfEarlierTerm = message.term < this.#term
+    const terms = { sent: message.term, own: this.#term }
     for (const command of message.commands) {
-      if (isSuspect(command, isOfEarlierTerm)) this.#suspects.add(command.requestId)
+      if (isSuspect(command, terms)) this.#suspects.add(command.requestId)
     }
     this.#waiting.push({ delivery, message })
     if (mayExecute(this.#worker.view)) this.#begin()

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { barrierFor, isLeftOver, mayLeave, toldAt } from './answers.ts'
+import { barrierFor, isLeftOver, isSuspect, mayLeave, toldAt } from './answers.ts'
 import { worker } from './fixtures.ts'
 import { lead } from './lead.ts'
 import { viewOf } from './view.ts'
@@ -40,4 +40,16 @@ t.test('a batch is answered when its newest entry, and all before it, is committ
 t.test('what an earlier master left is dropped, and what is new is not', async t => {
   const left = (redelivered: boolean, term: number) => isLeftOver({ redelivered, term }, 4)
   t.strictSame([left(true, 3), left(true, 4), left(false, 3)], [true, false, false])
+})
+
+t.test('a suspect is marked, a repeat from an earlier term, or sent into a later term', async t => {
+  const own = 5
+  const first = {}
+  const repeat = { again: true }
+  const marked = { suspect: true }
+  const judged = (sent: number) =>
+    [first, repeat, marked].map(command => isSuspect(command, { sent, own }))
+  t.strictSame(judged(4), [false, true, true])
+  t.strictSame(judged(5), [false, false, true])
+  t.strictSame(judged(6), [true, true, true], 'this master is deposed')
 })

@@ -39,11 +39,16 @@ export const isLeftOver = (
   term: number
 ): boolean => message.redelivered && message.term < term
 
-/** A copy that was sent into an earlier term behind others: one of them may have ended its master. */
+/**
+ * A copy that was sent into an earlier term behind others: one of them may have ended its master.
+ * A copy that was sent into a later term shows a master that it is deposed, most likely. It would
+ * end unnoticed by the orchestrator. As a suspect it is not executed: nobody commits its entry.
+ */
 export const isSuspect = (
   { suspect, again }: Pick<WriteCommand, 'suspect' | 'again'>,
-  isOfEarlierTerm: boolean
-): boolean => suspect === true || (again === true && isOfEarlierTerm)
+  terms: { readonly sent: number; readonly own: number }
+): boolean =>
+  suspect === true || (again === true && terms.sent < terms.own) || terms.sent > terms.own
 
 const BEGUN = 'begun '
 
