@@ -10,6 +10,8 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import pg from 'pg'
 import { StoreLostError } from '../store.ts'
+import { Exchange, type Message, type Wire } from './exchange.ts'
+import { BoundedSocket } from './message-bound.ts'
 import { lostTo, type SqlError } from './sql-error.ts'
 
 export interface Field {
@@ -20,7 +22,10 @@ export interface Field {
 /** Takes what one step returns, row by row; `rows` are PostgreSQL's own texts. */
 export interface Sink {
   fields(fields: readonly Field[]): void
-  row(values: readonly (string | null)[]): void
+  /** @param bytes of the values together */
+  row(values: readonly (string | null)[], bytes: number): void
+  /** A row was longer than the connection takes. Without this, the exchange fails. */
+  cutRow?(): void
 }
 
 /** Of a parameter: its text, or its binary form. */
@@ -71,6 +76,8 @@ export interface ConnectOptions {
   readonly user: string
   readonly statementTimeoutMs?: number
   readonly lockTimeoutMs?: number
+  /** Longer messages are not kept in memory; see message-bound.ts. */
+  readonly messageBytesMax?: number
   /** Told the detail of each notice. */
   readonly noticed?: (detail: string) => void
   /** Told of the connection when it is open: somebody watches it. */
@@ -79,133 +86,6 @@ export interface ConnectOptions {
 
 const DATABASE = 'postgres'
 const CANCEL_REQUEST = 80_877_102
-
-/** The part of pg's connection that an exchange writes to. */
-interface Wire {
-  readonly stream: { cork(): void; uncork(): void }
-  parse(message: { name: string; text: string }): void
-  bind(message: { statement: string; values: readonly Value[] }): void
-  describe(message: { type: 'P' }): void
-  execute(message: object): void
-  flush(): void
-  sendCopyFail(reason: string): void
-  close(message: { type: 'S'; name: string }): void
-  sync(): void
-}
-
-type Message =
-  | { readonly kind: 'steps'; readonly steps: readonly Step[] }
-  | { readonly kind: 'prepare' | 'forget'; readonly name: string; readonly sql: string }
-
-/** One exchange; pg calls it back with what the server answers. */
-class Exchange extends pg.Query {
-  readonly outcome: Promise<Outcome>
-  readonly #message: Message
-  readonly #heard: (tag: string) => void
-  readonly #lost: (exchange: Exchange, cause: Error) => SqlError | ConnectionLostError
-  readonly #tags: string[] = []
-  readonly #settle: PromiseWithResolvers<Outcome>
-
-  /**
-   * @param on.heard called as each step ends well, with its tag
-   * @param on.lost says what the end of the connection means to this exchange
-   */
-  constructor(
-    message: Message,
-    on: {
-      heard: (tag: string) => void
-      lost: (exchange: Exchange, cause: Error) => SqlError | ConnectionLostError
-    }
-  ) {
-    super('')
-    this.#message = message
-    this.#heard = on.heard
-    this.#lost = on.lost
-    this.#settle = Promise.withResolvers()
-    this.outcome = this.#settle.promise
-  }
-
-  // A property, because pg's types declare one.
-  override submit = (connection: pg.Connection): void => {
-    const wire = connection as unknown as Wire
-    const message = this.#message
-    // Else each part would be a system call here, and wake PostgreSQL's process there.
-    wire.stream.cork()
-    if (message.kind === 'steps') for (const step of message.steps) sendStep(wire, step)
-    else if (message.kind === 'prepare') wire.parse({ name: message.name, text: message.sql })
-    else wire.close({ type: 'S', name: message.name })
-    wire.sync()
-    wire.stream.uncork()
-  }
-
-  /** Texts of users' statements that have not ended, as far as is known. */
-  get users(): readonly string[] {
-    if (this.#message.kind !== 'steps') return []
-    const left = this.#message.steps.slice(this.#tags.length)
-    return left.flatMap(({ isUsers, sql }) => (isUsers ? [sql] : []))
-  }
-
-  get #sink(): Sink | undefined {
-    if (this.#message.kind !== 'steps') return undefined
-    return this.#message.steps[this.#tags.length]?.sink
-  }
-
-  handleRowDescription(message: { fields: Field[] }): void {
-    this.#sink?.fields(message.fields)
-  }
-
-  handleDataRow(message: { fields: (string | null)[] }): void {
-    this.#sink?.row(message.fields)
-  }
-
-  handleCommandComplete(message: { text: string }): void {
-    this.#tags.push(message.text)
-    this.#heard(message.text)
-  }
-
-  handleEmptyQuery(): void {
-    this.#tags.push('')
-    this.#heard('')
-  }
-
-  /** What ends the COPY with an error is on its way already: see sendStep. */
-  handleCopyInResponse(): void {}
-
-  handleError(error: Error): void {
-    if (error instanceof pg.DatabaseError && (error.severity ?? 'ERROR') === 'ERROR') {
-      this.#settle.resolve({ tags: this.#tags, error: sqlError(error) })
-      return
-    }
-    const lost = this.#lost(this, error)
-    if (lost instanceof Error) this.#settle.reject(lost)
-    else this.#settle.resolve({ tags: this.#tags, error: lost })
-  }
-
-  handleReadyForQuery(): void {
-    this.#settle.resolve({ tags: this.#tags })
-  }
-}
-
-function sendStep(wire: Wire, step: Step): void {
-  if (step.name === undefined) wire.parse({ name: '', text: step.sql })
-  wire.bind({ statement: step.name ?? '', values: step.values ?? [] })
-  if (step.sink !== undefined) wire.describe({ type: 'P' })
-  wire.execute({})
-  if (step.tellsEnd) wire.flush()
-  // Ignored where nothing is being copied.
-  if (step.isUsers) wire.sendCopyFail('COPY is not allowed')
-}
-
-function sqlError(error: pg.DatabaseError): SqlError {
-  return {
-    sqlstate: error.code ?? 'XX000',
-    message: error.message,
-    position: error.position === undefined ? undefined : Number(error.position),
-    constraint: error.constraint,
-    hint: error.hint,
-    severity: error.severity ?? 'ERROR'
-  }
-}
 
 export class Connection implements AsyncDisposable {
   readonly #client: pg.Client
@@ -236,6 +116,7 @@ export class Connection implements AsyncDisposable {
       password: '',
       database: DATABASE,
       pipeline: true,
+      stream: () => new BoundedSocket(options.messageBytesMax ?? Number.POSITIVE_INFINITY),
       connectionTimeoutMillis: 10_000,
       statement_timeout: options.statementTimeoutMs ?? 0,
       lock_timeout: options.lockTimeoutMs ?? 0

@@ -59,7 +59,7 @@ export class JsonRows implements Sink {
     this.#encoders = fields.map(field => ENCODERS.get(field.dataTypeID) ?? string)
   }
 
-  row(values: readonly (string | null)[]): void {
+  row(values: readonly (string | null)[], bytes: number): void {
     if (this.overflown) return
     let text = values.length === 0 ? '{' : ''
     for (let i = 0; i < values.length; i++) {
@@ -67,15 +67,24 @@ export class JsonRows implements Sink {
       text += (this.#keys[i] as string) + (value === null ? 'null' : this.#encoders[i]?.(value))
     }
     this.#count += 1
-    this.#collected.bytes += text.length + 2
+    // The values' own size, where most characters take several bytes.
+    this.#collected.bytes += Math.max(text.length + 2, bytes)
     const { maxBytes, maxRows } = this.#bounds
     if (this.#count > maxRows || this.#collected.bytes > maxBytes) {
-      this.overflown = true
-      this.#rows = []
-      this.#onOverflow()
+      this.#overflow()
     } else {
       this.#rows.push(`${text}}`)
     }
+  }
+
+  cutRow(): void {
+    if (!this.overflown) this.#overflow()
+  }
+
+  #overflow(): void {
+    this.overflown = true
+    this.#rows = []
+    this.#onOverflow()
   }
 
   get columns(): readonly Field[] {

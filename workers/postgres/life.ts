@@ -8,7 +8,7 @@ import { Connection, ConnectionLostError, type ConnectOptions } from './connecti
 import { Analyst } from './dependence.ts'
 import { Executor } from './execute.ts'
 import { type Activity, Guard, type GuardEvent } from './guard.ts'
-import type { Limits } from './limits.ts'
+import { type Limits, messageBytesMax } from './limits.ts'
 import { Log, type LogEnd } from './log.ts'
 import type { Mode } from './master.ts'
 import type { PostgresServer } from './server.ts'
@@ -39,8 +39,11 @@ export function readerConnect(
   { server: { socketDir, port }, limits }: LifeOptions,
   opened: (connection: Connection) => void
 ): ConnectOptions {
-  const statementTimeoutMs = limits.readTimeoutMs
-  return { socketDir, port, user: 'convoy_read', statementTimeoutMs, opened }
+  return {
+    ...{ socketDir, port, user: 'convoy_read', opened },
+    statementTimeoutMs: limits.readTimeoutMs,
+    messageBytesMax: messageBytesMax(limits)
+  }
 }
 
 export class Life implements AsyncDisposable {
@@ -158,6 +161,7 @@ export class Life implements AsyncDisposable {
     const session = await this.#session('convoy_app', {
       statementTimeoutMs: writeTimeoutMs,
       lockTimeoutMs,
+      messageBytesMax: messageBytesMax(limits),
       opened: this.guard.watch('writes', writeTimeoutMs)
     })
     const isWell = () => this.log.isWell()

@@ -42,3 +42,10 @@ export const LIMITS: Limits = {
   logKeepMs: 60 * 60 * 1000,
   resultsKeepMs: 10 * 60 * 1000
 }
+
+/** Beside the values of a row that is as large as a limit allows. */
+const MESSAGE_MARGIN_BYTES = 64 * 1024
+
+/** What a client's statement returns in a longer message is beyond its limit anyway. */
+export const messageBytesMax = ({ maxEntryBytes, maxReadBytes }: Limits): number =>
+  Math.max(maxEntryBytes, maxReadBytes) + MESSAGE_MARGIN_BYTES

@@ -2,7 +2,7 @@
  * What becomes of an error that PostgreSQL reports: a statement's own error is the caller's,
  * with a status and a body; one that says that the database itself has failed is told to nobody.
  */
-import { lostTo, type SqlError, verdictOf } from './sql-error.ts'
+import { lostTo, type SqlError, TOO_LARGE, verdictOf } from './sql-error.ts'
 
 /** The outcome of a command or read that failed: status and JSON text of the error body. */
 export interface Refusal {
@@ -18,8 +18,6 @@ export function refusal(
   const { message, ...rest } = details
   return { status, body: JSON.stringify({ code, message, ...rest }) }
 }
-
-const TOO_LARGE = 'CV004'
 
 /**
  * @param statement 0-based position of the statement in its command; none for a read

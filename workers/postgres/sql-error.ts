@@ -9,6 +9,8 @@ import type { Step } from './connection.ts'
 
 const DISK_FULL = '53100'
 export const OUT_OF_MEMORY = '53200'
+/** Convoy's own: a command changes more than an entry may hold. */
+export const TOO_LARGE = 'CV004'
 /** Damaged data (XX001, XX002), and a disk that fails to read or write (58030 stands for EIO). */
 const DAMAGE = new Set(['XX001', 'XX002', '58030'])
 /** A file of the database itself, and not one that a statement named, cannot be opened. */

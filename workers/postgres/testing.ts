@@ -14,8 +14,14 @@ import type { Test } from 'tap'
 import type { ReadCommand, Statement, WriteCommand } from '../../platform/wire/requests.ts'
 import type { Entry } from '../entry.ts'
 import type { Executed, Postponed, Store } from '../store.ts'
-import type { Limits } from './limits.ts'
-import { initDatabase, type PostgresServer, SETUP_ROLE, startPostgres } from './server.ts'
+import { BACKEND_MEMORY_MIB, type Limits } from './limits.ts'
+import {
+  initDatabase,
+  type PostgresServer,
+  SETUP_ROLE,
+  type StartOptions,
+  startPostgres
+} from './server.ts'
 import { openStore, type StoreOptions } from './store.ts'
 
 export const BIN_DIR = '/usr/lib/postgresql/15/bin'
@@ -49,7 +55,7 @@ export interface TestWorker {
 export async function startWorker(
   t: Test,
   limits: Partial<Limits> = {},
-  options: Partial<StoreOptions> = {}
+  options: Partial<StoreOptions & Pick<StartOptions, 'backendMemoryMiB'>> = {}
 ): Promise<TestWorker> {
   const dir = join(await temporaryFolder(t), 'w')
   template ??= makeTemplate()
@@ -62,12 +68,13 @@ export async function openWorker(
   t: Test,
   dir: string,
   limits: Partial<Limits> = {},
-  options: Partial<StoreOptions> = {}
+  options: Partial<StoreOptions & Pick<StartOptions, 'backendMemoryMiB'>> = {}
 ): Promise<TestWorker> {
-  const server = await startPostgres({ dir, binDir: BIN_DIR })
+  const { backendMemoryMiB = BACKEND_MEMORY_MIB, ...rest } = options
+  const server = await startPostgres({ dir, binDir: BIN_DIR, backendMemoryMiB })
   t.teardown(() => server.stop())
   const identity = { workerId: 'w1', secret: 'test-secret', clonePassword: CLONE_PASSWORD }
-  const store = await openStore({ server, ...identity, limits, ...options })
+  const store = await openStore({ server, ...identity, limits, ...rest })
   t.teardown(() => store[Symbol.asyncDispose]())
   return { dir, server, store }
 }
