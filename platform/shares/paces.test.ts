@@ -57,3 +57,14 @@ t.test('many texts of one client, and many clients, are forgotten oldest first',
   for (let n = 0; n < 200; n++) paces.took({ client: `${n}`, sql: 'x' }, 1, 0)
   t.equal(paces.of('b', 'kept', 0), 'unknown')
 })
+
+t.test('a client is steady after many quick statements in a row', async t => {
+  const paces = new Paces()
+  for (let n = 0; n < 31; n++) paces.took({ client: 'a', sql: `${n}` }, 1, 0)
+  t.notOk(paces.isSteady('a'))
+  paces.took(A, 1, 0)
+  t.ok(paces.isSteady('a'))
+  t.notOk(paces.isSteady('b'))
+  paces.took(A, LASTS_MS, 0)
+  t.notOk(paces.isSteady('a'))
+})

@@ -14,6 +14,8 @@ export type Pace = 'quick' | 'unknown' | 'slow'
 /** Running for longer, a statement is slow. */
 export const LASTS_MS = 100
 const CREDIT_MAX = 3
+/** So many statements in a row that did not last make a client steady. */
+const STEADY_AFTER = 32
 const SLOW = -1
 const SLOW_FOR_MS = 30_000
 const QUICK_FOR_MS = 300_000
@@ -31,6 +33,8 @@ interface Verdict {
 export class Paces {
   /** Who was seen last is last; so are its texts. */
   readonly #clients = new Map<string, Map<string, Verdict>>()
+  /** Of each client, statements in a row that did not last. */
+  readonly #streaks = new Map<string, number>()
 
   of(client: string, sql: string, nowMs: number): Pace {
     const verdict = this.#clients.get(client)?.get(keyOf(sql))
@@ -44,16 +48,26 @@ export class Paces {
     const texts = this.#textsOf(statement.client)
     const before = levelOf(texts.get(key), nowMs)
     const level = ms >= LASTS_MS ? before - 1 : before + 1
+    this.#streaks.set(
+      statement.client,
+      ms >= LASTS_MS ? 0 : (this.#streaks.get(statement.client) ?? 0) + 1
+    )
     texts.delete(key)
     texts.set(key, { level: Math.min(CREDIT_MAX, Math.max(SLOW, level)), atMs: nowMs })
     forgetOldest(texts, TEXTS_MAX)
+  }
+
+  /** Whether its statements have all been quick lately, whatever their texts. */
+  isSteady(client: string): boolean {
+    return (this.#streaks.get(client) ?? 0) >= STEADY_AFTER
   }
 
   #textsOf(client: string): Map<string, Verdict> {
     const texts = this.#clients.get(client) ?? new Map<string, Verdict>()
     this.#clients.delete(client)
     this.#clients.set(client, texts)
-    forgetOldest(this.#clients, CLIENTS_MAX)
+    const forgotten = forgetOldest(this.#clients, CLIENTS_MAX)
+    if (forgotten !== undefined) this.#streaks.delete(forgotten)
     return texts
   }
 }
@@ -67,10 +81,11 @@ function levelOf(verdict: Verdict | undefined, nowMs: number): number {
 const keyOf = (sql: string): string =>
   sql.length <= KEPT_CHARS ? sql : hash('sha1', sql, 'base64')
 
-function forgetOldest<V>(map: Map<string, V>, max: number): void {
-  if (map.size <= max) return
+function forgetOldest<V>(map: Map<string, V>, max: number): string | undefined {
+  if (map.size <= max) return undefined
   for (const oldest of map.keys()) {
     map.delete(oldest)
-    return
+    return oldest
   }
+  return undefined
 }

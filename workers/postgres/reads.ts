@@ -50,7 +50,7 @@ export class Readers implements AsyncDisposable {
   constructor(options: ReaderOptions) {
     this.#options = options
     this.#max = options.limits.readers
-    this.#schedule = new ReadSchedule(this.#slots)
+    this.#schedule = new ReadSchedule(this.#slots, client => this.#paces.isSteady(client))
   }
 
   /** More are opened when they are needed; those too many are closed when they are idle. */
@@ -73,7 +73,7 @@ export class Readers implements AsyncDisposable {
       return {
         ...{ read, begins, done, isLast: at === lastQuick, tries: 0, cuts: 0 },
         ...{ client: read.client ?? '', pace: paces[at] ?? 'unknown', cost: 1 / careful },
-        deadlineMs: nowMs + read.ttlMs
+        ...{ deadlineMs: nowMs + read.ttlMs, alone: read.suspect === true }
       }
     })
     for (const one of waiting) this.#wait(one)
