@@ -56,6 +56,7 @@ try {
 function print(report: FuzzReport): void {
   const {
     departures,
+    heldUp,
     requests,
     seconds,
     calls,
@@ -67,6 +68,7 @@ function print(report: FuzzReport): void {
   } = report
   console.log(`\n${requests} requests in ${seconds} s; ${calls} calls of ${callables} callables`)
   console.log(`${departures} times a worker left the in-sync set and came back`)
+  console.log(`${heldUp} slow answers to the bystander while a schema change ran`)
   console.log(`statuses: ${JSON.stringify(statuses)}`)
   console.log(`refusals: ${JSON.stringify(refusals)}`)
   for (const [what, { count, medianMs, p99Ms, worstMs }] of Object.entries(bystander)) {
