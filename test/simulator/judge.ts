@@ -102,10 +102,14 @@ export class Judge {
       this.fail('sound rows doubted', `${id} calls its rows doubtful`)
   }
 
-  /** A client asks for a write, perhaps again. */
+  /**
+   * A client asks for a write, perhaps again. An orchestrator that knows no term yet cannot tell a
+   * late copy from one that outlived its master: to it, one master may have ended already.
+   */
   asked(requestId: string, orchestrator: { readonly term: number }): void {
-    const term = orchestrator.term || this.#world.zookeeper.now.node.state.term
+    const term = orchestrator.term || this.#world.zookeeper.now.node.state.term - 1
     const asked = this.#asked.get(requestId) ?? { term, of: new Set(), deaths: 0 }
+    asked.term = Math.min(asked.term, term)
     this.#asked.set(requestId, asked)
     asked.of.add(orchestrator)
   }

@@ -276,9 +276,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'take every write for a suspect',
-    edits: [
-      protocol('answers.ts', 'boolean => suspect === true ||', 'boolean => suspect !== null ||')
-    ]
+    edits: [protocol('answers.ts', 'suspect === true || (again', 'suspect !== null || (again')]
   },
   {
     name: 'tell as not done what was sent and not answered',
