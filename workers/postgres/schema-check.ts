@@ -11,6 +11,7 @@ import { DivergedError } from '../store.ts'
 import { differing, type Item, Items, keyOf, Objects, rowsText } from './comparison.ts'
 import type { Outcome, Sink, Step } from './connection.ts'
 import { type Master, OwnStepError } from './master.ts'
+import { textArray } from './text.ts'
 
 export type CompareChange = Extract<Change, { op: 'compare' }>
 
@@ -21,6 +22,7 @@ export type CompareChange = Extract<Change, { op: 'compare' }>
 const UNTOUCHED_BYTES_MAX = 64 * 1024 * 1024
 
 const DEFINITIONS = 'select kind, name, digest from convoy.definitions($1)'
+const DEFINITIONS_OF = 'select kind, name, digest from convoy.definitions_of($1, $2)'
 const SHAPES = 'select name, file, shape, bytes from convoy.table_shapes($1)'
 
 export interface Shape {
@@ -149,9 +151,10 @@ export async function compare(
   const tables = items.filter(({ kind }) => kind === 'rows')
   const { steps, found } = rowsSteps(tables.map(({ name }) => name))
   const objects = new Objects()
-  await send([...steps, { sql: DEFINITIONS, values: [entry.secret], sink: objects }])
-  const sums = new Map(objects.items.map(item => [keyOf(item), item.sum]))
   const named = items.filter(({ kind }) => kind !== 'rows')
+  const names = textArray(named.map(({ name }) => name))
+  await send([...steps, { sql: DEFINITIONS_OF, values: [entry.secret, names], sink: objects }])
+  const sums = new Map(objects.items.map(item => [keyOf(item), item.sum]))
   const here = named.map(item => ({ ...item, sum: sums.get(keyOf(item)) ?? null }))
   const differ = differing([...found.items, ...here], items)
   if (differ.length === 0) return

@@ -14,147 +14,133 @@ end $$;
 
 set role convoy_owner;
 
-create or replace function convoy.digest(definition text) returns text
-  language sql immutable set search_path = pg_catalog as $$
-  select left(encode(sha256(convert_to(definition, 'UTF8')), 'hex'), 20)
-$$;
+-- Views, read by functions in plpgsql, which keep their plans: functions in SQL would be planned
+-- anew at each call, for longer than they run.
 
--- The columns of a relation, in their order: all that decides how a row is kept and what it may hold.
-create or replace function convoy.columns_of(rel oid) returns jsonb
-  language sql stable set search_path = pg_catalog as $$
-  select jsonb_agg(jsonb_build_array(a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-      (select c.collname from pg_collation c where c.oid = a.attcollation),
-      a.attidentity, a.attgenerated, pg_get_expr(d.adbin, d.adrelid), a.attstorage,
-      a.attcompression, a.attacl::text) order by a.attnum)
-  from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-  where a.attrelid = rel and a.attnum > 0 and not a.attisdropped
-$$;
-
-create or replace function convoy.relation_objects() returns table (kind text, name text, definition jsonb)
-  language sql stable set search_path = pg_catalog as $$
-  select case c.relkind when 'v' then 'view' when 'S' then 'sequence' when 'c' then 'type' else 'table' end,
-    c.relname,
+create or replace view convoy.relation_object as
+  select case c.relkind when 'v' then 'view' when 'S' then 'sequence' when 'c' then 'type' else 'table' end as kind,
+    c.relname::text as name,
     jsonb_build_array(c.relkind, c.relpersistence, pg_get_userbyid(c.relowner), c.reloptions,
       (select array_agg(x::text order by x::text) from unnest(c.relacl) x),
       c.relrowsecurity, c.relforcerowsecurity,
-      (select jsonb_agg(i.inhparent::regclass::text order by i.inhseqno) from pg_inherits i
+      (select jsonb_agg(i.inhparent::regclass::text order by i.inhseqno) from pg_catalog.pg_inherits i
         where i.inhrelid = c.oid),
       pg_get_expr(c.relpartbound, c.oid),
       case c.relkind when 'p' then pg_get_partkeydef(c.oid) when 'v' then pg_get_viewdef(c.oid) end,
       case c.relkind when 'S' then (
         select jsonb_build_array(format_type(s.seqtypid, null), s.seqstart, s.seqincrement, s.seqmax,
           s.seqmin, s.seqcache, s.seqcycle, (
-            select string_agg(format('%s.%s', d.refobjid::regclass, d.refobjsubid), ',') from pg_depend d
+            select string_agg(format('%s.%s', d.refobjid::regclass, d.refobjsubid), ',') from pg_catalog.pg_depend d
             where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype in ('a', 'i')
               and d.refclassid = 'pg_class'::regclass))
-        from pg_sequence s where s.seqrelid = c.oid)
-        else convoy.columns_of(c.oid) end)
-  from pg_class c
-  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'S', 'c', 'f', 'm')
-$$;
+        from pg_catalog.pg_sequence s where s.seqrelid = c.oid)
+        -- The columns in their order: all that decides how a row is kept and what it may hold.
+        else (
+        select jsonb_agg(jsonb_build_array(a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+            (select l.collname from pg_catalog.pg_collation l where l.oid = a.attcollation),
+            a.attidentity, a.attgenerated, pg_get_expr(d.adbin, d.adrelid), a.attstorage,
+            a.attcompression, a.attacl::text) order by a.attnum)
+        from pg_catalog.pg_attribute a
+        left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+        where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) end) as definition
+  from pg_catalog.pg_class c
+  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'S', 'c', 'f', 'm');
 
-create or replace function convoy.type_objects() returns table (kind text, name text, definition jsonb)
-  language sql stable set search_path = pg_catalog as $$
-  select 'type', t.typname, jsonb_build_array(t.typtype, pg_get_userbyid(t.typowner), t.typacl::text,
-    (select jsonb_agg(e.enumlabel order by e.enumsortorder) from pg_enum e where e.enumtypid = t.oid),
+-- The constraints of a domain are part of it.
+create or replace view convoy.type_object as
+  select 'type' as kind, t.typname::text as name, jsonb_build_array(t.typtype, pg_get_userbyid(t.typowner), t.typacl::text,
+    (select jsonb_agg(e.enumlabel order by e.enumsortorder) from pg_catalog.pg_enum e where e.enumtypid = t.oid),
     case when t.typtype = 'd' then jsonb_build_array(format_type(t.typbasetype, t.typtypmod),
       t.typnotnull, pg_get_expr(t.typdefaultbin, 0),
-      (select c.collname from pg_collation c where c.oid = t.typcollation)) end,
+      (select c.collname from pg_catalog.pg_collation c where c.oid = t.typcollation)) end,
     (select jsonb_agg(jsonb_build_array(c.conname, pg_get_constraintdef(c.oid)) order by c.conname)
-      from pg_constraint c where c.contypid = t.oid),
+      from pg_catalog.pg_constraint c where c.contypid = t.oid),
     (select jsonb_build_array(format_type(r.rngsubtype, null), r.rngmultitypid::regtype::text,
         r.rngcanonical::text, r.rngsubdiff::text,
-        (select c.collname from pg_collation c where c.oid = r.rngcollation),
-        (select o.opcname from pg_opclass o where o.oid = r.rngsubopc))
-      from pg_range r where r.rngtypid = t.oid))
-  from pg_type t
-  where t.typnamespace = 'public'::regnamespace and t.typtype in ('e', 'd', 'r')
-$$;
+        (select c.collname from pg_catalog.pg_collation c where c.oid = r.rngcollation),
+        (select o.opcname from pg_catalog.pg_opclass o where o.oid = r.rngsubopc))
+      from pg_catalog.pg_range r where r.rngtypid = t.oid)) as definition
+  from pg_catalog.pg_type t
+  where t.typnamespace = 'public'::regnamespace and t.typtype in ('e', 'd', 'r');
 
-create or replace function convoy.dependent_objects() returns table (kind text, name text, definition jsonb)
-  language sql stable set search_path = pg_catalog as $$
-  select 'index', x.relname, jsonb_build_array(pg_get_indexdef(x.oid), i.indisvalid, i.indisready,
+create or replace view convoy.dependent_object as
+  select 'index' as kind, x.relname::text as name, jsonb_build_array(pg_get_indexdef(x.oid), i.indisvalid, i.indisready,
       i.indislive, x.reloptions, (
-        select p.inhparent::regclass::text from pg_inherits p where p.inhrelid = x.oid))
-    from pg_index i join pg_class x on x.oid = i.indexrelid
+        select p.inhparent::regclass::text from pg_catalog.pg_inherits p where p.inhrelid = x.oid)) as definition
+    from pg_catalog.pg_index i join pg_catalog.pg_class x on x.oid = i.indexrelid
     where x.relnamespace = 'public'::regnamespace
   union all
   select 'constraint', format('%I.%I', t.relname, c.conname), jsonb_build_array(
       c.contype, pg_get_constraintdef(c.oid), c.condeferrable, c.convalidated, c.conparentid <> 0)
-    from pg_constraint c join pg_class t on t.oid = c.conrelid
+    from pg_catalog.pg_constraint c join pg_catalog.pg_class t on t.oid = c.conrelid
     where t.relnamespace = 'public'::regnamespace
   union all
   select 'trigger', format('%I.%I', t.relname, g.tgname),
       jsonb_build_array(pg_get_triggerdef(g.oid), g.tgenabled)
-    from pg_trigger g join pg_class t on t.oid = g.tgrelid join pg_proc p on p.oid = g.tgfoid
+    from pg_catalog.pg_trigger g join pg_catalog.pg_class t on t.oid = g.tgrelid join pg_catalog.pg_proc p on p.oid = g.tgfoid
     where t.relnamespace = 'public'::regnamespace and not g.tgisinternal
       and p.pronamespace <> 'convoy'::regnamespace
   union all
   select 'function', p.oid::regprocedure::text, jsonb_build_array(p.prosrc, p.provolatile, p.prosecdef)
-    from pg_proc p where p.pronamespace = 'public'::regnamespace and not exists (
+    from pg_catalog.pg_proc p where p.pronamespace = 'public'::regnamespace and not exists (
       -- The constructors of a range type are made with it.
-      select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid
-        and d.refclassid = 'pg_type'::regclass and d.deptype = 'i')
-$$;
+      select from pg_catalog.pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid
+        and d.refclassid = 'pg_type'::regclass and d.deptype = 'i');
 
--- Every object of the schema. The constraints of a domain are part of it.
-create or replace function convoy.objects() returns table (kind text, name text, digest text)
-  language sql stable set search_path = pg_catalog as $$
-  select o.kind, o.name, convoy.digest(o.definition::text) from (
-    select * from convoy.relation_objects()
-    union all select * from convoy.type_objects()
-    union all select * from convoy.dependent_objects()) o
-$$;
+create or replace view convoy.object as
+  select o.kind, o.name, left(encode(sha256(convert_to(o.definition::text, 'UTF8')), 'hex'), 20) as digest
+  from (
+    select * from convoy.relation_object
+    union all select * from convoy.type_object
+    union all select * from convoy.dependent_object) o;
 
 -- What rows without a value of their own show in a column that was added to them. Gone as soon as
 -- a table is written anew, which one worker may do by itself (VACUUM FULL): so only compared
 -- where a schema change has just put it there.
-create or replace function convoy.fills() returns table (kind text, name text, digest text)
-  language sql stable set search_path = pg_catalog as $$
-  select 'default', format('%I.%I', c.relname, a.attname),
-    convoy.digest(a.attmissingval::text)
-  from pg_attribute a join pg_class c on c.oid = a.attrelid
-  where c.relnamespace = 'public'::regnamespace and a.atthasmissing and not a.attisdropped
-$$;
+create or replace view convoy.fill as
+  select 'default' as kind, format('%I.%I', c.relname, a.attname) as name,
+    left(encode(sha256(convert_to(a.attmissingval::text, 'UTF8')), 'hex'), 20) as digest
+  from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
+  where c.relnamespace = 'public'::regnamespace and a.atthasmissing and not a.attisdropped;
 
 -- For each table that holds rows, a text that stays the same as long as no statement changed what
 -- its rows show: the file they lie in, their columns, every type that these are made of, and the
 -- table they are a partition of. To be compared on one worker within one transaction only.
-create or replace function convoy.shapes()
-  returns table (tbl text, id oid, file oid, shape text, bytes int8)
-  language sql stable set search_path = pg_catalog as $$
+create or replace view convoy.shape as
   with recursive
     holder as (
       select c.oid, c.relname, c.relfilenode, pg_get_expr(c.relpartbound, c.oid) as bound
-      from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'),
+      from pg_catalog.pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'),
     -- Types of PostgreSQL's own never change.
     part (typ, of) as (
-      select t.oid, t.oid from pg_type t where t.oid >= 16384
+      select a.atttypid, a.atttypid from holder h join pg_catalog.pg_attribute a on a.attrelid = h.oid
+      where a.attnum > 0 and a.atttypid >= 16384
       union
-      select p.typ, x.of from part p join pg_type t on t.oid = p.of
+      select p.typ, x.of from part p join pg_catalog.pg_type t on t.oid = p.of
         cross join lateral (
           select t.typelem as of union all select t.typbasetype
-          union all select a.atttypid from pg_attribute a where a.attrelid = t.typrelid
+          union all select a.atttypid from pg_catalog.pg_attribute a where a.attrelid = t.typrelid
             and a.attnum > 0 and not a.attisdropped
-          union all select r.rngsubtype from pg_range r where t.oid in (r.rngtypid, r.rngmultitypid)) x
+          union all select r.rngsubtype from pg_catalog.pg_range r where t.oid in (r.rngtypid, r.rngmultitypid)) x
         where x.of >= 16384),
     made as (
       select p.typ, string_agg(concat_ws(' ', t.oid, t.typbasetype, t.typtypmod, (
-          select string_agg(e.enumlabel, ',' order by e.enumsortorder) from pg_enum e
+          select string_agg(e.enumlabel, ',' order by e.enumsortorder) from pg_catalog.pg_enum e
           where e.enumtypid = t.oid), (
           select jsonb_agg(jsonb_build_array(a.attnum, a.atttypid, a.atttypmod, a.attisdropped)
-            order by a.attnum) from pg_attribute a where a.attrelid = t.typrelid and a.attnum > 0)
+            order by a.attnum) from pg_catalog.pg_attribute a where a.attrelid = t.typrelid and a.attnum > 0)
         ), ';' order by t.oid) as of
-      from part p join pg_type t on t.oid = p.of group by p.typ)
-  select h.relname, h.oid, h.relfilenode, convoy.digest(concat_ws(' ', h.bound, (
-      select string_agg(i.inhparent::text, ',' order by i.inhseqno) from pg_inherits i
+      from part p join pg_catalog.pg_type t on t.oid = p.of group by p.typ)
+  select h.relname::text as name, concat(h.oid, '/', h.relfilenode) as file,
+    left(encode(sha256(convert_to(concat_ws(' ', h.bound, (
+      select string_agg(i.inhparent::text, ',' order by i.inhseqno) from pg_catalog.pg_inherits i
       where i.inhrelid = h.oid), (
       select jsonb_agg(jsonb_build_array(a.attnum, a.atttypid, a.atttypmod, a.attisdropped,
         a.attgenerated, a.attmissingval::text, m.of) order by a.attnum)
-      from pg_attribute a left join made m on m.typ = a.atttypid
-      where a.attrelid = h.oid and a.attnum > 0))), pg_table_size(h.oid)
-  from holder h
-$$;
+      from pg_catalog.pg_attribute a left join made m on m.typ = a.atttypid
+      where a.attrelid = h.oid and a.attnum > 0)), 'UTF8')), 'hex'), 20) as shape,
+    pg_table_size(h.oid) as bytes
+  from holder h;
 
 -- Faults ----------------------------------------------------------------------------
 -- What is wrong whatever other workers have: told by the master of itself, too.
@@ -258,7 +244,7 @@ create or replace function convoy.inspect(secret text, upto int8, entries_max in
   language plpgsql security definer set search_path = pg_catalog as $$
 begin
   if not convoy.trusted(secret) then raise insufficient_privilege; end if;
-  return query select * from convoy.objects()
+  return query select * from convoy.object
     union all select 'fault', f.name, f.found from convoy.capture_faults() f
     union all select 'fault', f.name, f.found from convoy.index_faults() f
     union all select 'fault', f.name, f.found from convoy.log_faults(
@@ -271,7 +257,17 @@ create or replace function convoy.definitions(secret text)
   language plpgsql security definer set search_path = pg_catalog as $$
 begin
   if not convoy.trusted(secret) then raise insufficient_privilege; end if;
-  return query select * from convoy.objects() union all select * from convoy.fills();
+  return query select * from convoy.object union all select * from convoy.fill;
+end $$;
+
+-- Those of these names, whatever their kinds. Only these are written out.
+create or replace function convoy.definitions_of(secret text, names text[])
+  returns table (kind text, name text, digest text)
+  language plpgsql security definer set search_path = pg_catalog set plan_cache_mode = force_generic_plan as $$
+begin
+  if not convoy.trusted(secret) then raise insufficient_privilege; end if;
+  return query select o.* from convoy.object o where o.name = any (names)
+    union all select f.* from convoy.fill f where f.name = any (names);
 end $$;
 
 create or replace function convoy.table_shapes(secret text)
@@ -279,12 +275,11 @@ create or replace function convoy.table_shapes(secret text)
   language plpgsql security definer set search_path = pg_catalog as $$
 begin
   if not convoy.trusted(secret) then raise insufficient_privilege; end if;
-  return query select s.tbl, concat(s.id, '/', s.file), s.shape, s.bytes from convoy.shapes() s;
+  return query select * from convoy.shape;
 end $$;
 
-revoke execute on function convoy.digest, convoy.columns_of, convoy.relation_objects, convoy.type_objects,
-  convoy.dependent_objects, convoy.objects, convoy.fills, convoy.shapes, convoy.capture_faults,
-  convoy.utf16_length, convoy.index_faults, convoy.log_faults, convoy.inspect, convoy.definitions, convoy.table_shapes from public;
-grant execute on function convoy.inspect, convoy.definitions, convoy.table_shapes to convoy_app, convoy_apply;
+revoke execute on function convoy.capture_faults, convoy.utf16_length, convoy.index_faults, convoy.log_faults,
+  convoy.inspect, convoy.definitions, convoy.definitions_of, convoy.table_shapes from public;
+grant execute on function convoy.inspect, convoy.definitions, convoy.definitions_of, convoy.table_shapes to convoy_app, convoy_apply;
 
 reset role;
