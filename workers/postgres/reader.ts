@@ -18,6 +18,7 @@ import {
   isStale,
   lostTo,
   mayBeCatalogRace,
+  OUT_OF_MEMORY,
   type SqlError,
   verdictOf
 } from './sql-error.ts'
@@ -32,6 +33,8 @@ const ALLOWED_TAG = /^(SELECT|EXPLAIN|SHOW)\b/
 /** What was in a read's way may be gone in a new snapshot; whatever fails so often fails by itself. */
 const TRIES_MAX = 3
 const RACE_TRIES_MAX = 2
+/** Each of them in another session, until one is new. */
+const MEMORY_TRIES_MAX = 10
 const CANCELLED = '57014'
 
 export interface Waiting extends Scheduled {
@@ -231,11 +234,14 @@ export class Reader implements AsyncDisposable {
     [failed, ...behind]: readonly Sent[],
     applied: number
   ): Promise<Left> {
+    const isUsed = this.#hasAnswered || behind.length + 1 < this.#size
     this.#hasAnswered = true
     if (failed === undefined) return { behind }
     const wasCut = this.#stopping && error.sqlstate === CANCELLED && !failed.rows.overflown
     if (wasCut) return { cut: failed, behind }
-    if (mayPass(failed, error)) {
+    const lacksMemory = isUsed && mayLackMemory(failed, error)
+    if (lacksMemory) this.isSpent = true
+    if (lacksMemory || mayPass(failed, error)) {
       this.#statements.clear()
       return { behind: [{ ...failed, tries: failed.tries + 1 }, ...behind] }
     }
@@ -301,3 +307,7 @@ function mayPass({ step, tries }: Sent, error: SqlError): boolean {
   if (isStale(step, error)) return true
   return tries + 1 < (isContended(error) ? TRIES_MAX : mayBeCatalogRace(error) ? RACE_TRIES_MAX : 0)
 }
+
+/** Plans of other clients' reads may be what takes the memory of the session. */
+const mayLackMemory = ({ rows, tries }: Sent, { sqlstate }: SqlError): boolean =>
+  sqlstate === OUT_OF_MEMORY && !rows.overflown && tries < MEMORY_TRIES_MAX

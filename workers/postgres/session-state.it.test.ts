@@ -149,17 +149,38 @@ t.test('a database of an older version gets the same', async t => {
   )
 })
 
+const part = 'select 1 from a x join a y using (id) join a z using (id) where id ='
+/** Its plan takes about 10 MB. */
+const wide = (n: number) =>
+  `select ${n} where exists (${Array.from({ length: 230 }, (_, i) => `${part} ${i}`).join(' union ')})`
+
 t.test('plans that one client has left take no memory from another', async t => {
   const { store } = await startWorker(t)
   await store.beginTerm(1)
   await store.execute([ddl('create table a (id int primary key, v text)')], 1)
-  const part = 'select 1 from a x join a y using (id) join a z using (id) where id ='
-  const wide = (n: number) =>
-    `select ${n} where exists (${Array.from({ length: 230 }, (_, i) => `${part} ${i}`).join(' union ')})`
   for (let n = 0; n < 25; n++) {
     for (let times = 0; times < 2; times++) await store.execute([command([wide(n)])], 1)
     const mine = command([`insert into a values (${n}, repeat('x', 20000000))`, 'delete from a'])
     const [entry] = (await store.execute([mine], 1)).map(entryOf)
     if (entry?.status !== 413) t.fail(`after ${n}: ${entry?.result.slice(0, 200)}`)
   }
+})
+
+t.test('nor do those of reads: one that lacks memory runs again in a new session', async t => {
+  const { store } = await startWorker(t, { readers: 2 })
+  await store.beginTerm(1)
+  await store.execute([ddl('create table a (id int primary key, v text)')], 1)
+  let failed = 0
+  for (let n = 0; n < 30; n++) {
+    for (let times = 0; times < 2; times++) {
+      const [one] = await Promise.all([readOf(store, wide(n)), readOf(store, wide(n))])
+      t.equal(one.status, 200)
+    }
+    const { status } = await readOf(store, `select length(repeat('x', 60000000)) as n`)
+    if (status !== 200) failed += 1
+  }
+  t.equal(failed, 0)
+  // By itself it is too much.
+  const { status, body } = await readOf(store, `select length(repeat('x', 540000000))`)
+  t.strictSame([status, body.sqlstate], [400, '53200'])
 })
