@@ -99,7 +99,7 @@ export const WORKER = {
   CONVOY_WRITE_PATIENCE_MS: Type.Integer({
     minimum: 10,
     maximum: 60_000,
-    default: 1_000,
+    default: 700,
     description: "What a write may take while other clients' writes wait"
   }),
   CONVOY_MAX_ENTRY_BYTES: Type.Integer({

@@ -1,7 +1,7 @@
 /**
  * Bounds from outside what PostgreSQL does not bound: a function that never looks for
  * requests to cancel runs on, whatever statement_timeout says. A process that still works
- * `GRACE_MS` after its time is up is frozen if it reads (nobody else notices) and killed if it
+ * `graceMs` after its time is up is frozen if it reads (nobody else notices) and killed if it
  * writes (it holds locks on rows; PostgreSQL then restarts all its processes).
  *
  * Frozen processes keep their snapshot, their locks on tables and their memory, so they are
@@ -13,13 +13,16 @@ import { type Backends, type ProcessState, processState } from './backends.ts'
 import type { Connection, Running } from './connection.ts'
 import type { SqlError } from './sql-error.ts'
 
-const LOOK_MS = 50
-/** After its time is up; PostgreSQL's own timeout comes within some ms where it comes at all. */
-const GRACE_MS = 500
-/** Less than this since its time was up: it has had no CPU to notice the request to cancel. */
-const WORKED_MS = 250
-/** A write may be asked to end early, to be run again by itself: give a slow function this long. */
-const WRITE_MS = 1_000
+const LOOK_MS = 25
+/**
+ * For how long a statement may go on after its time is up. PostgreSQL's own timeout comes within
+ * some ms where it comes at all. With less CPU than `workedMs` since then it had none to notice the
+ * request to cancel. Others wait for a write, and for no read.
+ */
+const LENIENCE = {
+  reads: { graceMs: 500, workedMs: 250 },
+  writes: { graceMs: 100, workedMs: 70 }
+} as const
 /** However little CPU it had. */
 const PATIENCE_MS = 3_000
 const ASK_MS = 1_000
@@ -63,6 +66,7 @@ interface Watched {
   readonly connection: Connection
   readonly kind: 'reads' | 'writes' | 'own'
   readonly limitMs: number
+  readonly leastMs: number
   readonly startTime: string | undefined
   /** Of the statement that is late: when it became so, and the CPU it had had by then. */
   late?: { readonly sinceMs: number; readonly cpuMs: number } | undefined
@@ -87,14 +91,22 @@ export class Guard implements Disposable {
     this.#timer.unref()
   }
 
-  /** For a connection's `opened`. @param limitMs after which PostgreSQL should end a statement */
-  watch(kind: Watched['kind'], limitMs = Number.POSITIVE_INFINITY): (c: Connection) => void {
+  /**
+   * For a connection's `opened`.
+   * @param limits.limitMs after which PostgreSQL should end a statement
+   * @param limits.leastMs for which a statement may run, whoever asks it to end
+   */
+  watch(
+    kind: Watched['kind'],
+    { limitMs = Number.POSITIVE_INFINITY, leastMs = 0 } = {}
+  ): (c: Connection) => void {
     return connection => {
       if (this.#isClosed) return connection.drop()
       const { pid } = connection
       const startTime = processState(pid)?.startTime
       if (kind !== 'own') this.#users.add(pid)
-      this.#watched.add({ connection, kind, limitMs, startTime, asking: false, heldUp: 0 })
+      const state = { startTime, asking: false, heldUp: 0 }
+      this.#watched.add({ connection, kind, limitMs, leastMs, ...state })
     }
   }
 
@@ -167,14 +179,17 @@ export class Guard implements Disposable {
       sinceMs + limitMs,
       watched.kind === 'reads' ? Number.POSITIVE_INFINITY : cancelledMs
     )
-    if (nowMs < dueMs) {
+    if (nowMs < dueMs || watched.kind === 'own') {
       watched.late = undefined
       return
     }
     const state = processState(connection.pid)
     if (state === undefined || watched.late?.sinceMs !== dueMs) {
       watched.late = { sinceMs: dueMs, cpuMs: state?.cpuMs ?? 0 }
-    } else if (isIgnoring(watched.late, state, nowMs) && !watched.asking) {
+    } else if (
+      !watched.asking &&
+      isIgnoring(watched.late, { ...LENIENCE[watched.kind], state, nowMs })
+    ) {
       watched.asking = true
       void this.#end(watched, dueMs === cancelledMs ? 0 : limitMs).finally(() => {
         watched.asking = false
@@ -184,15 +199,15 @@ export class Guard implements Disposable {
 
   /** Steps of an exchange are heard of late, so PostgreSQL is asked how old this one is. */
   async #end(watched: Watched, limitMs: number): Promise<void> {
-    const { connection, kind } = watched
+    const { connection, kind, leastMs } = watched
     const { backends, ask, told } = this.#options
     const { pid } = connection
     const asked = ask(pid).catch(() => undefined)
     const activity = await Promise.race([asked, sleep(ASK_MS, undefined, { ref: false })])
     const sql = connection.running?.users.find(text => isQuery(text, activity?.query ?? ''))
     if (activity === undefined || sql === undefined || !connection.isOpen) return
-    const allowedMs = Math.max(limitMs + GRACE_MS, kind === 'writes' ? WRITE_MS : 0)
-    if (activity.ageMs < allowedMs || !this.#lives(watched)) return
+    const graceMs = kind === 'reads' ? LENIENCE.reads.graceMs : LENIENCE.writes.graceMs
+    if (activity.ageMs < Math.max(limitMs + graceMs, leastMs) || !this.#lives(watched)) return
     if (kind === 'writes') {
       this.#culprits.set(pid, activity.query)
       this.#hasKilled = true
@@ -219,12 +234,16 @@ export class Guard implements Disposable {
 /** Works on although its time is up, and not because its disk or its share of CPU is slow. */
 function isIgnoring(
   late: { readonly sinceMs: number; readonly cpuMs: number },
-  state: ProcessState,
-  nowMs: number
+  now: {
+    readonly graceMs: number
+    readonly workedMs: number
+    readonly state: ProcessState
+    readonly nowMs: number
+  }
 ): boolean {
-  const lateMs = nowMs - late.sinceMs
-  if (lateMs < GRACE_MS || state.state === 'D') return false
-  return state.cpuMs - late.cpuMs >= WORKED_MS || lateMs >= PATIENCE_MS
+  const lateMs = now.nowMs - late.sinceMs
+  if (lateMs < now.graceMs || now.state.state === 'D') return false
+  return now.state.cpuMs - late.cpuMs >= now.workedMs || lateMs >= PATIENCE_MS
 }
 
 /** Asleep at two looks in a row, and for long: it waits for a lock, of whatever kind. */

@@ -68,7 +68,7 @@ export class Life implements AsyncDisposable {
     this.guard = parts.guard
     this.keeper = parts.keeper
     this.log = new Log(parts.keeper, { limits, end: parts.end })
-    const opened = this.guard.watch('reads', limits.readTimeoutMs)
+    const opened = this.guard.watch('reads', { limitMs: limits.readTimeoutMs })
     this.analyst = new Analyst(readerConnect(options, opened))
   }
 
@@ -85,6 +85,8 @@ export class Life implements AsyncDisposable {
       const opened = guard.watch('own')
       const keeper = await Connection.open({ socketDir, port, user: 'convoy_apply', opened })
       life = new Life(options, { guard, keeper, end: await endOf(keeper) })
+      // Whoever asks cannot wait for a connection then. Where it fails, the next one is tried.
+      life.activityOf(0).catch(() => undefined)
       return life
     } catch (err) {
       await guard.close()
@@ -136,7 +138,10 @@ export class Life implements AsyncDisposable {
     this.#prober ??= Connection.open(
       this.#connect('convoy_apply', { opened: this.guard.watch('own') })
     )
-    const prober = await this.#prober
+    const prober = await this.#prober.catch((err: unknown) => {
+      this.#prober = undefined
+      throw err
+    })
     const [row] = await prober.rows(ACTIVITY, [String(pid)])
     return row && { query: row[0] ?? '', ageMs: Number(row[1]) }
   }
@@ -157,12 +162,12 @@ export class Life implements AsyncDisposable {
 
   async #openExecutor(): Promise<Executor> {
     const { limits, secret, leastMode } = this.#options
-    const { writeTimeoutMs, lockTimeoutMs } = limits
+    const { writeTimeoutMs, writePatienceMs, lockTimeoutMs } = limits
     const session = await this.#session('convoy_app', {
       statementTimeoutMs: writeTimeoutMs,
       lockTimeoutMs,
       messageBytesMax: messageBytesMax(limits),
-      opened: this.guard.watch('writes', writeTimeoutMs)
+      opened: this.guard.watch('writes', { limitMs: writeTimeoutMs, leastMs: writePatienceMs })
     })
     const isWell = () => this.log.isWell()
     return Executor.open(session, { secret, limits, log: this.#end, isWell, leastMode })

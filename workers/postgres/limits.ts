@@ -31,7 +31,7 @@ export interface Limits {
 export const LIMITS: Limits = {
   maxEntryBytes: 8 * 1024 * 1024,
   writeTimeoutMs: 5_000,
-  writePatienceMs: 1_000,
+  writePatienceMs: 700,
   lockTimeoutMs: 6_000,
   readTimeoutMs: 5_000,
   maxReadBytes: 8 * 1024 * 1024,

@@ -73,7 +73,7 @@ export class Survival implements AsyncDisposable {
 
   #watchReader(connection: Connection): void {
     const life = this.#life
-    life.guard.watch('reads', this.#options.limits.readTimeoutMs)(connection)
+    life.guard.watch('reads', { limitMs: this.#options.limits.readTimeoutMs })(connection)
     connection.lost.addEventListener('abort', () => {
       if (connection.isAbandoned) return
       const cause = new ConnectionLostError('a reader is lost', {
