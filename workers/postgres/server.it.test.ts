@@ -7,7 +7,7 @@ import pg from 'pg'
 import t from 'tap'
 import { clonePostgres } from './clone.ts'
 import { processesIn } from './processes.ts'
-import { hasDatabase, initDatabase, startPostgres } from './server.ts'
+import { hasDatabase, initDatabase, SETUP_ROLE, startPostgres } from './server.ts'
 import { openStore } from './store.ts'
 import {
   BIN_DIR,
@@ -37,13 +37,14 @@ async function startElsewhere(dir: string) {
   const program = `
     const { startPostgres } = await import(${JSON.stringify(module)})
     const server = await startPostgres(${JSON.stringify({ dir, binDir: BIN_DIR })})
-    console.log(server.pid)
+    console.log(server.pid, server.port)
     setInterval(() => {}, 1000)`
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
     stdio: ['ignore', 'pipe', 'inherit']
   })
   const [line] = await once(child.stdout, 'data')
-  return { child, postmaster: Number(String(line)) }
+  const [postmaster = 0, port = 0] = String(line).split(' ').map(Number)
+  return { child, postmaster, port }
 }
 
 t.test('a database is made, started, stopped and started again', async t => {
@@ -74,6 +75,45 @@ t.test('kill -9 of the worker leaves no PostgreSQL', async t => {
   child.kill('SIGKILL')
   await until('the end of PostgreSQL', async () => (await processesIn(data)).length === 0)
   await openWorker(t, dir)
+})
+
+t.test('kill -9 of a worker with frozen processes leaves none to the next start', async t => {
+  const dir = join(await temporaryFolder(t), 'w')
+  await initDatabase({ dir, binDir: BIN_DIR })
+  const { child, port } = await startElsewhere(dir)
+  const data = await realpath(join(dir, 'data'))
+  const frozen: number[] = []
+  for (let i = 0; i < 3; i++) {
+    const host = join(dir, 'socket')
+    const client = new pg.Client({ host, port, user: SETUP_ROLE, database: 'postgres' })
+    client.on('error', () => undefined)
+    await client.connect()
+    const { rows } = await client.query('select pg_backend_pid() as pid')
+    frozen.push(rows[0].pid)
+    // One of them is at work, and holds locks.
+    if (i === 0) await client.query('begin; lock table pg_class in share row exclusive mode')
+    if (i > 0) client.query('select count(*) from generate_series(1, 1e9)').catch(() => undefined)
+    await sleep(50)
+    process.kill(rows[0].pid, 'SIGSTOP')
+  }
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  const left = await processesIn(data)
+  t.ok(
+    frozen.every(pid => left.includes(pid)),
+    'a stopped process hears nothing'
+  )
+  const beganMs = performance.now()
+  const { store } = await openWorker(t, dir)
+  // Otherwise all that is left there would have 5 s to end.
+  const tookMs = performance.now() - beganMs
+  t.ok(tookMs < 4_500, `started after ${tookMs.toFixed(0)} ms`)
+  const now = await processesIn(data)
+  t.strictSame(
+    frozen.filter(pid => now.includes(pid)),
+    []
+  )
+  t.equal((await store.beginTerm(1)).index, 1)
 })
 
 t.test('a PostgreSQL left running is ended by the next one on its folder', async t => {
