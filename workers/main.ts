@@ -77,6 +77,7 @@ const postgres = opened.use(
   })
 )
 done('postgres')
+const metrics = openMetrics()
 const store = opened.use(
   await openStore({
     server: postgres,
@@ -84,6 +85,7 @@ const store = opened.use(
     secret: config.CONVOY_STORE_SECRET,
     clonePassword: config.CONVOY_CLONE_PASSWORD,
     limits: limitsOf(config),
+    ended: metrics.ended,
     log
   })
 )
@@ -100,7 +102,6 @@ const controls = opened.use(
   })
 )
 const { pid } = outside
-const metrics = openMetrics()
 const tracing = openTracing(config, { service: 'worker', log, opened })
 const told = { ...{ zookeeper, registration, controls }, metrics, cloneMs, tracing, log }
 const loop = startWorker({ config, home, identity, pid, postgres, store, ...told }, opened)

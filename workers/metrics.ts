@@ -36,6 +36,8 @@ export interface WorkerNow {
 export interface WorkerMetrics {
   readonly registry: Registry
   readonly times: CommitTimes
+  /** A process of PostgreSQL was frozen, killed, or let go after it had been frozen. */
+  ended(how: 'frozen' | 'killed' | 'thawed'): void
   /** @param cloneMs what the copy took that the worker began with; 0 when it made none */
   show(now: () => WorkerNow, cloneMs: number): void
 }
@@ -43,7 +45,18 @@ export interface WorkerMetrics {
 export function openMetrics(): WorkerMetrics {
   const registry = new Registry()
   collectProcessMetrics(registry)
-  return { registry, times: openTimes(registry), show: (...shown) => show(registry, ...shown) }
+  const ended = new Counter({
+    name: 'convoy_worker_statements_ended_total',
+    help: 'Statements ended from outside: `frozen` reads, `killed` writes; `thawed`: restarts for frozen ones',
+    labelNames: ['how'],
+    registers: [registry]
+  })
+  return {
+    registry,
+    times: openTimes(registry),
+    ended: how => ended.inc({ how }),
+    show: (...shown) => show(registry, ...shown)
+  }
 }
 
 function openTimes(registry: Registry): CommitTimes {

@@ -46,6 +46,8 @@ export interface StoreOptions {
   readonly limits?: Partial<Limits>
   /** For tests: writes are never executed in a faster mode. */
   readonly leastMode?: Mode
+  /** Told of each statement that was ended from outside. */
+  readonly ended?: (how: GuardEvent['kind']) => void
   readonly log?: Logger
 }
 
@@ -58,7 +60,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const { socketDir, port } = server
   const settings = { socketDir, port, secret, clonePassword }
   await prepareSchema({ ...settings, maxEntryBytes: limits.maxEntryBytes })
-  const told = (event: GuardEvent) => log?.warn(event, 'a statement was ended from outside')
+  const told = (event: GuardEvent) => {
+    log?.warn(event, 'a statement was ended from outside')
+    options.ended?.(event.kind)
+  }
   const survival = await Survival.begin({ server, limits, workerId, secret, leastMode, told, log })
   return new PostgresStore(survival)
 }
