@@ -4,8 +4,11 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { keepSettings, readSettings, refusalOf, SETTABLE } from './settings.ts'
 
-/** Named by the stack itself, at each start. */
-const FOUND_OUT = ['CONVOY_CLUSTER', 'CONVOY_DOCKER_SOCKET', 'CONVOY_DOCKER_GROUP']
+/** Found out by the stack itself, at each start. */
+const FOUND_OUT = [
+  ...['CONVOY_CLUSTER', 'CONVOY_DOCKER_SOCKET', 'CONVOY_DOCKER_GROUP'],
+  'CONVOY_CLEAR_TOKEN_DIGESTS'
+]
 
 function file(t: Test) {
   const dir = mkdtempSync(join(tmpdir(), 'convoy-compose-'))

@@ -3,7 +3,7 @@
  * volumes remember the secrets, so a file is made once and kept; it is for its owner's eyes
  * only (mode 600), and a shell can read it too (`. .convoy/compose/main.env`).
  */
-import { randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -57,12 +57,18 @@ export function refusalOf(texts: readonly string[]): string | undefined {
 /** @param given replaces what the file says, and stays there */
 export function keepSettings(file: string, given: Settings): Settings {
   const secrets = SECRETS.map(name => [name, randomBytes(SECRET_BYTES).toString('base64url')])
-  const settings = { ...Object.fromEntries(secrets), ...DEFAULTS, ...readSettings(file), ...given }
+  const chosen = { ...Object.fromEntries(secrets), ...DEFAULTS, ...readSettings(file), ...given }
+  const settings = { ...chosen, ...derivedFrom(chosen) }
   const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`)
   mkdirSync(dirname(file), { recursive: true })
   writeFileSync(`${file}.new`, lines.join(''), { mode: 0o600 })
   renameSync(`${file}.new`, file)
   return settings
+}
+
+/** The services know by its digest who may call `db/clear`: they are not given an admin's token. */
+function derivedFrom({ CONVOY_TOKEN: token = '' }: Settings): Settings {
+  return { CONVOY_CLEAR_TOKEN_DIGESTS: hash('sha256', token) }
 }
 
 /** Empty when there is no such file. */

@@ -11,6 +11,8 @@ export interface Convoy {
   /** Of all instances. */
   readonly usersApi: readonly string[]
   readonly ridesApi: readonly string[]
+  /** Of an admin, where tokens are in use. */
+  readonly token?: string
 }
 
 export interface Answer {

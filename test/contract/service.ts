@@ -3,7 +3,7 @@ import type { Test } from 'tap'
 import { type Convoy, call, codeOf, type Method, newName, newRide, newUser } from './convoy.ts'
 
 export async function serviceContract(t: Test, convoy: Convoy): Promise<void> {
-  const { lb, usersApi, ridesApi } = convoy
+  const { lb, usersApi, ridesApi, token } = convoy
   const users = usersApi[0] as string
   const rides = ridesApi[0] as string
   const countOf = async (service: string) =>
@@ -82,7 +82,10 @@ export async function serviceContract(t: Test, convoy: Convoy): Promise<void> {
       const created_by = await newUser(convoy)
       await newRide(convoy, { created_by })
       for (const service of [rides, users, rides, users]) {
-        const headers = { 'content-type': 'application/json' }
+        const headers = {
+          'content-type': 'application/json',
+          ...(token && { authorization: `Bearer ${token}` })
+        }
         const answer = await call(`POST ${service}/api/v1/db/clear`, { headers })
         t.equal(answer.status, 200)
         t.strictSame(answer.body, {})

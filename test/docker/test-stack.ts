@@ -112,7 +112,7 @@ export class TestStack {
       })
     const origins = (name: string) => Promise.all([1, 2].map(n => originOf(`${name}-${n}`)))
     const [usersApi, ridesApi] = [await origins('users-api'), await origins('rides-api')]
-    return { lb: this.lb, usersApi, ridesApi }
+    return { lb: this.lb, usersApi, ridesApi, token: this.token }
   }
 
   /** Everything on the engine that belongs to it. */
