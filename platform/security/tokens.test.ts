@@ -6,9 +6,14 @@ import { ROLES } from './roles.ts'
 import { Tokens, tokensIn, tokensOf } from './tokens.ts'
 
 t.test('a token is known by the whole of it, and by nothing else', async t => {
-  const tokens = tokensOf({ CONVOY_TOKEN_READ: 'reads', CONVOY_TOKEN_ADMIN: 'rules' })
+  const tokens = tokensOf({
+    CONVOY_TOKEN_READ: 'reads',
+    CONVOY_TOKEN_ADMIN: 'rules',
+    CONVOY_TOKEN: 'in two words'
+  })
+  t.match(tokens.holderOf('Bearer in two words'), { role: 'admin' })
   t.strictSame(tokens.holderOf('Bearer reads'), { name: 'read', role: 'read' })
-  for (const scheme of ['bearer', 'BEARER', 'Bearer ']) {
+  for (const scheme of ['bearer', 'BEARER', 'Bearer   ']) {
     t.strictSame(tokens.holderOf(`${scheme} reads`), { name: 'read', role: 'read' }, scheme)
   }
   t.strictSame(tokens.holderOf('Bearer rules'), { name: 'admin', role: 'admin' })

@@ -61,7 +61,7 @@ export class Tokens {
 }
 
 /** The name of the scheme is case-insensitive (RFC 9110, 11.1), the token is not. */
-const BEARER = /^bearer +(\S+)$/i
+const BEARER = /^bearer +(.+)$/i
 
 /** @param authorization the header as it came */
 export const bearerIn = (authorization: string | undefined): string | undefined =>

@@ -37,6 +37,9 @@ const SIZES = {
   temp_file_limit: '1GB',
   wal_buffers: '1MB',
   min_wal_size: '64MB',
+  // A copy holds its log from when its slot is made; until then the checkpoint of another copy
+  // that begins could take it.
+  wal_keep_size: '64MB',
   max_wal_size: '256MB',
   // After each checkpoint whole pages are written; packed, the log let go of makes half as much WAL.
   wal_compression: 'lz4',
