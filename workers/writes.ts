@@ -23,6 +23,7 @@ import { harmful } from './postgres/refusals.ts'
 import {
   begunBy,
   begunIn,
+  isAhead,
   isHarmful,
   isLeftOver,
   isSuspect,
@@ -92,6 +93,8 @@ class Session {
   readonly #options: SessionOptions
   readonly #deliveries: Deliveries
   readonly #schedule = new WriteSchedule<Waiting>()
+  /** Left to the next master, to which they go when the channel ends. */
+  #ahead: Waiting[] = []
   /** Request ids: every copy of one is a suspect. */
   readonly #suspects = new Set<string>()
   #remembers = false
@@ -124,6 +127,7 @@ class Session {
     this.#open = false
     clearInterval(this.#looking)
     this.#schedule.clear()
+    this.#ahead = []
     this.#held = []
     this.#stepped()
     void this.#options.channel.close().catch(() => {})
@@ -157,16 +161,18 @@ class Session {
     const delivery = { message, replyTo, receivedMs, left: commands.length }
     this.#deliveries.add(delivery)
     const suspects = this.#suspects
+    const terms = { sent: term, own: this.#options.term }
     for (const command of commands) {
       const { requestId, client = '', ttlMs } = command
-      const terms = { sent: term, own: this.#options.term }
       if (isSuspect(command, terms)) suspects.add(requestId)
-      this.#schedule.add({
+      const waiting: Waiting = {
         ...{ command, delivery, client, expiresAtMs: receivedMs + ttlMs },
         get suspect() {
           return suspects.has(requestId)
         }
-      })
+      }
+      if (isAhead(terms)) this.#ahead.push(waiting)
+      else this.#schedule.add(waiting)
     }
     this.#begin()
   }
@@ -199,7 +205,11 @@ class Session {
 
   /** Nobody waits any more for what has passed its deadline. */
   #expire(atMs: number): void {
-    const gone = this.#schedule.expire(atMs)
+    const gone = [
+      ...this.#schedule.expire(atMs),
+      ...this.#ahead.filter(({ expiresAtMs }) => expiresAtMs <= atMs)
+    ]
+    this.#ahead = this.#ahead.filter(({ expiresAtMs }) => expiresAtMs > atMs)
     if (gone.length > 0) this.#settle(gone)
   }
 

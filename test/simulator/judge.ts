@@ -24,6 +24,7 @@ export type FailureKind =
   | 'sound rows doubted'
   | 'too many masters died'
   | 'harmful too soon'
+  | 'begun by a deposed master'
   | 'not healed'
   | 'workers differ'
   | 'history'
@@ -50,7 +51,10 @@ export class Judge {
   readonly #acknowledged: { readonly atMs: number; readonly index: number }[] = []
   readonly #told = new Set<string>()
   /** Of each write: when and of whom it was asked for, and how many died of it. */
-  readonly #asked = new Map<string, { term: number; of: Set<object>; deaths: number }>()
+  readonly #asked = new Map<
+    string,
+    { term: number; sentIn: number; of: Set<object>; deaths: number }
+  >()
 
   constructor(world: World) {
     this.#world = world
@@ -108,10 +112,18 @@ export class Judge {
    */
   asked(requestId: string, orchestrator: { readonly term: number }): void {
     const term = orchestrator.term || this.#world.zookeeper.now.node.state.term - 1
-    const asked = this.#asked.get(requestId) ?? { term, of: new Set(), deaths: 0 }
+    const asked = this.#asked.get(requestId) ?? { term, sentIn: term, of: new Set(), deaths: 0 }
     asked.term = Math.min(asked.term, term)
+    asked.sentIn = Math.min(asked.sentIn, orchestrator.term)
     this.#asked.set(requestId, asked)
     asked.of.add(orchestrator)
+  }
+
+  /** A master begins with a write: not one whose copies were all sent into later terms. */
+  begins({ id }: Worker, { requestId }: WriteCommand, term: number): void {
+    const sentIn = this.#asked.get(requestId)?.sentIn ?? 0
+    if (term >= sentIn) return
+    this.fail('begun by a deposed master', `${requestId} by ${id} in ${term}, sent in ${sentIn}`)
   }
 
   /**

@@ -275,6 +275,10 @@ export const MUTATIONS: readonly Mutation[] = [
     ]
   },
   {
+    name: 'let a deposed master execute what was sent to the next one',
+    edits: [protocol('answers.ts', 'terms.sent > terms.own', 'terms.sent > terms.own + 1_000')]
+  },
+  {
     name: 'take every write for a suspect',
     edits: [protocol('answers.ts', 'suspect === true || (again', 'suspect !== null || (again')]
   },

@@ -6,6 +6,7 @@ import type { Entry } from '../../workers/entry.ts'
 import {
   begunBy,
   begunIn,
+  isAhead,
   isHarmful,
   isLeftOver,
   isSuspect,
@@ -133,11 +134,23 @@ class WriteSession {
       return
     }
     const terms = { sent: message.term, own: this.#term }
+    if (isAhead(terms)) {
+      this.#leave(delivery)
+      return
+    }
     for (const command of message.commands) {
       if (isSuspect(command, terms)) this.#suspects.add(command.requestId)
     }
     this.#waiting.push({ delivery, message })
     if (mayExecute(this.#worker.view)) this.#begin()
+  }
+
+  /** To the next master, until nobody waits for it any more. */
+  #leave(delivery: Delivery): void {
+    const leftMs = Math.max(0, delivery.queued.expiresAtMs - this.#world.timeline.nowMs)
+    this.#worker.after(leftMs, () => {
+      if (this.#open) this.#consumer.ack(delivery)
+    })
   }
 
   #release(view: View): void {
@@ -188,6 +201,7 @@ class WriteSession {
       return
     }
     const begun = { ...begunBy(command), statement: '' }
+    this.#world.judge.begins(this.#worker, command, this.#term)
     this.#worker.dispatch({ kind: 'executing' })
     this.#transact(
       () => database.append(begun, { status: 200, term: this.#term }),
@@ -259,6 +273,7 @@ class WriteSession {
     )
     const commands = asked.map(({ command }) => command)
     const { database, disk } = this.#worker
+    for (const one of commands) this.#world.judge.begins(this.#worker, one, this.#term)
     this.#worker.dispatch({ kind: 'executing' })
     this.#world.ambush.happens('working', this.#worker.id)
     const poison = commands.find(({ requestId, statement }) => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { barrierFor, isLeftOver, isSuspect, mayLeave, toldAt } from './answers.ts'
+import { barrierFor, isAhead, isLeftOver, isSuspect, mayLeave, toldAt } from './answers.ts'
 import { worker } from './fixtures.ts'
 import { lead } from './lead.ts'
 import { viewOf } from './view.ts'
@@ -42,7 +42,7 @@ t.test('what an earlier master left is dropped, and what is new is not', async t
   t.strictSame([left(true, 3), left(true, 4), left(false, 3)], [true, false, false])
 })
 
-t.test('a suspect is marked, a repeat from an earlier term, or sent into a later term', async t => {
+t.test('a suspect is marked, or a repeat from an earlier term', async t => {
   const own = 5
   const first = {}
   const repeat = { again: true }
@@ -51,5 +51,12 @@ t.test('a suspect is marked, a repeat from an earlier term, or sent into a later
     [first, repeat, marked].map(command => isSuspect(command, { sent, own }))
   t.strictSame(judged(4), [false, true, true])
   t.strictSame(judged(5), [false, false, true])
-  t.strictSame(judged(6), [true, true, true], 'this master is deposed')
+  t.strictSame(judged(6), [false, false, true])
+})
+
+t.test('what was sent into a later term is left to its master', async t => {
+  t.strictSame(
+    [4, 5, 6].map(sent => isAhead({ sent, own: 5 })),
+    [false, false, true]
+  )
 })

@@ -40,15 +40,18 @@ export const isLeftOver = (
 ): boolean => message.redelivered && message.term < term
 
 /**
- * A copy that was sent into an earlier term behind others: one of them may have ended its master.
- * A copy that was sent into a later term shows a master that it is deposed, most likely. It would
- * end unnoticed by the orchestrator. As a suspect it is not executed: nobody commits its entry.
+ * Sent into a later term: the master that gets it is deposed and does not know it yet. It leaves
+ * the message to its successor. If it died of a write in there, no orchestrator would notice. And
+ * it must not say that it begins one: a later master may come to have that entry.
  */
+export const isAhead = (terms: { readonly sent: number; readonly own: number }): boolean =>
+  terms.sent > terms.own
+
+/** Marked, or sent into an earlier term behind other copies: one may have ended its master. */
 export const isSuspect = (
   { suspect, again }: Pick<WriteCommand, 'suspect' | 'again'>,
   terms: { readonly sent: number; readonly own: number }
-): boolean =>
-  suspect === true || (again === true && terms.sent < terms.own) || terms.sent > terms.own
+): boolean => suspect === true || (again === true && terms.sent < terms.own)
 
 const BEGUN = 'begun '
 
