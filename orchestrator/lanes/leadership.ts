@@ -27,9 +27,9 @@ export class Leaderships {
   look(cluster: Cluster): Leadership {
     const term = cluster.state?.term ?? 0
     if (term > this.#term) {
-      // Of masters before the first that it saw, an orchestrator has nothing in flight.
-      // Of a master that it missed, it does not know how its term ended.
-      this.#orderly = this.#term === 0 || (term === this.#term + 1 && this.#livesOn(cluster))
+      // How the term of a master that it never saw ended, an orchestrator does not know. It may
+      // have sent writes to one before it could read any term.
+      this.#orderly = term === this.#term + 1 && this.#livesOn(cluster)
       this.#term = term
       this.#seen = false
     }

@@ -166,10 +166,8 @@ export class Orchestrator extends Process {
   /** What a former master may hold is sent again. */
   #newTerm(term: number): void {
     if (term <= this.term) return
-    // Of masters before the first that it saw, it has nothing in flight.
-    const orderly = this.term === 0
     this.term = term
-    this.#writeLane.again(this.#writes.newTerm(term, orderly))
+    this.#writeLane.again(this.#writes.newTerm(term, false))
     this.#readLanes.strongQ.again(this.#reads.toMaster())
     this.#flush()
   }

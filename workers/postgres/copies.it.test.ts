@@ -49,7 +49,8 @@ function cloneElsewhere(options: CloneOptions): ChildProcess {
 
 /** The two processes of pg_basebackup, or what is left of them. */
 async function copiersIn(dir: string): Promise<number[]> {
-  const folder = await realpath(dir).catch(() => '')
+  const folder = await realpath(dir).catch(() => null)
+  if (folder === null) return []
   const pids = await processesIn(folder)
   const names = await Promise.all(
     pids.map(pid => readFile(`/proc/${pid}/comm`, 'utf8').catch(() => ''))
@@ -125,6 +126,7 @@ t.test('a worker ends the copy of a stopped copier', async t => {
   copying.catch(() => undefined)
   await until('both processes copy', () => bothCopy(options.dir))
   const copiers = await copiersIn(options.dir)
+  t.equal(copiers.length, 2)
   for (const pid of copiers) process.kill(pid, 'SIGSTOP')
   await until('they stand still', async () =>
     (await Promise.all(copiers.map(isStopped))).every(Boolean)

@@ -16,7 +16,8 @@ export async function processesIn(folder: string): Promise<number[]> {
   const pids = (await readdir('/proc')).filter(name => /^\d+$/.test(name))
   const inside = await Promise.all(
     pids.map(async pid => {
-      const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => '')
+      // A process that has ended, and waits for its parent, has no folder.
+      const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => null)
       return cwd === folder
     })
   )
