@@ -21,7 +21,7 @@ const { url, attack: name, from } = workerData as Order
 const attack = ATTACKS.find(one => one.name === name)
 if (attack === undefined) throw new Error(`there is no attack ${name}`)
 const body = attack.body()
-const agent = new Agent({ connect: { localAddress: from }, connections: attack.connections })
+const agent = new Agent({ localAddress: from, connections: attack.connections })
 const answers: Record<string, number> = {}
 let stopped = false
 

@@ -29,7 +29,7 @@ export class Bystander {
   /** @param from address of its own: shares are counted by it */
   constructor(url: string, from: string) {
     this.#url = url
-    this.#agent = new Agent({ connect: { localAddress: from }, connections: 8 })
+    this.#agent = new Agent({ localAddress: from, connections: 8 })
   }
 
   /** Makes its table. */

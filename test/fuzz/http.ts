@@ -21,7 +21,7 @@ export class HttpClient implements AsyncDisposable {
   constructor(url: string, localAddress: string) {
     this.#url = url
     this.#agent = new Agent({
-      connect: { localAddress },
+      localAddress,
       headersTimeout: TIMEOUT_MS,
       bodyTimeout: TIMEOUT_MS
     })
