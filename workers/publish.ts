@@ -21,7 +21,7 @@ export function publishRole(options: {
   const { loop, store, registration, log, busy } = options
   let shown = ''
   const show = (view: View, state: State) => {
-    const { term, trouble, diverged, yields } = view
+    const { term, trouble, diverged, inDoubt, yields } = view
     // Whoever sees that it has left may end it.
     const role = view.role === 'left' && busy() ? 'replica' : view.role
     const { verified } = store
@@ -30,7 +30,7 @@ export function publishRole(options: {
     shown = key
     const { index, term: lastTerm } = state.last
     const said = registration.show(state.self.id, {
-      ...{ role, term, trouble, diverged, yields, verified },
+      ...{ role, term, trouble, diverged, inDoubt, yields, verified },
       last: { index, term: lastTerm },
       reachesAmqp: state.amqp,
       needsFrom: isNamed(state) ? null : index

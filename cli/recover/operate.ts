@@ -6,7 +6,13 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openLog } from '../../platform/log.ts'
-import { type ClusterState, STATE } from '../../platform/wire/znodes.ts'
+import {
+  type ClusterState,
+  parseNode,
+  STATE,
+  WISHES,
+  type Wishes
+} from '../../platform/wire/znodes.ts'
 import type { ZooKeeper } from '../../platform/zookeeper.ts'
 import type { Orchestrators } from '../convoy/orchestrator.ts'
 import { UserError } from '../script.ts'
@@ -88,6 +94,8 @@ async function isAccepted(
 async function write(zookeeper: ZooKeeper, found: Survey, state: ClusterState): Promise<string> {
   const data = JSON.stringify(state)
   const { node } = found
+  // First: a survivor that is started again reads what is wished before it reads `/state`.
+  await withdrawVerdicts(zookeeper, state.inSync)
   const done =
     node === null
       ? await zookeeper.create(STATE, data)
@@ -106,6 +114,19 @@ async function write(zookeeper: ZooKeeper, found: Survey, state: ClusterState): 
   throw new UserError(
     'nobody leads yet: does a survivor run, and reach RabbitMQ? Its worker.log says'
   )
+}
+
+/** What a verification found wrong is what the cluster goes on with. A verdict on another worker stays. */
+async function withdrawVerdicts(zookeeper: ZooKeeper, chosen: readonly string[]): Promise<void> {
+  for (;;) {
+    const node = await zookeeper.read(WISHES)
+    const wishes = node && parseNode<Wishes>(node.data)
+    if (node === undefined || !wishes || !chosen.some(id => wishes.wrong?.[id] !== undefined))
+      return
+    const left = Object.entries(wishes.wrong ?? {}).filter(([id]) => !chosen.includes(id))
+    const data = JSON.stringify({ ...wishes, wrong: Object.fromEntries(left) })
+    if ((await zookeeper.write(WISHES, data, node.version)) !== undefined) return
+  }
 }
 
 /** @returns what it has come to */

@@ -47,6 +47,8 @@ export interface Wishes {
   readonly leaving: readonly string[]
   /** The term whose master is to make room for another; without a meaning in any other term. */
   readonly handoverOf: number | null
+  /** Workers whose data is wrong, and what was found (orchestrator/verify/); by id, which lives and dies with the data. */
+  readonly wrong?: Readonly<Record<string, string>>
 }
 
 export const NO_WISHES: Wishes = { leaving: [], handoverOf: null }
@@ -81,6 +83,8 @@ export interface WorkerNode {
   /** Why it does not serve, in words for an operator. */
   readonly trouble: string | null
   readonly diverged: boolean
+  /** Diverged by its rows: it does not stand for election. */
+  readonly inDoubt?: boolean
   /** Elected only when nobody else is: it is leaving, or has just made room. */
   readonly yields: boolean
   /** The copy that a joining worker makes now; its last failure is in `trouble`. */

@@ -29,19 +29,20 @@ export class Registration {
   }
 
   show(view: View, state: State): void {
-    const { role, term, diverged, yields } = view
+    const { role, term, diverged, inDoubt, yields } = view
     const shown = this.#peer
     const isSame =
       shown?.role === role &&
       shown.term === term &&
       shown.diverged === diverged &&
+      shown.inDoubt === inDoubt &&
       shown.yields === yields &&
       shown.reachesAmqp === state.amqp
     if (isSame) {
       this.#settle()
       return
     }
-    this.#update({ role, term, diverged, yields, reachesAmqp: state.amqp }, state)
+    this.#update({ role, term, diverged, inDoubt, yields, reachesAmqp: state.amqp }, state)
     if (role === 'candidate') this.#waiters.push({ revision: this.#revision, term })
   }
 

@@ -129,11 +129,11 @@ export class WorkerFaults {
     return worker.id
   }
 
-  /** A `verify` finds other rows than the master's; never so that no sound member is left. */
+  /** A worker's rows are found to be wrong, the master's too; never so that no sound member is left. */
   doubtRows(): string | null {
     const { doubted } = this.#world
     const { worker } = this.anyPlace() ?? {}
-    if (worker === undefined || worker === null || worker.state.role.kind === 'leader') return null
+    if (worker === undefined || worker === null) return null
     doubted.add(worker.id)
     if (!this.#isSafe()) {
       doubted.delete(worker.id)

@@ -9,7 +9,7 @@ import { commitIndexOf, counting, keepAfterOf, NOTHING, wantedMembers } from './
 import type { Append, Confirm, Fetch } from './messages.ts'
 import { ChecksumTail, type Leader, type Progress, type State, type Step } from './state.ts'
 import { firstWithin, ifLeader, stay, step, then, withRole } from './steps.ts'
-import { drain, hasDrained } from './wishes.ts'
+import { drain, hasDrained, mustGiveWay } from './wishes.ts'
 
 /**
  * Characters of the entries that are sent at once: RabbitMQ ends a channel that brings it 128 MiB.
@@ -117,7 +117,7 @@ export function onFetch(state: State, role: Leader, message: Fetch): Step {
 
 /** What a master does by itself, whatever just happened. */
 export function advanceLeader(state: State, role: Leader, nowMs: number): Step {
-  if (mustMakeRoom(state, role, nowMs)) return makeRoom(state, role)
+  if (mustMakeRoom(state, role, nowMs) || mustGiveWay(state, role)) return makeRoom(state, role)
   const charged = withRole(state, drain(state, charge(state, role, nowMs), nowMs))
   const changed = ifLeader(charged, now => changeMembers(charged, now, nowMs))
   const told = then(changed, next => ifLeader(next, now => commitAndTell(next, now, nowMs)))

@@ -39,6 +39,8 @@ export interface Peer {
   readonly last: { readonly index: number; readonly term: number }
   readonly reachesAmqp: boolean
   readonly diverged: boolean
+  /** Diverged by its rows: it does not stand for election. */
+  readonly inDoubt?: boolean
   /** Elected only when nobody else is. */
   readonly yields: boolean
   readonly needsFrom: number | null
@@ -238,7 +240,7 @@ export type Event =
       /** What does not fit, in words for an operator. */
       readonly found?: string
     }
-  /** A `verify` found tables here that are not the master's. */
+  /** Rows or files here are not what they should be. */
   | { readonly kind: 'differs'; readonly tables: readonly string[] }
   /** Whether the own PostgreSQL answers and commits; what is wrong, if not. */
   | { readonly kind: 'postgres'; readonly answers: boolean; readonly trouble?: string }

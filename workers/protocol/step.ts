@@ -3,6 +3,7 @@
  * from that. Pure (but for the append-only checksum tail): no clock, no socket,
  * no randomness; results of effects come back as events.
  */
+import type { Wishes } from '../../platform/wire/znodes.ts'
 import { positionOf } from '../entry.ts'
 import { diverge } from './diverge.ts'
 import { advanceCandidate, mustStand, stand } from './elect.ts'
@@ -54,7 +55,7 @@ function note(state: State, event: Event, nowMs: number): Step {
     case 'peers':
       return onPeers({ ...state, peersSeenMs: nowMs }, event.peers)
     case 'wishes':
-      return stay({ ...state, wishes: event.wishes })
+      return onWishes(state, event.wishes, nowMs)
     case 'frozen':
       return stay({ ...state, frozen: event.ids })
     case 'sessionLost':
@@ -64,7 +65,7 @@ function note(state: State, event: Event, nowMs: number): Step {
     case 'amqpDown':
       return stay({ ...state, amqp: false })
     case 'differs':
-      return diverge(state, 'rows', { nowMs, found: event.tables.join(', ') })
+      return doubt(state, event.tables.join(', '), nowMs)
     case 'postgres':
       return stay(onPostgres(state, event))
     case 'message':
@@ -85,6 +86,20 @@ function onMessage(state: State, message: Message, nowMs: number): Step {
   if (message.kind === 'fetch') return onFetch(state, role, message)
   // Told of a higher term: answer nothing more, and find out who leads.
   return message.term > role.term ? step(deposed(state), { do: 'readState' }) : stay(state)
+}
+
+/** A verdict counts once: an operator's recovery may have chosen this worker since. */
+function onWishes(state: State, wishes: Wishes, nowMs: number): Step {
+  const next: State = { ...state, wishes }
+  const found = wishes.wrong?.[state.self.id]
+  const isNews = found !== undefined && found !== state.wishes.wrong?.[state.self.id]
+  return isNews ? doubt(next, found, nowMs) : stay(next)
+}
+
+/** Whoever stands for election stands no more; a master makes room (wishes.ts). */
+function doubt(state: State, found: string, nowMs: number): Step {
+  const next = state.role.kind === 'candidate' ? deposed(state) : state
+  return diverge(next, 'rows', { nowMs, found })
 }
 
 function onPeers(state: State, peers: ReadonlyMap<string, Peer>): Step {

@@ -7,7 +7,7 @@ import { isKept } from './diverge.ts'
 import { keepAfterOf, passedBarrierOf } from './members.ts'
 import type { Leader, State } from './state.ts'
 import { isNamed } from './steps.ts'
-import { isDraining, isFrozen, isLeaving, yields } from './wishes.ts'
+import { isDraining, isFrozen, isLeaving, isWrong, yields } from './wishes.ts'
 
 export interface View {
   readonly role: WorkerRole
@@ -15,6 +15,7 @@ export interface View {
   readonly term: number
   readonly trouble: string | null
   readonly diverged: boolean
+  readonly inDoubt: boolean
   readonly yields: boolean
   /** May execute writes, and answer strong reads after a barrier. */
   readonly leads: boolean
@@ -35,6 +36,7 @@ export function viewOf(state: State, nowMs: number): View {
     term: 'term' in role ? role.term : state.term,
     trouble: troubleOf(state),
     diverged: state.diverged !== null,
+    inDoubt: isWrong(state),
     yields: yields(state),
     leads: leadsNow(state),
     drains: role.kind === 'leader' && isDraining(role),

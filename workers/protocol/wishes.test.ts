@@ -135,3 +135,47 @@ t.test('the master answers reads when every replica is frozen, and keeps them in
 t.test('a frozen master leads on: that it hands over is asked of it first', async t => {
   t.match(viewOf(run(master(), [frozen('a')]).state, 1), { role: 'master', leads: true })
 })
+
+const wrong = (found: Readonly<Record<string, string>>): Event => {
+  return { kind: 'wishes', wishes: { leaving: [], handoverOf: null, wrong: found } }
+}
+
+t.test('a master whose data is wrong makes room when all that it has is committed', async t => {
+  const entries = entriesAfter(endOf(log), { count: 1, term: 1 })
+  const wrote = run(master(), [{ kind: 'executed', term: 1, entries }, wrong({ a: 'things' })])
+  t.match(viewOf(wrote.state, 1), { leads: true, drains: true, diverged: true, reads: false })
+  const late = run(wrote.state, [{ kind: 'tick' }], 900)
+  t.match(viewOf(late.state, 900), { leads: true, drains: true }, 'nothing is given up')
+  const end = endOf(entries)
+  const { state } = run(late.state, [confirm('b', end), confirm('c', end)], 901)
+  t.equal(state.role.kind, 'follower')
+  t.equal(state.commitIndex, end.index, 'after its answers could leave')
+  const gone = new Map(peers).set('a', peer({ pid: 100, role: 'replica', diverged: true }))
+  const after = run(state, [{ kind: 'peers', peers: gone }, { kind: 'tick' }], 902)
+  t.equal(after.state.role.kind, 'follower', 'it does not stand for election')
+})
+
+t.test('a master whose data is wrong leads on while nobody else can', async t => {
+  const alone = new Map([...peers].filter(([id]) => id === 'a'))
+  const { state } = run(master(), [{ kind: 'peers', peers: alone }, wrong({ a: 'things' })])
+  t.match(viewOf(state, 1), { leads: true, drains: false, diverged: true })
+  const back = run(state, [{ kind: 'peers', peers }])
+  t.match(viewOf(back.state, 1), { drains: true }, 'and no longer')
+})
+
+t.test('a worker that is called wrong is out of service, each verdict once', async t => {
+  const { state } = run(replica(), [wrong({ a: 'things', b: 'others' })])
+  t.match(viewOf(state, 1), { diverged: true, reads: false, trouble: /things/ })
+  t.notOk(viewOf(run(replica(), [wrong({ b: 'others' })]).state, 1).diverged)
+  const chosen = { term: 5, master: null, inSync: ['a'] }
+  const recovered = run(state, [stateRead(chosen, { version: 9, beganMs: 1 })])
+  t.notOk(viewOf(recovered.state, 1).diverged, 'an operator has chosen it')
+  const again = run(recovered.state, [wrong({ a: 'things' })])
+  t.notOk(viewOf(again.state, 1).diverged)
+})
+
+t.test('a candidate that is called wrong stands no more', async t => {
+  const role = { kind: 'candidate', term: 2, sinceMs: 0, published: true } as const
+  const standing = worker({ term: 1, last: endOf(log), role, peers })
+  t.equal(run(standing, [wrong({ a: 'things' })]).state.role.kind, 'waiting')
+})

@@ -1,6 +1,6 @@
 /**
  * What may be wished of workers: that one leaves, or that the master of a term makes
- * room for another. Wishes only choose among what is safe anyway: who leaves is
+ * room for another. A master whose data is wrong makes room unasked. Wishes only choose among what is safe anyway: who leaves is
  * removed as one that is lost would be, never below `minCopies`; a master makes room
  * by an ordinary election, begun when every member has all that it has.
  */
@@ -10,6 +10,9 @@ import type { Leader, State } from './state.ts'
 export const isFrozen = (state: State): boolean => state.frozen.includes(state.self.id)
 
 export const isLeaving = (state: State): boolean => state.wishes.leaving.includes(state.self.id)
+
+/** Its data is wrong: as soon as another member can lead, that one must. */
+export const isWrong = (state: State): boolean => state.diverged?.kind === 'rows'
 
 /** Elected only when nobody else is: it leaves, is frozen, or was asked to make room and has done so. */
 export function yields(state: State): boolean {
@@ -22,10 +25,15 @@ export const isDraining = (role: Leader): boolean => typeof role.draining === 'o
 
 /**
  * Begins to drain when that is wished of this term. Writes wait meanwhile: a member that
- * cannot follow must not hold them up for long, so that the wish is then given up.
+ * cannot follow must not hold them up for long, so that the wish is then given up. A master whose
+ * data is wrong does not give up while there is a successor.
  */
 export function drain(state: State, role: Leader, nowMs: number): Leader {
   const { draining } = role
+  if (isWrong(state)) {
+    if (!hasSuccessor(state, role)) return draining === 'no' ? role : { ...role, draining: 'no' }
+    return isDraining(role) ? role : { ...role, draining: { sinceMs: nowMs } }
+  }
   if (role.term !== state.wishes.handoverOf) {
     return draining === 'no' ? role : { ...role, draining: 'no' }
   }
@@ -35,6 +43,19 @@ export function drain(state: State, role: Leader, nowMs: number): Leader {
   }
   const isLate = nowMs - draining.sinceMs >= state.settings.replicaTimeoutMs
   return isLate ? { ...role, draining: 'given up' } : role
+}
+
+/**
+ * The data here is wrong, and the only others that could lead have entries that this log does
+ * not have. They confirm nothing, so there is nothing to wait for; their rows are right.
+ */
+export function mustGiveWay(state: State, role: Leader): boolean {
+  if (!isWrong(state) || hasSuccessor(state, role)) return false
+  return role.members.some(id => {
+    const peer = state.peers?.get(id)
+    if (id === state.self.id || peer === undefined) return false
+    return peer.reachesAmqp && peer.diverged && peer.inDoubt !== true
+  })
 }
 
 function hasSuccessor(state: State, role: Leader): boolean {
