@@ -16,6 +16,9 @@ import type { Answer, Caller } from './pending-writes.ts'
 
 export type ReadLane = 'readQ' | 'strongQ'
 
+/** A read that a worker gives back later than so long before its deadline gets no other turn. */
+const NO_TURN_LEFT_MS = 300
+
 /** What is asked, without where it stands. */
 export interface ReadAsk {
   readonly readId: string
@@ -53,10 +56,10 @@ export interface PendingRead extends ReadAsk {
   window: 'unknown' | 'slow' | null
 }
 
-/** What is to be done about a read after a note; `read` has been settled if it is harmful. */
+/** What is to be done about a read after a note. One that is `harmful` or `settled` was refused. */
 export interface Noted {
   readonly read: PendingRead
-  readonly action: 'nothing' | 'again' | 'harmful'
+  readonly action: 'nothing' | 'again' | 'harmful' | 'settled'
 }
 
 export function pendingRead(ask: ReadAsk): PendingRead {
@@ -137,6 +140,7 @@ export class PendingReads {
       read.suspect = true
     }
     if (read.copies.size > 0) return { read, action: 'nothing' }
+    if (note === 'busy' && read.deadlineMs - nowMs < NO_TURN_LEFT_MS) return this.#noTurn(read)
     read.hedged = false
     return { read, action: 'again' }
   }
@@ -169,7 +173,7 @@ export class PendingReads {
       read.caller.refuse(
         read.copies.size > 0
           ? new TimeoutError('no answer before the deadline; reading again is safe')
-          : new OverloadedError('the read was not executed: too many of its kind wait')
+          : tooMany()
       )
       gone.push(read)
     }
@@ -195,12 +199,20 @@ export class PendingReads {
     return sent
   }
 
+  #noTurn(read: PendingRead): Noted {
+    this.#pending.delete(read.readId)
+    read.caller.refuse(tooMany())
+    return { read, action: 'settled' }
+  }
+
   #harmful(read: PendingRead): Noted {
     this.#pending.delete(read.readId)
     read.caller.refuse(new RequestHarmfulError())
     return { read, action: 'harmful' }
   }
 }
+
+const tooMany = () => new OverloadedError('the read was not executed: too many of its kind wait')
 
 export function readText(read: PendingRead, nowMs: number): string {
   const ttlMs = Math.max(1, Math.ceil(read.deadlineMs - nowMs))

@@ -199,8 +199,8 @@ export class ReadLanes {
     const shares = this.#sharesOf(read)
     for (const lane of this.#lanes) lane.noticed(read)
     if (note === 'running') shares.lasts(read)
+    if (action === 'settled' || action === 'harmful') this.#settle(read)
     if (action === 'harmful') {
-      this.#settle(read)
       this.#harmful.add(whatOf(JSON.parse(`${read.text}}`)), nowMs)
       this.#options.onHarmful(read)
     }

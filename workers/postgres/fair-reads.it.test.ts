@@ -58,8 +58,12 @@ t.test('quick reads of others are answered while 40 slow ones of a client wait',
   const { store } = worker
   await times(store, 'b', 10)
   const notes = new Map<ReadResult['note'], number>()
+  let outlasted = 0
   for (let n = 0; n < 40; n++) {
-    const counted = ({ note }: ReadResult) => notes.set(note, (notes.get(note) ?? 0) + 1)
+    const counted = ({ note, answer }: ReadResult) => {
+      notes.set(note, (notes.get(note) ?? 0) + 1)
+      if (answer.body.includes('until its deadline')) outlasted += 1
+    }
     ask(store, readOf('a', SLOW, { ttlMs: 4_000 })).then(counted, () => {})
   }
   const taken = await times(store, 'b', 50)
@@ -72,7 +76,12 @@ t.test('quick reads of others are answered while 40 slow ones of a client wait',
   t.equal((await other).answer.status, 200, 'a slow read of another client gets a slot')
   await sleep(4_000)
   t.equal(await sleeping(worker), '0', 'nobody waits for them any more')
-  t.ok((notes.get('expired') ?? 0) >= 2)
+  t.ok(outlasted >= 2, 'and those that ran were told so in time')
+  t.equal(notes.get('expired') ?? 0, 0, 'each has an answer before its deadline')
+  t.equal(
+    [...notes.values()].reduce((sum, count) => sum + count, 0),
+    40
+  )
 })
 
 t.test('an unknown text holds up no quick read, of its own client either', async t => {
@@ -154,4 +163,20 @@ t.test('a read tells that it begins before it runs', async t => {
   t.notOk(answered)
   resolve()
   t.equal((await result)?.answer.status, 200)
+})
+
+t.test('each of many reads that nothing interrupts is answered before its deadline', async t => {
+  const { store } = await workerFor(t)
+  const endless = `select length(translate(repeat('a', 3000000), repeat('b', 1000000), ''))`
+  const ttlMs = 7_000
+  const reads = Array.from({ length: 6 }, (_, n) =>
+    ask(store, readOf('a', `${endless}, ${n}`, { ttlMs }))
+  )
+  const beganMs = performance.now()
+  const results = await Promise.all(reads)
+  t.ok(performance.now() - beganMs < ttlMs)
+  for (const { note, answer } of results) {
+    if (note === undefined) t.match(answer, { status: 400, body: /57014/ })
+    else t.equal(note, 'busy', 'no slot was free for it')
+  }
 })

@@ -85,6 +85,15 @@ export class ReadSchedule<T extends Scheduled> {
     this.#queueOf(item).addFirst(item)
   }
 
+  /** Takes out of what waits what `isOver` is true of. */
+  expire(isOver: (item: T) => boolean): T[] {
+    return Object.values(this.#waiting).flatMap(queue => {
+      const over = [...queue].filter(isOver)
+      for (const item of over) queue.delete(item)
+      return over
+    })
+  }
+
   next(): Slot<T> | undefined {
     return this.#nextQuick() ?? this.#nextSlow()
   }

@@ -48,6 +48,8 @@ export interface Waiting extends Scheduled {
   readonly cuts: number
   /** By `performance.now()`; nobody waits any longer. */
   readonly deadlineMs: number
+  /** By then it has its answer, so that this arrives before the deadline. */
+  readonly dueMs: number
   /** Before it is executed. */
   readonly begins?: (() => Promise<void>) | undefined
 }

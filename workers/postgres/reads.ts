@@ -11,11 +11,18 @@ import type { ReadCommand } from '../../platform/wire/requests.ts'
 import type { ReadResult } from '../store.ts'
 import { ReadSchedule, type Slot } from './read-schedule.ts'
 import { type Left, Reader, ReaderLostError, type ReaderOptions, type Waiting } from './reader.ts'
+import { outOfTime } from './refusals.ts'
 
 /** How often the clock is looked at while reads run. */
 const LOOK_MS = 25
 /** A read that was to be stopped, and is not so much later, resists. */
 const STOPS_WITHIN_MS = 100
+/** So long before its deadline, at most, a read is given up here, so that its caller hears of it. */
+const GIVEN_UP_MS = 250
+/** Of the time that is left when it arrives. */
+const GIVEN_UP_SHARE = 0.1
+/** A read that ran for so long by itself failed by its own doing, and not by waiting. */
+const HAD_ITS_TIME_MS = 1_000
 /** What answered so lately is well. */
 const WELL_FOR_MS = 50
 /** For a connection, while PostgreSQL restarts its processes. */
@@ -73,6 +80,7 @@ export class Readers implements AsyncDisposable {
       return {
         ...{ read, begins, done, isLast: at === lastQuick, tries: 0, cuts: 0 },
         ...{ client: read.client ?? '', pace: paces[at] ?? 'unknown', cost: 1 / careful },
+        dueMs: nowMs + read.ttlMs - Math.min(GIVEN_UP_MS, GIVEN_UP_SHARE * read.ttlMs),
         ...{ deadlineMs: nowMs + read.ttlMs, alone: read.suspect === true }
       }
     })
@@ -126,8 +134,8 @@ export class Readers implements AsyncDisposable {
 
   /** Whether it has no business in this slot any more. */
   #isOver(one: Waiting, { kind }: Slot<Waiting>, nowMs: number): boolean {
-    if (one.deadlineMs <= nowMs) {
-      note(one, 'expired')
+    if (isDue(one, nowMs)) {
+      giveUp(one, nowMs)
       return true
     }
     // Its text may have been found to be slow while it waited.
@@ -220,7 +228,7 @@ export class Readers implements AsyncDisposable {
     for (const one of behind.toReversed()) this.#schedule.addFirst(one)
     if (cut === undefined) return
     this.#measured(cut, LASTS_MS)
-    if (cut.deadlineMs <= nowMs) note(cut, 'expired')
+    if (isDue(cut, nowMs)) lateEnd(cut, tookMs, nowMs)
     else this.#wait(this.#slowed(cut, nowMs))
   }
 
@@ -260,6 +268,7 @@ export class Readers implements AsyncDisposable {
     }
     const nowMs = performance.now()
     for (const run of this.#runs) this.#lookAt(run, nowMs)
+    for (const one of this.#schedule.expire(one => isDue(one, nowMs))) giveUp(one, nowMs)
     this.#serve()
   }
 
@@ -268,10 +277,13 @@ export class Readers implements AsyncDisposable {
     if (reader === undefined) return
     if (stoppedMs > 0) {
       const isHeld = slot.kind === 'quick' || slot.kind === 'unknown'
-      if (isHeld && nowMs - stoppedMs >= STOPS_WITHIN_MS) this.#schedule.resists(slot)
+      if (nowMs - stoppedMs < STOPS_WITHIN_MS) return
+      if (isHeld) this.#schedule.resists(slot)
+      // What cannot be interrupted is ended by the guard, which its caller does not wait for.
+      for (const one of slot.items) if (isDue(one, nowMs)) lateEnd(one, nowMs - run.beganMs, nowMs)
       return
     }
-    const isForNobody = slot.items.every(({ deadlineMs }) => deadlineMs <= nowMs)
+    const isForNobody = slot.items.every(one => isDue(one, nowMs))
     const lasts = nowMs - run.beganMs >= LASTS_MS
     const then = isForNobody ? 'stop' : lasts ? this.#schedule.lasts(slot) : 'goes on'
     if (then === 'stop') {
@@ -283,6 +295,20 @@ export class Readers implements AsyncDisposable {
     run.isMeasured = true
     for (const one of slot.items) this.#measured(one, LASTS_MS)
   }
+}
+
+const isDue = ({ dueMs }: Waiting, nowMs: number): boolean => dueMs <= nowMs
+
+/** It had no turn, or too little of one. */
+function giveUp(one: Waiting, nowMs: number): void {
+  note(one, one.deadlineMs <= nowMs ? 'expired' : 'busy')
+}
+
+/** Of one that runs, or was cut off. */
+function lateEnd(one: Waiting, tookMs: number, nowMs: number): void {
+  if (one.deadlineMs <= nowMs || tookMs < HAD_ITS_TIME_MS) return giveUp(one, nowMs)
+  const answer = outOfTime(`the read ran for ${Math.floor(tookMs)} ms, until its deadline`)
+  one.done.resolve({ applied: 0, answer, tookMs })
 }
 
 function note({ done }: Waiting, note: NonNullable<ReadResult['note']>): void {

@@ -36,7 +36,7 @@ export function refusalOf(error: SqlError, statement?: number): Refusal {
 export const tooLarge = (message: string): Refusal =>
   refusal(413, 'CONVOY_ENTRY_TOO_LARGE', { message })
 
-export const outOfTime = (message: string, statement: number): Refusal =>
+export const outOfTime = (message: string, statement?: number): Refusal =>
   refusal(400, 'CONVOY_SQL', { message, sqlstate: '57014', statement })
 
 /** Convoy could not log what the command did, and could log everything else. */
