@@ -4,7 +4,7 @@
  * does not hide what the others would have met.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Agent, request } from 'undici'
+import { HttpClient } from '../../test/fuzz/http.ts'
 
 export const KINDS = ['write', 'read', 'strong read'] as const
 export type Kind = (typeof KINDS)[number]
@@ -21,15 +21,13 @@ const PAUSE_MS = 10
 const TIMEOUT_MS = 20_000
 
 export class Bystander {
-  readonly #url: string
-  readonly #agent: Agent
+  readonly #client: HttpClient
   #seen: Sample[] = []
   #n = 0
 
   /** @param from address of its own: shares are counted by it */
   constructor(url: string, from: string) {
-    this.#url = url
-    this.#agent = new Agent({ localAddress: from, connections: 8 })
+    this.#client = new HttpClient(url, from, TIMEOUT_MS)
   }
 
   /** Makes its table. */
@@ -61,7 +59,7 @@ export class Bystander {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#agent.destroy()
+    await this.#client[Symbol.asyncDispose]()
   }
 
   async #loop(kind: Kind, untilMs: number): Promise<void> {
@@ -87,14 +85,7 @@ export class Bystander {
 
   async #ask(path: string, body: unknown): Promise<{ status: number; text: string }> {
     try {
-      const reply = await request(`${this.#url}/api/v1/db${path}`, {
-        method: 'POST',
-        dispatcher: this.#agent,
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-        signal: AbortSignal.timeout(TIMEOUT_MS)
-      })
-      return { status: reply.statusCode, text: await reply.body.text() }
+      return await this.#client.post(`/db${path}`, body)
     } catch (err) {
       return { status: 0, text: (err as Error).message }
     }

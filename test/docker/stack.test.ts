@@ -36,6 +36,22 @@ await t.test('the contract of the application', async t => {
   await t.test('each service', async t => serviceContract(t, await stack.asConvoy()))
 })
 
+await t.test('statements are bounded from outside in containers too', async t => {
+  const endless = `select length(translate(repeat('a', 3000000), repeat('b', 1000000), ''))`
+  const huge = `select length(string_agg(repeat('x', 1000000), '')) from generate_series(1, 540)`
+  const { inSync: before, term } = await stack.healed()
+  const reading = stack.call('POST /db/read', { sql: endless })
+  const writing = stack.call('POST /db/write', { statements: [{ sql: endless }] })
+  const [read, written] = await Promise.all([reading, writing])
+  t.equal(read.status, 400)
+  t.match(written.body, { code: /^CONVOY_(SQL|REQUEST_HARMFUL)$/ })
+  const { status, body } = await stack.call('POST /db/read', { sql: huge })
+  t.match({ status, body }, { status: 400, body: { sqlstate: '53200' } }, 'out of memory')
+  const after = await stack.healed()
+  t.equal(after.term, term, 'no election')
+  t.strictSame(new Set(after.inSync), new Set(before), 'no worker was lost')
+})
+
 await t.test('faults, and a history without a flaw', async t => {
   const clients = new Clients({ cluster: stack, ...CLIENTS, seed: Math.floor(Math.random() * 1e6) })
   await clients.start()

@@ -18,12 +18,13 @@ export class HttpClient implements AsyncDisposable {
   readonly #agent: Agent
 
   /** @param localAddress one of 127.0.0.0/8 */
-  constructor(url: string, localAddress: string) {
+  constructor(url: string, localAddress: string, timeoutMs = TIMEOUT_MS) {
     this.#url = url
+    // undici takes no notice of an address in `connect`.
     this.#agent = new Agent({
       localAddress,
-      headersTimeout: TIMEOUT_MS,
-      bodyTimeout: TIMEOUT_MS
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs
     })
   }
 
