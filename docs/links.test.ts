@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 
 const CHECKOUT = fileURLToPath(new URL('..', import.meta.url))
-const PAGES = ['README.md', ...globSync('docs/**/*.md', { cwd: CHECKOUT })]
+const PAGES = globSync(['*.md', 'docs/**/*.md'], { cwd: CHECKOUT })
 const LINK = /\]\(([^)#\s]+)/g
 /** Named without a link; patterns stand for any number of files. */
 const NAMED = /`((?:test|workers|orchestrator|platform|cli)\/[\w./*-]+\.ts)`/g
