@@ -42,6 +42,8 @@ const PRUNE_MS = 10_000
 const HARMFUL_TOLD = 8
 /** For the reads it has taken when it is told to stop. */
 const DRAIN_MS = 2_000
+/** A client that has lost contact is back within about one, when ZooKeeper answers again. */
+const SESSIONS_OF_GRACE = 2
 
 export interface Parts {
   readonly config: WorkerConfig
@@ -159,6 +161,7 @@ function watchCluster({ zookeeper }: Parts, loop: Loop, opened: AsyncDisposableS
   opened.use(
     zookeeper.on(event => {
       if (event === 'expired') loop.dispatch({ kind: 'sessionLost' })
+      else loop.dispatch({ kind: 'contact', up: event === 'up' })
     })
   )
 }
@@ -250,7 +253,8 @@ function settingsOf(config: WorkerConfig): Settings {
     replicaTimeoutMs,
     electionStepMs: config.CONVOY_ELECTION_STEP_MS,
     maxReadAgeMs: replicaTimeoutMs + config.CONVOY_HEARTBEAT_MS,
-    masterStallMs: config.CONVOY_MASTER_STALL_MS
+    masterStallMs: config.CONVOY_MASTER_STALL_MS,
+    sessionGraceMs: SESSIONS_OF_GRACE * config.CONVOY_SESSION_TIMEOUT_MS
   }
 }
 

@@ -31,6 +31,7 @@ const FAULTS: readonly (readonly [string, number, Fault])[] = [
   ['bad weather', 8, ({ servers }) => servers.storm()],
   ['RabbitMQ restarts', 2, ({ servers }) => servers.restartRabbit()],
   ['ZooKeeper restarts', 3, ({ servers }) => servers.restartZooKeeper()],
+  ['all sessions end', 4, ({ servers }) => servers.freezeZooKeeper()],
   ['PostgreSQL dies', 3, ({ workers }) => workers.killDatabase()],
   ['rows in doubt', 2, ({ workers }) => workers.doubtRows()],
   ['PostgreSQL hangs', 5, ({ workers }) => workers.hang()],
@@ -104,6 +105,14 @@ export class Faults {
   }
 
   #strike(): void {
+    const { plan, figures, note } = this.#world
+    if (plan.onlySessions) {
+      const what = this.servers.freezeZooKeeper()
+      if (what === null) return
+      figures.faults += 1
+      note?.(`FAULT all sessions end: ${what}`)
+      return
+    }
     let at = this.#world.dice.next() * WEIGHT
     for (const [name, weight, fault] of FAULTS) {
       at -= weight

@@ -17,6 +17,8 @@ export interface Figures {
   readonly toldAgain: number
   /** Writes that were refused as harmful. */
   readonly refused: number
+  /** Workers that threw their data away, and were copied anew. */
+  readonly copies: number
   /** `from -> to on event`, and how often. */
   readonly transitions: ReadonlyMap<string, number>
 }
@@ -26,6 +28,7 @@ export class FiguresOf {
   toldAgain = 0
   /** Writes that were refused as harmful. */
   refused = 0
+  copies = 0
   readonly #transitions = new Map<string, number>()
   readonly #world: World
 
@@ -51,6 +54,7 @@ export class FiguresOf {
       faults: this.faults,
       toldAgain: this.toldAgain,
       refused: this.refused,
+      copies: this.copies,
       transitions: this.#transitions
     }
   }

@@ -3,6 +3,7 @@
  * be committed is compared with one true log; as each checksum runs over the whole log
  * before it, one comparison tells of all entries up to there.
  */
+import type { ClusterState } from '../../platform/wire/znodes.ts'
 import type { Entry } from '../../workers/entry.ts'
 import type { Disk, Executed } from './database.ts'
 import type { AskedRead } from './orchestrator.ts'
@@ -25,6 +26,9 @@ export type FailureKind =
   | 'too many masters died'
   | 'harmful too soon'
   | 'begun by a deposed master'
+  | 'needless copy'
+  | 'needless election'
+  | 'needless removal'
   | 'not healed'
   | 'workers differ'
   | 'history'
@@ -49,6 +53,7 @@ export class Judge {
   readonly #masters = new Map<number, string>()
   /** Of what was acknowledged: how far the log went, and from when on. */
   readonly #acknowledged: { readonly atMs: number; readonly index: number }[] = []
+  #inSync: readonly string[] = []
   readonly #told = new Set<string>()
   /** Of each write: when and of whom it was asked for, and how many died of it. */
   readonly #asked = new Map<
@@ -87,6 +92,17 @@ export class Judge {
 
   stateChanged(): void {
     this.#checkNamed()
+    if (this.#world.plan.onlySessions) this.#checkNeedless(this.#world.zookeeper.now.node.state)
+  }
+
+  /** When sessions end and nothing else goes wrong, the master stays, and so does who counts. */
+  #checkNeedless({ term, master, inSync }: ClusterState): void {
+    if (term > 1) {
+      this.fail('needless election', `${master} leads, and the master of term ${term - 1} is well`)
+    }
+    const lost = this.#inSync.filter(id => !inSync.includes(id))
+    if (lost.length > 0) this.fail('needless removal', `${lost} left the in-sync set, and is well`)
+    this.#inSync = inSync
   }
 
   /**
@@ -96,6 +112,9 @@ export class Judge {
    */
   startedOver({ id, state }: Worker): void {
     const { now, members } = this.#world.zookeeper
+    if (this.#world.plan.onlySessions) {
+      this.fail('needless copy', `${id} has to be copied anew, and lost nothing but its session`)
+    }
     if (members.includes(id) && state.known?.version === now.node.version) {
       this.fail('named without an entry', `${id} throws its data away and is named`)
     }

@@ -26,6 +26,23 @@ const heard = (from: string, to: string): Edit => edit('orchestrator/cache/heard
 
 export const MUTATIONS: readonly Mutation[] = [
   {
+    name: 'depose a master that is heard, when all sessions have ended',
+    edits: [
+      protocol('elect.ts', '&& !isMasterExpected(state, known.state, nowMs)', ''),
+      protocol('elect.ts', '  if (back !== null) return follow(state, back)\n', '')
+    ]
+  },
+  {
+    name: 'take a replica for lost whose session ended with all others',
+    edits: [
+      protocol(
+        'members.ts',
+        'if (isAbsent && !isContactFresh(state, who.nowMs)) return true',
+        'if (isAbsent) return true'
+      )
+    ]
+  },
+  {
     name: 'acknowledge what nobody has confirmed',
     edits: [
       protocol(

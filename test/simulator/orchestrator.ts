@@ -77,6 +77,7 @@ export class Orchestrator extends Process {
       machine: of.machine,
       listener: {
         expired: () => {},
+        contact: () => {},
         stateChanged: () => this.#readState(),
         watches: false,
         shown: () => {}

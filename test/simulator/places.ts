@@ -95,7 +95,11 @@ class Joiner extends Process {
     this.#places = places
     this.#place = place
     this.#id = places.nextId()
-    const listener = { expired: () => {}, stateChanged: () => {}, watches: false, shown: () => {} }
+    const ignore = () => {}
+    const listener = {
+      ...{ expired: ignore, contact: ignore, stateChanged: ignore, shown: ignore },
+      watches: false
+    }
     this.zookeeper = new ZooKeeperClient(world, {
       ...{ process: this, machine: place.machine, listener }
     })

@@ -33,6 +33,8 @@ export interface Plan {
   readonly keepsReads: boolean
   /** How many of the changes take their master with them. */
   readonly poisonous: number
+  /** Nothing goes wrong but that ZooKeeper stands still: that costs no election and no copy. */
+  readonly onlySessions: boolean
 }
 
 /** Within this virtual time after the last fault, all is well again. */
@@ -41,6 +43,8 @@ export const HEALED_WITHIN_MS = 4_000
 export function planFrom(dice: Dice): Plan {
   const workers = dice.pick([3, 3, 3, 3, 3, 4, 4, 4, 5, 5, 6, 7]) ?? 3
   const heartbeatMs = dice.between(50, 110)
+  const onlySessions = dice.chance(0.1)
+  const sessionTimeoutMs = dice.between(120, 350)
   const replicaTimeoutMs = dice.between(150, 350)
   return {
     workers,
@@ -52,9 +56,10 @@ export function planFrom(dice: Dice): Plan {
       replicaTimeoutMs,
       electionStepMs: dice.between(20, 60),
       maxReadAgeMs: replicaTimeoutMs + heartbeatMs,
-      masterStallMs: dice.between(200, 600)
+      masterStallMs: dice.between(200, 600),
+      sessionGraceMs: 2 * sessionTimeoutMs
     },
-    sessionTimeoutMs: dice.between(120, 350),
+    sessionTimeoutMs,
     amqpSilenceMs: dice.between(300, 1_500),
     amqpPingMs: dice.between(150, 500),
     tickMs: dice.between(30, 55),
@@ -68,6 +73,7 @@ export function planFrom(dice: Dice): Plan {
     faultsMs: dice.between(400, 1_300),
     calmMs: dice.pick([25, 50, 90, 150]) ?? 50,
     keepsReads: dice.chance(0.5),
-    poisonous: dice.pick([0, 0, 0.05, 0.1]) ?? 0
+    poisonous: onlySessions ? 0 : (dice.pick([0, 0, 0.05, 0.1]) ?? 0),
+    onlySessions
   }
 }

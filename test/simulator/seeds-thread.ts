@@ -20,6 +20,8 @@ export interface Report {
   readonly acknowledged: number
   readonly faults: number
   readonly elections: number
+  /** Workers that threw their data away. */
+  readonly copies: number
   /** Of processor time, in this thread. */
   readonly cpuMs: number
   readonly failed: readonly Failed[]
@@ -37,6 +39,7 @@ runSeeds({
     since.acknowledged += figures.acknowledged
     since.faults += figures.faults
     since.elections += figures.elections
+    since.copies += figures.copies
     if (since.schedules >= SAY_EVERY) say()
   },
   failed(one) {
@@ -50,7 +53,7 @@ say()
 
 function nothing() {
   const failed: Failed[] = []
-  return { schedules: 0, events: 0, acknowledged: 0, faults: 0, elections: 0, failed }
+  return { schedules: 0, events: 0, acknowledged: 0, faults: 0, elections: 0, copies: 0, failed }
 }
 
 function say(): void {

@@ -41,6 +41,18 @@ export class ServerFaults {
     return this.#world.forAWhile(() => zookeeper.start())
   }
 
+  /** For longer than any session may be silent. */
+  freezeZooKeeper(): string | null {
+    const { zookeeper, dice, plan, timeline } = this.#world
+    if (!zookeeper.up) return null
+    zookeeper.stop()
+    const forMs = dice.between(plan.sessionTimeoutMs, 3 * plan.sessionTimeoutMs)
+    timeline.after(forMs, () => {
+      if (!zookeeper.up) zookeeper.wake()
+    })
+    return `${forMs} ms`
+  }
+
   slowZooKeeper(): string {
     const { zookeeper } = this.#world
     zookeeper.slow = this.#world.dice.next() * 0.6

@@ -50,7 +50,15 @@ if (options.seed === undefined) {
 /** @returns how many failed */
 async function runAll(all: { first: number; count: number; threads: number }): Promise<number> {
   const began = performance.now()
-  const totals = { schedules: 0, events: 0, acknowledged: 0, faults: 0, elections: 0, cpuMs: 0 }
+  const totals = {
+    schedules: 0,
+    events: 0,
+    acknowledged: 0,
+    faults: 0,
+    elections: 0,
+    copies: 0,
+    cpuMs: 0
+  }
   const failed: Failed[] = []
   const threads: Worker[] = []
   const line = () => {
@@ -74,10 +82,12 @@ async function runAll(all: { first: number; count: number; threads: number }): P
     return thread.ended
   })
   await Promise.all(ends).finally(() => clearInterval(progress))
-  const { events, acknowledged, faults, elections } = totals
+  const { events, acknowledged, faults, elections, copies } = totals
   const s = ((performance.now() - began) / 1_000).toFixed(1)
   console.log(`${line()}; from seed ${all.first}, in ${s} s`)
-  console.log(`${events} events, ${faults} faults, ${elections} terms, ${acknowledged} writes`)
+  console.log(
+    `${events} events, ${faults} faults, ${elections} terms, ${copies} copies, ${acknowledged} writes`
+  )
   return failed.length
 }
 

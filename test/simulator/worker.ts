@@ -71,6 +71,7 @@ export class Worker extends Process {
     this.#effects = new Effects(world, this)
     const listener = {
       expired: () => this.dispatch({ kind: 'sessionLost' }),
+      contact: (up: boolean) => this.dispatch({ kind: 'contact', up }),
       stateChanged: () => this.dispatch({ kind: 'stateChanged' }),
       watches: true,
       shown: (shown: Shown) => this.#onShown(shown)
@@ -110,6 +111,7 @@ export class Worker extends Process {
     if (!this.alive) return
     this.world.note?.(`${this.id} ends: ${how}`)
     if (how === 'startOver') {
+      this.world.figures.copies += 1
       this.world.judge.startedOver(this)
       this.zookeeper.close()
     }

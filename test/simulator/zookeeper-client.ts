@@ -15,6 +15,8 @@ const MOMENT_MS = 1.5
 
 export interface ZooKeeperListener {
   expired(): void
+  /** It is reached again, or out of reach. */
+  contact(up: boolean): void
   /** `/state` may have changed, or is to be read again. */
   stateChanged(): void
   /** Whether it is to be told what is there, at each change. */
@@ -80,7 +82,10 @@ export class ZooKeeperClient implements Attached {
       this.#machine.zookeeper.users.delete(this)
       return
     }
-    if (!this.#reachable || session.expired) this.#connected = false
+    if (this.#connected && (!this.#reachable || session.expired)) {
+      this.#connected = false
+      this.#process.do(() => this.#listener.contact(false))
+    }
     if (!this.#connected) this.#connect()
   }
 
@@ -215,7 +220,10 @@ export class ZooKeeperClient implements Attached {
   #connect(): void {
     if (this.#connecting) return
     this.#connecting = true
-    this.#process.after(1 + this.#world.dice.next() * 20, () => {
+    const { dice, plan } = this.#world
+    // Who has tried in vain for long tries again more seldom.
+    const withinMs = dice.chance(0.25) ? plan.sessionTimeoutMs : 20
+    this.#process.after(1 + dice.next() * withinMs, () => {
       this.#connecting = false
       if (this.#connected || !this.#reachable) return
       if (this.session.expired) {
@@ -224,6 +232,7 @@ export class ZooKeeperClient implements Attached {
         this.#listener.expired()
       }
       this.#connected = true
+      this.#listener.contact(true)
       this.#listener.stateChanged()
       this.#refresh()
     })

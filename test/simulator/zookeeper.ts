@@ -155,6 +155,13 @@ export class ZooKeeper {
     for (const client of this.clients) client.contactChanged()
   }
 
+  /** It stood still, and others' clocks went on: every session has ended. */
+  wake(): void {
+    for (const { session } of this.clients) if (!session.expired) this.expire(session)
+    for (const session of this.#silent) this.expire(session)
+    this.start()
+  }
+
   /** Sessions are on disk: each has its whole timeout again. */
   start(): void {
     this.up = true

@@ -2,7 +2,7 @@
  * Processes stand still (SIGSTOP) while clients write, and go on as if nothing had been.
  */
 import t from 'tap'
-import { startCluster } from './cluster.ts'
+import { type ClusterNow, startCluster } from './cluster.ts'
 import { lasting } from './faults.ts'
 import { notOver, survives } from './survives.ts'
 
@@ -12,6 +12,8 @@ const SESSION_MS = 2_000
 /** Longer than all that notices it. */
 const PAUSE_MS = 4_000
 const MINUTE_MS = 60_000
+
+const idsOf = ({ workers }: ClusterNow) => workers.map(({ id }) => id).sort()
 
 await t.test('the master: another leads, and it follows when it wakes', async t => {
   const harm = () => lasting(PAUSE_MS, cluster.pause('master'))
@@ -54,8 +56,21 @@ await t.test("a replica's database: the others go on", async t => {
   notOver(t, 1_300, gapMs)
 })
 
-await t.test('RabbitMQ, then ZooKeeper, then the orchestrator', async t => {
-  for (const victim of ['rabbitmq', 'zookeeper', 'orchestrator'] as const) {
+await t.test(
+  'ZooKeeper, until every session has ended: the master leads on, and all stay',
+  async t => {
+    for (const pauseMs of [PAUSE_MS, 1.5 * PAUSE_MS]) {
+      const harm = () => lasting(pauseMs, cluster.pause('zookeeper'))
+      const { before, after, gapMs } = await survives(t, cluster, { harm })
+      t.equal(after.term, before.term, 'nobody is deposed')
+      t.strictSame(idsOf(after), idsOf(before), 'nobody is copied anew')
+      notOver(t, 300, gapMs)
+    }
+  }
+)
+
+await t.test('RabbitMQ, then the orchestrator', async t => {
+  for (const victim of ['rabbitmq', 'orchestrator'] as const) {
     const harm = () => lasting(PAUSE_MS, cluster.pause(victim))
     await survives(t, cluster, { harm })
   }

@@ -2,9 +2,12 @@
  * Elections. A worker stands when `/state` names it and the master's znode is gone
  * or says otherwise; the best of those who stand does one compare-and-set.
  * Any member of the in-sync set is safe to elect (NAMED), the longest log only
- * spares clones; what makes it safe is STAND: who stands confirms the old term no more.
+ * spares copies; after a loss of contact candidates wait for each other (grace.ts). What
+ * makes it safe is STAND: who stands confirms the old term no more.
  */
 import type { ClusterState } from '../../platform/wire/znodes.ts'
+import { follow } from './follow.ts'
+import { isMasterExpected, mayOthersCome } from './grace.ts'
 import type { Candidate, Peer, State, Step } from './state.ts'
 import { isNamed, knownTermOf, membersOf, stay, step, withRole } from './steps.ts'
 
@@ -29,7 +32,8 @@ export function mustStand(state: State, nowMs: number): boolean {
   const followed = role.kind === 'follower' ? role.term : 0
   if (known.state.term < Math.max(state.term, followed)) return false // a newer master exists
   if (isUnled(known.state)) return state.last.index === 0
-  return isNamed(state) && masterGone(known.state, peers) && peersAreFresh(state, nowMs)
+  if (!isNamed(state) || !masterGone(known.state, peers)) return false
+  return peersAreFresh(state, nowMs) && !isMasterExpected(state, known.state, nowMs)
 }
 
 /** What is known of the znodes may be older than the election that `/state` tells of. */
@@ -48,8 +52,12 @@ export function stand(state: State, nowMs: number): Step {
 /** What a candidate does by itself, whatever just happened. */
 export function advanceCandidate(state: State, role: Candidate, nowMs: number): Step {
   const { known } = state
-  if (known === null || !role.published) return stay(state)
+  if (known === null) return stay(state)
+  const back = returned(state, role, known.state)
+  if (back !== null) return follow(state, back)
+  if (!role.published) return stay(state)
   if (state.casPending || !state.amqp || !state.session) return stay(state)
+  if (!isComplete(state, role, known.state) && mayOthersCome(state, nowMs)) return stay(state)
   const wait = waitMs(state, role, known.state)
   if (wait === null || nowMs - role.sinceMs < wait) return stay(state)
   const to = {
@@ -59,6 +67,21 @@ export function advanceCandidate(state: State, role: Candidate, nowMs: number): 
     inSync: newMembers(state, role)
   }
   return step({ ...state, casPending: true }, { do: 'cas', version: known.version, to })
+}
+
+/**
+ * The master whose znode was only away: it leads on. Whoever stands and has asked for nothing yet may
+ * follow it again: a winner is safe because it has confirmed nothing itself since it stood.
+ */
+function returned({ casPending, peers }: State, role: Candidate, { term, master }: ClusterState) {
+  if (casPending || peers === null || master === null || role.term !== term + 1) return null
+  const peer = peers.get(master)
+  return peer?.role === 'master' && peer.term === term ? { term, master } : null
+}
+
+/** Every member of the old set stands too: nobody else is to be waited for. */
+function isComplete(state: State, role: Candidate, cluster: ClusterState): boolean {
+  return isUnled(cluster) || standing(state, role).length === cluster.inSync.length
 }
 
 /**

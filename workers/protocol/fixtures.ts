@@ -20,13 +20,20 @@ export const SETTINGS: Settings = {
   replicaTimeoutMs: 1_000,
   electionStepMs: 100,
   maxReadAgeMs: 1_100,
-  masterStallMs: 2_000
+  masterStallMs: 2_000,
+  sessionGraceMs: 4_000
 }
 
 export function worker(changes: Partial<State> = {}): State {
   const stored = { settings: SETTINGS, self: { id: 'a', pid: 100 }, clusterId: 'test' }
   const begun = beginning({ ...stored, term: 0, stateVersion: 0, last: ORIGIN, nowMs: 0 })
-  const connected = { amqp: true, queue: 'sync.a', ackQueue: 'ack.a', session: true }
+  const connected = {
+    amqp: true,
+    queue: 'sync.a',
+    ackQueue: 'ack.a',
+    session: true,
+    contactMs: Number.NEGATIVE_INFINITY
+  }
   return { ...begun, ...connected, stateAskedMs: 0, ...changes }
 }
 

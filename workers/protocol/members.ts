@@ -3,6 +3,7 @@
  * Keeps NAMED: while a change of the in-sync set is unsettled, every member of the
  * old and of the new set counts, and each set has `minCopies` members.
  */
+import { isContactFresh } from './grace.ts'
 import type { Leader, Progress, State } from './state.ts'
 
 export const NOTHING: Progress = { index: 0, barrier: 0, joining: false, due: null }
@@ -57,7 +58,10 @@ const mayLeave = (state: State, id: string): boolean =>
 function isLost(state: State, role: Leader, who: { id: string; nowMs: number }): boolean {
   if (who.id === state.self.id) return false
   const peer = state.peers?.get(who.id)
-  if (state.peers !== null && (peer === undefined || peer.diverged)) return true
+  if (peer?.diverged === true) return true
+  // Its session may have ended with this one's: then only its silence tells.
+  const isAbsent = state.peers !== null && peer === undefined
+  if (isAbsent && !isContactFresh(state, who.nowMs)) return true
   const due = role.progress.get(who.id)?.due
   return due !== undefined && due !== null && due.atMs <= who.nowMs
 }

@@ -29,6 +29,8 @@ export interface Settings {
   readonly maxReadAgeMs: number
   /** A database that does not answer for so long counts as gone. */
   readonly masterStallMs: number
+  /** So long after contact with ZooKeeper came back, others may still be on their way back. */
+  readonly sessionGraceMs: number
 }
 
 /** Another worker (or this one), as its znode shows it. */
@@ -152,6 +154,10 @@ export interface State {
   /** Registered in ZooKeeper: false from the expiry of a session until `/state` was read in the next. */
   readonly session: boolean
   readonly sessionLostMs: number
+  /** When contact with ZooKeeper began, or came back; Infinity while there is none. Others may have lost it too. */
+  readonly contactMs: number
+  /** The newest message of a master that was heard: proof that it lives, whatever its znode says. */
+  readonly heard: { readonly term: number; readonly from: string; readonly atMs: number } | null
   /** The one transaction that may be writing to the log. */
   readonly working: 'applying' | 'beginning' | 'executing' | null
   /** A compare-and-set that was sent and is not settled. */
@@ -196,6 +202,8 @@ export function beginning(of: {
     ackQueue: '',
     session: false,
     sessionLostMs: nowMs,
+    contactMs: nowMs,
+    heard: null,
     working: null,
     casPending: false,
     diverged: null,
@@ -213,6 +221,8 @@ export type Event =
       readonly beganMs: number
     }
   | { readonly kind: 'stateChanged' | 'sessionLost' | 'barrierWanted' | 'tick' }
+  /** ZooKeeper is out of reach, or reached again, in the same session or in a new one. */
+  | { readonly kind: 'contact'; readonly up: boolean }
   | { readonly kind: 'executing' }
   | { readonly kind: 'peers'; readonly peers: ReadonlyMap<string, Peer> }
   | { readonly kind: 'wishes'; readonly wishes: Wishes }

@@ -8,6 +8,7 @@ import { positionOf } from '../entry.ts'
 import { diverge } from './diverge.ts'
 import { advanceCandidate, mustStand, stand } from './elect.ts'
 import { advanceFollower, confirm, follow, onAppend, onPruned, resume } from './follow.ts'
+import { hear } from './grace.ts'
 import { advanceLeader, lead, onConfirm, onEntries, onFetch, raiseBarrier } from './lead.ts'
 import { counting } from './members.ts'
 import { believe, forgotten, isBehind, isStale } from './memory.ts'
@@ -60,6 +61,8 @@ function note(state: State, event: Event, nowMs: number): Step {
       return stay({ ...state, frozen: event.ids })
     case 'sessionLost':
       return step({ ...state, session: false, sessionLostMs: nowMs }, { do: 'readState' })
+    case 'contact':
+      return stay({ ...state, contactMs: event.up ? nowMs : Number.POSITIVE_INFINITY })
     case 'amqpUp':
       return stay({ ...state, amqp: true, queue: event.queue, ackQueue: event.ackQueue })
     case 'amqpDown':
@@ -78,7 +81,7 @@ function note(state: State, event: Event, nowMs: number): Step {
 }
 
 function onMessage(state: State, message: Message, nowMs: number): Step {
-  if (message.kind === 'append') return onAppend(state, message, nowMs)
+  if (message.kind === 'append') return onAppend(hear(state, message, nowMs), message, nowMs)
   if (message.kind === 'pruned') return onPruned(state, message, nowMs)
   const { role } = state
   if (role.kind !== 'leader') return stay(state)
