@@ -140,7 +140,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'elect a worker outside the in-sync set',
     edits: [
-      protocol('elect.ts', 'return isNamed(state) && masterGone', 'return masterGone'),
+      protocol('elect.ts', 'if (!isNamed(state) || !masterGone', 'if (!masterGone'),
       protocol(
         'elect.ts',
         'const found = membersOf(state).flatMap(',
