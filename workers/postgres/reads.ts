@@ -306,7 +306,10 @@ function giveUp(one: Waiting, nowMs: number): void {
 
 /** Of one that runs, or was cut off. */
 function lateEnd(one: Waiting, tookMs: number, nowMs: number): void {
-  if (one.deadlineMs <= nowMs || tookMs < HAD_ITS_TIME_MS) return giveUp(one, nowMs)
+  if (one.deadlineMs <= nowMs || tookMs < HAD_ITS_TIME_MS) {
+    giveUp(one, nowMs)
+    return
+  }
   const answer = outOfTime(`the read ran for ${Math.floor(tookMs)} ms, until its deadline`)
   one.done.resolve({ applied: 0, answer, tookMs })
 }
