@@ -99,6 +99,12 @@ export const ORCHESTRATOR = {
     default: MIB,
     description: 'Bytes of one batch, unless a single request is larger'
   }),
+  CONVOY_LANE_IN_FLIGHT_BYTES: Type.Integer({
+    minimum: MIB,
+    default: 48 * MIB,
+    description:
+      'Bytes of requests that all orchestrators together may have on their way, half of them for large writes; what is beyond waits in a lane'
+  }),
   CONVOY_LANE_WAITING: Type.Integer({
     minimum: 1,
     maximum: 100_000,
@@ -164,6 +170,7 @@ export const laneLimits = (config: OrchestratorConfig): LaneLimits => ({
   besideOthersMs: BESIDE_OTHERS_MS,
   batchMax: config.CONVOY_LANE_BATCH,
   batchMaxBytes: config.CONVOY_LANE_BATCH_BYTES,
+  inFlightMaxBytes: config.CONVOY_LANE_IN_FLIGHT_BYTES,
   waitingMax: config.CONVOY_LANE_WAITING,
   waitingMaxBytes: config.CONVOY_LANE_WAITING_BYTES,
   clientInFlightMax: CLIENT_BATCHES * config.CONVOY_LANE_BATCH

@@ -131,6 +131,8 @@ view.on((after, before) => {
 })
 const leaderships = new Leaderships()
 view.on(cluster => dispatch.follow(leaderships.look(cluster)))
+// Those that are not seen are none: while ZooKeeper is silent the last that was seen counts.
+view.on(({ orchestrators }) => dispatch.shareWith(Math.max(1, orchestrators.size)))
 
 const reads = opened.use(new ReadCounts(zookeeper, orchestratorId))
 const settings = new StoredSettings({ zookeeper, view, start, log })

@@ -1,8 +1,9 @@
 /**
- * The one way to RabbitMQ: a pair of connections, one to publish and one to
- * consume, that live and end together and are dialled again for ever.
+ * The one way to RabbitMQ: connections to publish and to consume, and where it is asked for
+ * one for large messages, that live and end together and are dialled again for ever.
  * Invariants:
- * - Together: the end of either connection or channel ends all four.
+ * - Together: the end of any connection or channel ends all of them.
+ * - Apart: what is published on `bulk` delays nothing that is published on `publishing`.
  * - Paired: each `setup` that was started is followed by exactly one `down`, at
  *   once when the link ends, before anything of the next link.
  * - Nothing here rejects or throws behind the caller's back.
@@ -27,6 +28,8 @@ export const UNHURRIED_PING_MS = 1_000
  * is itself cut off before it takes its replicas for lost.
  */
 const SILENCE_MS = 800
+/** Of a connection for large messages: a ping waits behind them, at this end and at the other. */
+const BULK_SILENCE_MS = 5_000
 /** There in every vhost. */
 const PING_EXCHANGE = 'amq.fanout'
 /**
@@ -44,6 +47,9 @@ export interface AmqpLink {
   readonly consuming: Channel
   readonly publishConnection: ChannelModel
   readonly consumeConnection: ChannelModel
+  /** For large messages; the connection to publish, unless `bulk` was asked for. */
+  readonly bulk: Channel
+  readonly bulkConnection: ChannelModel
   /** RabbitMQ takes nothing at present, and says so: what is published piles up in memory here. */
   readonly blocked: boolean
 }
@@ -53,6 +59,10 @@ export interface AmqpOptions {
   /** Shown in the broker's list of connections. */
   readonly name: string
   readonly log: Logger
+  /** Whether large messages have a connection of their own. */
+  readonly bulk?: boolean
+  /** RabbitMQ takes nothing any more, or takes messages again. */
+  readonly blocked?: (isBlocked: boolean) => void
   /** A connection on which nothing was heard for so long is pinged. */
   readonly pingMs?: number
   /** A link that does not answer is given up after so long. */
@@ -156,7 +166,7 @@ interface Dialled {
   blocked: boolean
 }
 
-/** Two connections and their channels, which end as one. */
+/** Connections and their channels, which end as one. */
 class Pair {
   onEnd: () => void = () => {}
   /** Why it ended; undefined while it lives. */
@@ -164,6 +174,7 @@ class Pair {
   readonly #options: AmqpOptions
   readonly #connections: ChannelModel[] = []
   readonly #channels: Channel[] = []
+  readonly #dialled: Dialled[] = []
   #closing = false
 
   constructor(options: AmqpOptions) {
@@ -173,6 +184,7 @@ class Pair {
   async dial(): Promise<AmqpLink> {
     try {
       const publish = await this.#dialOne('publish')
+      const bulk = this.#options.bulk === true ? await this.#dialOne('bulk') : publish
       const consume = await this.#dialOne('consume')
       return {
         n: randomBytes(6).toString('hex'),
@@ -180,8 +192,10 @@ class Pair {
         consuming: consume.channel,
         publishConnection: publish.connection,
         consumeConnection: consume.connection,
+        bulk: bulk.channel,
+        bulkConnection: bulk.connection,
         get blocked() {
-          return publish.blocked
+          return publish.blocked || bulk.blocked
         }
       }
     } catch (err) {
@@ -213,7 +227,7 @@ class Pair {
     this.end(new Error('disposed'))
   }
 
-  async #dialOne(purpose: string): Promise<Dialled> {
+  async #dialOne(purpose: 'publish' | 'bulk' | 'consume'): Promise<Dialled> {
     const { log, name } = this.#options
     const url = new URL(this.#options.url)
     url.searchParams.set('heartbeat', String(HEARTBEAT_S)) // for the broker, which does not ping
@@ -229,33 +243,46 @@ class Pair {
     this.#channels.push(channel)
     this.#endWith(channel)
     const dialled: Dialled = { connection, channel, blocked: false }
+    this.#dialled.push(dialled)
     connection.on('blocked', reason => {
       dialled.blocked = true
       log.warn({ purpose, reason }, 'RabbitMQ blocks publishing')
+      this.#tellBlocked()
     })
     connection.on('unblocked', () => {
       dialled.blocked = false
       log.info({ purpose }, 'RabbitMQ takes messages again')
+      this.#tellBlocked()
     })
-    this.#ping(dialled)
-    if (purpose === 'publish') this.#probe(dialled)
+    this.#ping(dialled, purpose === 'bulk' ? BULK_SILENCE_MS : SILENCE_MS)
+    if (purpose !== 'consume') this.#probe(dialled)
     return dialled
   }
 
+  #tellBlocked(): void {
+    if (this.cause === undefined) this.#options.blocked?.(this.#dialled.some(one => one.blocked))
+  }
+
   /** AMQP's heartbeats would take 4 to 6 s to notice a network that carries nothing any more. */
-  #ping(dialled: Dialled): void {
-    const { silenceMs = SILENCE_MS, pingMs = PING_MS } = this.#options
+  #ping(dialled: Dialled, ownSilenceMs: number): void {
+    const { silenceMs = ownSilenceMs, pingMs = PING_MS } = this.#options
     const { stream } = innerOf(dialled.connection)
     let heardBytes = 0
     const ask = (patienceMs: number) => {
       let answered = false
-      const late = () => {
+      let timer: NodeJS.Timeout
+      const wait = () => {
+        const takenBytes = takenBytesOf(stream)
+        const late = () => {
+          if (answered || dialled.blocked || this.cause !== undefined) return
+          // The ping waits behind messages, of which RabbitMQ takes one after the other.
+          if (takenBytesOf(stream) > takenBytes) wait()
+          else this.end(new Error('RabbitMQ is silent'))
+        }
         // If it was this process that stood still, the answer waits to be read.
-        setImmediate(() => {
-          if (!answered && !dialled.blocked) this.end(new Error('RabbitMQ is silent'))
-        })
+        timer = setTimeout(() => setImmediate(late), patienceMs).unref()
       }
-      const timer = setTimeout(late, patienceMs).unref()
+      wait()
       const heard = () => {
         answered = true
         clearTimeout(timer)
@@ -300,6 +327,9 @@ class Pair {
 function destroy(connection: ChannelModel, cause: Error): void {
   innerOf(connection).stream.destroy(cause)
 }
+
+/** Of what was written to it, what has left this process. */
+const takenBytesOf = (stream: Socket): number => stream.bytesWritten - stream.writableLength
 
 const innerOf = (connection: ChannelModel) =>
   connection.connection as unknown as { readonly stream: Socket }

@@ -15,14 +15,20 @@ import {
   syncQueueOf,
   WRITE_QUEUE
 } from '../platform/wire/queues.ts'
+import type { Outbox } from './outbox.ts'
 import { decodeWorkerMessage, encodeWorkerMessage, type Message } from './protocol/messages.ts'
 
-/** What overflows is fetched from the master again. */
-const SYNC_QUEUE_BYTES = 64 * 1024 * 1024
+/**
+ * What overflows is fetched from the master again. More than a master sends before replicas
+ * that count have confirmed it (writes.ts).
+ */
+const SYNC_QUEUE_BYTES = 48 * 1024 * 1024
 
 export interface BrokerEvents {
   up(queues: { queue: string; ackQueue: string }, link: AmqpLink): void
   down(): void
+  /** RabbitMQ takes nothing any more, or takes messages again. */
+  blocked(isBlocked: boolean): void
   message(message: Message): void
   /** A queue of this worker's own was deleted: it would be deaf. */
   cancelled(): void
@@ -38,21 +44,26 @@ export function openBroker(options: {
   url: string
   workerId: string
   log: Logger
+  outbox: Outbox
   events: BrokerEvents
 }): Broker {
-  const { workerId, log, events } = options
+  const { workerId, log, outbox, events } = options
   let link: AmqpLink | null = null
   const amqp = openAmqp({
     url: options.url,
     name: `worker ${workerId}`,
     log,
+    bulk: true,
+    blocked: events.blocked,
     async setup(opened) {
       const queues = await declare(opened, workerId, events)
+      await outbox.attach(opened, workerId)
       link = opened
       events.up(queues, opened)
     },
     down() {
       link = null
+      outbox.detach()
       events.down()
     }
   })

@@ -18,6 +18,8 @@ export class ReadJob {
   readonly left: Set<ReadRequest>
   /** Those that wait for the database, or run there. */
   readonly running = new Set<ReadRequest>()
+  /** Those whose answers wait to leave. */
+  readonly leaving = new Set<ReadRequest>()
 
   constructor(message: ConsumeMessage, { replyTo, reads }: ReadMessage) {
     this.message = message
@@ -26,7 +28,7 @@ export class ReadJob {
   }
 }
 
-interface Done {
+export interface Done {
   readonly read: ReadRequest
   readonly result: ReadResult
 }

@@ -25,11 +25,12 @@ import {
   type Reply
 } from '../platform/wire/requests.ts'
 import { type Loop, nowMs } from './loop.ts'
+import { isLarge, type Outbox } from './outbox.ts'
 import { barrierFor, isBeyond, mayLeave } from './protocol/answers.ts'
 import { mayServe } from './protocol/view.ts'
-import { ReadGroup, ReadJob } from './read-job.ts'
+import { type Done, ReadGroup, ReadJob } from './read-job.ts'
+import type { ReadNotes } from './read-notes.ts'
 import { answerQuery, unknownIndex } from './read-queries.ts'
-import type { ReadReplies } from './read-replies.ts'
 import type { ReadResult, Store } from './store.ts'
 import { Suspects } from './suspects.ts'
 
@@ -53,7 +54,8 @@ export interface ReadSessionOptions {
   readonly drop: () => void
   readonly channel: Channel
   readonly link: AmqpLink
-  readonly replies: ReadReplies
+  readonly outbox: Outbox
+  readonly notes: ReadNotes
   readonly strong: boolean
   readonly count: (reads: number) => void
   readonly log: Logger
@@ -75,7 +77,7 @@ export class ReadSession {
   constructor(options: ReadSessionOptions) {
     this.#options = options
     this.#suspects = new Suspects({
-      begins: (read, replyTo) => options.replies.confirm(replyTo, [read], 'begun'),
+      begins: (read, replyTo) => options.notes.confirm(replyTo, [read], 'begun'),
       read: (reads, begins) => options.store.read(reads, begins)
     })
     this.#signs = setInterval(() => void this.#giveSigns(), SIGNS_MS)
@@ -110,7 +112,7 @@ export class ReadSession {
     this.#held = []
     for (const job of this.#jobs) this.#giveBack(job)
     for (const read of this.#late.splice(0)) read.go()
-    this.#options.replies.close()
+    this.#options.notes.close()
     void this.#options.channel.close().catch(() => {})
   }
 
@@ -228,8 +230,10 @@ export class ReadSession {
   }
 
   /** Quick ones are answered together, others each when it is ready. */
-  #serve(job: ReadJob, reads: readonly ReadRequest[]): void {
-    if (reads.length === 0 || !this.#open) return
+  #serve(job: ReadJob, asked: readonly ReadRequest[]): void {
+    if (!this.#open) return
+    const reads = this.#withoutTooMany(job, asked)
+    if (reads.length === 0) return
     const group = new ReadGroup(reads.length, done => this.#hold(job, done))
     const end = this.#options.loop.state.last.index
     const commands: ReadCommand[] = []
@@ -258,6 +262,18 @@ export class ReadSession {
     return read.suspect ? this.#suspects.run(read, replyTo) : undefined
   }
 
+  /** Not executed: answers of their clients wait already, for more than a worker should hold. */
+  #withoutTooMany(job: ReadJob, reads: readonly ReadRequest[]): readonly ReadRequest[] {
+    const { outbox } = this.#options
+    const tooMany = reads.filter(
+      read => isCommand(read) && !read.suspect && outbox.isFullFor(read.client ?? '')
+    )
+    if (tooMany.length === 0) return reads
+    this.#note(job, tooMany, 'busy')
+    this.#settle(job, tooMany)
+    return reads.filter(read => !tooMany.includes(read))
+  }
+
   #await(
     job: ReadJob,
     group: ReadGroup,
@@ -276,44 +292,61 @@ export class ReadSession {
     else heard(result)
   }
 
-  #hold(job: ReadJob, done: readonly { read: ReadRequest; result: ReadResult }[]): void {
+  #hold(job: ReadJob, done: readonly Done[]): void {
     if (!this.#open) return
-    const replies = done.map(({ read, result: { answer, tookMs = 0 } }): Reply => {
-      const { readId: id } = read
-      const reply = { id, kind: 'read', status: answer.status, body: answer.body } as const
-      return tookMs < 1 ? reply : { ...reply, tookMs: Math.floor(tookMs) }
-    })
     const applied = Math.max(0, ...done.map(({ result }) => result.applied))
     const send = () => {
-      this.#options.replies.send(job.replyTo, replies)
-      this.#options.count(replies.length)
-      this.#settle(
-        job,
-        done.map(({ read }) => read)
-      )
+      for (const one of done) job.leaving.add(one.read)
+      const small = done.filter(({ result }) => !isLarge(result.answer))
+      for (const one of done) if (!small.includes(one)) this.#send(job, [one])
+      if (small.length > 0) this.#send(job, small)
     }
     this.#held.push({ index: applied, ...(this.#options.strong && { barrier: null }), send })
     this.step()
   }
 
+  /** Large answers may wait; then their delivery does too. */
+  #send(job: ReadJob, done: readonly Done[]): void {
+    const reads = done.map(({ read }) => read)
+    const [first] = reads
+    const { outbox, count } = this.#options
+    outbox.send({
+      replyTo: job.replyTo,
+      replies: done.map(replyOf),
+      client: first !== undefined && isCommand(first) ? (first.client ?? '') : '',
+      isWrite: false,
+      expiresAtMs: job.takenMs + Math.max(0, ...reads.map(({ ttlMs }) => ttlMs)),
+      left: () => {
+        count(done.length)
+        this.#settle(job, reads)
+      }
+    })
+  }
+
   #settle(job: ReadJob, reads: readonly ReadRequest[]): void {
-    for (const read of reads) job.left.delete(read)
+    for (const read of reads) {
+      job.left.delete(read)
+      job.leaving.delete(read)
+    }
     if (job.left.size > 0 || !this.#jobs.delete(job)) return
     whileOpen(() => this.#options.channel.ack(job.message))
   }
 
   #note({ replyTo }: ReadJob, reads: readonly ReadRequest[], note: Note): void {
-    this.#options.replies.note(replyTo, reads, note)
+    this.#options.notes.note(replyTo, reads, note)
   }
 
   /** For reads that wait or run here, and only while the database answers. */
   async #giveSigns(): Promise<void> {
     const time = nowMs()
     const lasting = [...this.#jobs].filter(
-      ({ takenMs, running }) => running.size > 0 && time - takenMs >= LASTS_MS
+      ({ takenMs, running, leaving }) =>
+        running.size + leaving.size > 0 && time - takenMs >= LASTS_MS
     )
     if (lasting.length === 0 || !(await this.#options.store.isWell()) || !this.#open) return
-    for (const job of lasting) this.#note(job, [...job.running].filter(isCommand), 'running')
+    for (const job of lasting) {
+      this.#note(job, [...job.running, ...job.leaving].filter(isCommand), 'running')
+    }
   }
 }
 
@@ -324,4 +357,10 @@ function decoded(message: ConsumeMessage): ReadMessage | null {
   } catch {
     return null
   }
+}
+
+function replyOf({ read, result: { answer, tookMs = 0 } }: Done): Reply {
+  const { readId: id } = read
+  const reply = { id, kind: 'read', status: answer.status, body: answer.body } as const
+  return tookMs < 1 ? reply : { ...reply, tookMs: Math.floor(tookMs) }
 }

@@ -7,7 +7,8 @@ import type { AmqpLink } from '../platform/amqp.ts'
 import type { Logger } from '../platform/log.ts'
 import { type READ_QUEUE, STRONG_QUEUE } from '../platform/wire/queues.ts'
 import { type Loop, nowMs } from './loop.ts'
-import { ReadReplies } from './read-replies.ts'
+import type { Outbox } from './outbox.ts'
+import { ReadNotes } from './read-notes.ts'
 import { ReadSession } from './read-session.ts'
 import type { Store } from './store.ts'
 
@@ -36,6 +37,7 @@ export function openReads(options: {
   loop: Loop
   store: Store
   sessionWaitMs: number
+  outbox: Outbox
   failed: (error: unknown) => void
   /** Breaks the connection: a queue that should be consumed is not. */
   drop: () => void
@@ -60,8 +62,8 @@ export function openReads(options: {
     async start(link, queue, prefetch = PREFETCH) {
       const channel = await link.consumeConnection.createChannel()
       const strong = queue === STRONG_QUEUE
-      const replies = await ReadReplies.open(link, () => session.lost())
-      const session = new ReadSession({ ...options, channel, link, replies, strong, count })
+      const notes = await ReadNotes.open(link, () => session.lost())
+      const session = new ReadSession({ ...options, channel, link, notes, strong, count })
       channel.on('error', () => {}).on('close', () => session.lost())
       sessions.add(session)
       consuming = session

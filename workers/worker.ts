@@ -26,6 +26,7 @@ import type { Home, Identity } from './home.ts'
 import { endLeftovers } from './leftovers.ts'
 import { type Loop, nowMs, startLoop } from './loop.ts'
 import type { WorkerMetrics } from './metrics.ts'
+import { Outbox } from './outbox.ts'
 import type { PostgresServer } from './postgres/server.ts'
 import { beginning, type Settings, type State } from './protocol/state.ts'
 import { isNamed } from './protocol/steps.ts'
@@ -76,7 +77,8 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
   const failed = (err: unknown) => loop.fail(err)
   const drop = () => broker.amqp.drop()
   const sessionWaitMs = config.CONVOY_SESSION_WAIT_MS
-  const reading = { loop, store, sessionWaitMs, failed, drop, log }
+  const outbox = opened.use(new Outbox())
+  const reading = { loop, store, sessionWaitMs, outbox, failed, drop, log }
   const reads = openReads(reading)
   const strongReads = openReads(reading)
   const harmful = tellHarmful(parts)
@@ -85,6 +87,7 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
     store,
     times,
     teller: openTeller(parts),
+    outbox,
     failed,
     drop,
     harmful
@@ -94,6 +97,7 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
     url: config.CONVOY_AMQP_URL,
     workerId: identity.workerId,
     log,
+    outbox,
     events: {
       up(queues, opened) {
         link = opened
@@ -104,12 +108,16 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
         link = null
         loop.dispatch({ kind: 'amqpDown' })
       },
+      blocked: isBlocked => loop.dispatch({ kind: 'amqpBlocked', isBlocked }),
       message: message => loop.dispatch({ kind: 'message', message }),
       cancelled: drop
     }
   })
   opened.use(broker)
   loop.onStep(view => consumption.follow(view, link))
+  loop.onStep((_view, { peers }) => {
+    outbox.workers = Math.max(1, peers?.size ?? 1)
+  })
   followControls(parts, loop, consumption)
   opened.defer(() => reads.drain(DRAIN_MS))
   const { registration } = parts

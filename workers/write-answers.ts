@@ -8,6 +8,7 @@ import type { Entry } from './entry.ts'
 import { nowMs } from './loop.ts'
 import { harmful } from './postgres/refusals.ts'
 import { toldAt } from './protocol/answers.ts'
+import { sizeOf } from './protocol/steps.ts'
 import { type Executed, type Postponed, writeBody } from './store.ts'
 import type { Schedulable } from './write-schedule.ts'
 
@@ -25,6 +26,8 @@ export interface Held {
   readonly index: number
   readonly answered: readonly Waiting[]
   readonly replies: ReadonlyMap<string, readonly Reply[]>
+  /** Characters of its entries and answers. */
+  readonly size: number
   readonly sinceMs: number
   /** To be called when they leave. */
   readonly told: () => void
@@ -45,8 +48,12 @@ export function hold(batch: {
     replies.set(delivery.replyTo, answers)
     answers.push(replyOf(command.requestId, outcome))
   }
-  return { index: toldAt(before, executed), answered, replies, sinceMs: nowMs(), told }
+  const size = executed.reduce((sum, outcome) => sum + sizeIn(outcome), 0)
+  return { index: toldAt(before, executed), answered, replies, size, sinceMs: nowMs(), told }
 }
+
+const sizeIn = (outcome: Executed): number =>
+  outcome.kind === 'entry' ? sizeOf(outcome.entry) : outcome.result.length
 
 /** Nothing is postponed where no bystanders were named. */
 export function settled(outcome: Executed | Postponed): Executed {

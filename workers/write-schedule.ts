@@ -8,8 +8,9 @@
  * - In time: nothing is picked behind its deadline.
  */
 
-/** Commands in one transaction. */
+/** Commands in one transaction, and bytes of them, unless one alone has more. */
 const BATCH_COMMANDS = 128
+const BATCH_BYTES = 4 * 1024 * 1024
 /** A client whose writes take longer each, on average, is slow. */
 const SLOW_MS = 20
 /** A batch of several clients that took longer than this has a slow one among them. */
@@ -27,6 +28,8 @@ export interface Schedulable {
   readonly client: string
   readonly expiresAtMs: number
   readonly suspect: boolean
+  /** Of the command, about. */
+  readonly bytes?: number
 }
 
 export type Picked<T> =
@@ -122,11 +125,16 @@ export class WriteSchedule<T extends Schedulable> {
   #take(clients: readonly Client<T>[], max: number): T[] {
     const items: T[] = []
     const turns = new Set(clients)
+    let bytes = 0
     while (items.length < max && turns.size > 0) {
       for (const client of turns) {
         const head = client.waiting[0]
-        if (head === undefined || head.suspect) turns.delete(client)
-        else if (items.length < max) items.push(this.#shift(client))
+        const isTooLarge = items.length > 0 && bytes + (head?.bytes ?? 0) > BATCH_BYTES
+        if (head === undefined || head.suspect || isTooLarge) turns.delete(client)
+        else if (items.length < max) {
+          items.push(this.#shift(client))
+          bytes += head.bytes ?? 0
+        }
       }
     }
     return items

@@ -8,17 +8,13 @@
  * brought down that term's master too, and is refused (docs/decisions/harmful-writes.md).
  */
 import type { Channel, ConsumeMessage } from 'amqplib'
-import { type AmqpLink, whileOpen } from '../platform/amqp.ts'
-import {
-  decodeWrites,
-  encodeReplies,
-  type WriteCommand,
-  type WriteMessage
-} from '../platform/wire/requests.ts'
+import type { AmqpLink } from '../platform/amqp.ts'
+import { decodeWrites, type WriteCommand, type WriteMessage } from '../platform/wire/requests.ts'
 import { Deliveries } from './deliveries.ts'
 import type { Entry } from './entry.ts'
 import { type Loop, nowMs, refusal } from './loop.ts'
 import type { CommitTimes } from './metrics.ts'
+import type { Outbox } from './outbox.ts'
 import { harmful } from './postgres/refusals.ts'
 import {
   begunBy,
@@ -39,6 +35,12 @@ import { WriteSchedule } from './write-schedule.ts'
 
 /** Finds what is held up, and what nobody waits for any more. */
 const LOOK_MS = 50
+/**
+ * Characters of entries that are not committed and of answers that have not left. Nothing is
+ * executed beyond, so that replicas never have more to apply than what they confirm in time, and
+ * a small write waits at them for one large entry at most.
+ */
+const UNTOLD_MAX = 4 * 1024 * 1024
 
 export interface Writes {
   /** Begins to consume; ends with the channel, when the worker no longer leads. */
@@ -51,6 +53,7 @@ interface WritesOptions {
   readonly store: Store
   readonly times: CommitTimes
   readonly teller: Teller
+  readonly outbox: Outbox
   readonly failed: (error: unknown) => void
   /** Breaks the connection: a queue that should be consumed is not. */
   readonly drop: () => void
@@ -100,6 +103,8 @@ class Session {
   #remembers = false
   readonly #looking: NodeJS.Timeout
   #held: Held[] = []
+  /** Characters of what is held. */
+  #untold = 0
   #executing = false
   #open = true
   #stepped: () => void = () => {}
@@ -162,11 +167,12 @@ class Session {
     this.#deliveries.add(delivery)
     const suspects = this.#suspects
     const terms = { sent: term, own: this.#options.term }
+    const bytes = message.content.length / commands.length
     for (const command of commands) {
       const { requestId, client = '', ttlMs } = command
       if (isSuspect(command, terms)) suspects.add(requestId)
       const waiting: Waiting = {
-        ...{ command, delivery, client, expiresAtMs: receivedMs + ttlMs },
+        ...{ command, delivery, client, bytes, expiresAtMs: receivedMs + ttlMs },
         get suspect() {
           return suspects.has(requestId)
         }
@@ -185,18 +191,24 @@ class Session {
 
   #release(view: View): void {
     while (this.#held[0] !== undefined && mayLeave(this.#held[0], view)) {
-      const { answered, replies, sinceMs, told } = this.#held.shift() as Held
-      const { link, times } = this.#options
-      whileOpen(() => {
-        for (const [replyTo, answers] of replies) {
-          const messages = encodeReplies(answers)
-          for (const message of messages) link.publishing.sendToQueue(replyTo, message)
-        }
-      })
-      this.#settle(answered)
-      times.confirm(nowMs() - sinceMs)
-      told()
+      this.#send(this.#held.shift() as Held)
     }
+  }
+
+  #send({ answered, replies, size, sinceMs, told }: Held): void {
+    const { outbox, times } = this.#options
+    this.#untold -= size
+    let sendings = replies.size
+    const left = () => {
+      sendings -= 1
+      if (sendings === 0) this.#settle(answered)
+    }
+    const expiresAtMs = Math.max(...answered.map(one => one.expiresAtMs))
+    for (const [replyTo, answers] of replies) {
+      outbox.send({ replyTo, replies: answers, client: '', isWrite: true, expiresAtMs, left })
+    }
+    times.confirm(nowMs() - sinceMs)
+    told()
   }
 
   #settle(waiting: readonly Waiting[]): void {
@@ -216,6 +228,10 @@ class Session {
   async #execute(): Promise<void> {
     await this.#remember()
     while (this.#open && mayExecute(this.#options.loop.view)) {
+      if (this.#untold + this.#options.outbox.writeBytes > UNTOLD_MAX) {
+        await this.#nextStep()
+        continue
+      }
       this.#expire(nowMs())
       const picked = this.#schedule.next(nowMs())
       if (picked === undefined) break
@@ -284,10 +300,14 @@ class Session {
       const { view } = loop
       if (!this.#open || !view.leads || view.term !== term) return false
       if (view.commitIndex >= index) return true
-      await new Promise<void>(resolve => {
-        this.#stepped = resolve
-      })
+      await this.#nextStep()
     }
+  }
+
+  #nextStep(): Promise<void> {
+    return new Promise(resolve => {
+      this.#stepped = resolve
+    })
   }
 
   async #run(
@@ -317,7 +337,11 @@ class Session {
     const before = loop.state.last.index
     const writes = answered.map(({ command, delivery }) => ({ command, ...delivery }))
     const told = teller.begin({ term, writes, executed })
-    if (this.#open) this.#held.push(hold({ answered, executed, before, told }))
+    if (this.#open) {
+      const held = hold({ answered, executed, before, told })
+      this.#untold += held.size
+      this.#held.push(held)
+    }
     const entries = executed.flatMap((outcome): Entry[] =>
       outcome.kind === 'entry' ? [outcome.entry] : []
     )

@@ -27,7 +27,11 @@ export interface RabbitMqOptions {
 
 /** No port for other Erlang nodes, no epmd asked for one; the number is only ever recorded. */
 const NO_DISTRIBUTION = '-start_epmd false -dist_listen false -erl_epmd_port 1'
-const MEMORY = '256MB'
+/**
+ * Above it RabbitMQ takes no messages at all, confirmations included. Far above what may be on
+ * its way at once (docs/decisions/overload.md): a limit that is not reached, not what it uses.
+ */
+const MEMORY = '1GB'
 const PROBE_TIMEOUT_MS = 2_000
 
 type Address = Pick<RabbitMqOptions, 'user' | 'password' | 'port' | 'vhost' | 'certificates'>

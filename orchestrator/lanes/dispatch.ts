@@ -2,10 +2,11 @@
  * Sends what the lanes decide to RabbitMQ, and brings the replies back to the
  * callers. All waiting requests live here, in memory: whatever ends a link or a
  * master, they are sent again until a reply or their deadline comes. While RabbitMQ
- * takes nothing they stay in the lanes, where they are bounded.
+ * is away they stay in the lanes, where they are bounded; while it is there and takes
+ * nothing, what was not sent is refused.
  */
 import { setInterval } from 'node:timers'
-import type { Channel, ConfirmChannel } from 'amqplib'
+import type { Channel, ChannelModel, ConfirmChannel, ConsumeMessage } from 'amqplib'
 import { type Amqp, type AmqpLink, openAmqp, whileOpen } from '../../platform/amqp.ts'
 import { OverloadedError } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/log.ts'
@@ -18,7 +19,7 @@ import {
 } from '../../platform/wire/queues.ts'
 import { decodeReplies } from '../../platform/wire/requests.ts'
 import { digestOf } from './harmful-reads.ts'
-import { type Batch, Lane, type LaneLimits, type Sendable } from './lane.ts'
+import type { Batch, Lane, LaneLimits, Sendable } from './lane.ts'
 import type { Leadership } from './leadership.ts'
 import { type PendingRead, type ReadLane, readText } from './pending-reads.ts'
 import {
@@ -27,11 +28,11 @@ import {
   commandText,
   latestDeadlineMs,
   type PendingWrite,
-  PendingWrites,
   type WriteAsk
 } from './pending-writes.ts'
 import { type ReadFields, ReadLanes, type ReadRoad } from './read-lanes.ts'
 import { Turns } from './turns.ts'
+import { WriteLanes, type WriteRoad } from './write-lanes.ts'
 
 /**
  * Batches of reads under way of which nothing was heard: far from what a queue takes, and as
@@ -40,6 +41,8 @@ import { Turns } from './turns.ts'
 const READS_UNHEARD_MAX = 64
 /** Several replicas read at once: a quick read must not wait for the end of a slow one. */
 const READS_BESIDE_OTHERS_MS = 3
+/** Of all bytes that may be on their way, for each of the four lanes of reads. */
+const READS_SHARE = 1 / 16
 /** Finds what is late and what place is free again. */
 const SWEEP_MS = 20
 
@@ -73,6 +76,8 @@ export interface Dispatch extends AsyncDisposable {
   /** What is known of the master has changed. In another term, what a former one may hold is sent again. */
   follow(leadership: Leadership): void
   resizeLanes(limits: LaneLimits): void
+  /** How many orchestrators there are, this one included, which share the bytes on their way. */
+  shareWith(orchestrators: number): void
 }
 
 /** Whether RabbitMQ takes messages. */
@@ -90,45 +95,54 @@ interface Sender<T extends Sendable> {
   readonly queue: string
   /** Whether RabbitMQ is to confirm each batch; of others the replies tell (docs/decisions). */
   readonly confirmed: boolean
+  /** Whether its messages are large: they have a connection of their own. */
+  readonly bulk: boolean
   readonly lane: Lane<T>
   /** Before the lane is asked what to send. */
   fill(nowMs: number): void
   sending(item: T, nowMs: number): void
   encode(items: readonly T[], nowMs: number): string
   ttlMs(item: T, nowMs: number): number
-  refused(item: T): boolean
+  /** By RabbitMQ. */
+  refused(item: T): void
 }
 
 class AmqpDispatch implements Dispatch {
   writesAnswered = 0
   readonly #options: DispatchOptions
   readonly #amqp: Amqp
-  readonly #writes: PendingWrites
+  readonly #writes: WriteLanes
   readonly #reads: ReadLanes
-  readonly #writeLane: Sender<PendingWrite>
+  readonly #writeSenders: readonly Sender<PendingWrite>[]
   readonly #readSenders: readonly Sender<PendingRead>[]
   readonly #sweep: NodeJS.Timeout
   readonly #turns = new Turns(nowMs => this.#flush(nowMs))
+  /** To be shared by all orchestrators. */
+  #limits: LaneLimits
+  #orchestrators = 1
   #channel: ConfirmChannel | undefined
+  #bulk: ConfirmChannel | undefined
   #unconfirming: Channel | undefined
   #replyTo = ''
   #term = 0
 
   constructor(options: DispatchOptions) {
     this.#options = options
-    this.#writes = new PendingWrites(options.hedgeMs)
+    this.#limits = options.lanes
+    this.#writes = new WriteLanes({ limits: options.lanes, hedgeMs: options.hedgeMs })
     this.#reads = new ReadLanes({
       limits: readLimits(options.lanes),
       hedgeMs: options.hedgeMs,
       onHarmful: read => this.#onHarmful(read)
     })
-    this.#writeLane = this.#writeSender()
+    this.#writeSenders = this.#writes.roads.map(road => this.#writeSender(road))
     this.#readSenders = this.#reads.roads.map(road => this.#readSender(road))
     this.#sweep = setInterval(() => this.#onSweep(performance.now()), SWEEP_MS)
     this.#amqp = openAmqp({
       url: options.url,
       name: `orchestrator ${options.orchestratorId}`,
       log: options.log,
+      bulk: true,
       setup: link => this.#connect(link),
       down: () => this.#disconnect()
     })
@@ -144,7 +158,7 @@ class AmqpDispatch implements Dispatch {
 
   get depths(): Readonly<Record<string, number>> {
     return {
-      [WRITE_QUEUE]: this.#writeLane.lane.depth,
+      [WRITE_QUEUE]: this.#writes.depth,
       [READ_QUEUE]: this.#reads.depthOf('readQ'),
       [STRONG_QUEUE]: this.#reads.depthOf('strongQ')
     }
@@ -156,14 +170,9 @@ class AmqpDispatch implements Dispatch {
 
   async write(ask: AskedWrite, ttlMs: number): Promise<Answer> {
     return new Promise((answer, refuse) => {
-      const deadlineMs = performance.now() + ttlMs
-      const { write, joined } = this.#writes.add({ ...ask, deadlineMs }, { answer, refuse })
-      if (joined) {
-        // One that waits keeps its turn.
-        if (write.sends > 0) this.#writeLane.lane.again([write])
-      } else if (!this.#writeLane.lane.offer(write)) {
-        this.#writes.refused(write, new OverloadedError('too many writes wait'))
-      }
+      const nowMs = performance.now()
+      this.#refuseWhileBlocked()
+      this.#writes.ask({ ...ask, deadlineMs: nowMs + ttlMs }, { answer, refuse }, nowMs)
       this.#turns.soon()
     })
   }
@@ -172,9 +181,17 @@ class AmqpDispatch implements Dispatch {
     return new Promise((answer, refuse) => {
       const nowMs = performance.now()
       const caller: Caller = { answer, refuse }
+      this.#refuseWhileBlocked()
       this.#reads.ask(lane, fields as ReadFields, { nowMs, deadlineMs: nowMs + ttlMs, caller })
       this.#turns.soon()
     })
+  }
+
+  /** Its memory or its disk is full. That passes, but nobody knows when. */
+  #refuseWhileBlocked(): void {
+    if (this.#broker === 'blocked') {
+      throw new OverloadedError('RabbitMQ takes no messages at present')
+    }
   }
 
   follow({ term, led, orderly }: Leadership): void {
@@ -185,7 +202,6 @@ class AmqpDispatch implements Dispatch {
     }
     this.#term = term
     const again = this.#writes.newTerm(term, orderly)
-    this.#writeLane.lane.again(again)
     this.#reads.newTerm(orderly)
     const suspects = again.filter(({ suspect }) => suspect).length
     this.#options.log.info(
@@ -196,8 +212,22 @@ class AmqpDispatch implements Dispatch {
   }
 
   resizeLanes(limits: LaneLimits): void {
-    this.#writeLane.lane.resize(limits)
-    this.#reads.resize(readLimits(limits))
+    this.#limits = limits
+    this.#resize()
+  }
+
+  shareWith(orchestrators: number): void {
+    if (orchestrators === this.#orchestrators) return
+    this.#orchestrators = orchestrators
+    this.#resize()
+  }
+
+  #resize(): void {
+    const { inFlightMaxBytes, ...limits } = this.#limits
+    const bytes = inFlightMaxBytes && { inFlightMaxBytes: inFlightMaxBytes / this.#orchestrators }
+    const share: LaneLimits = { ...limits, ...bytes }
+    this.#writes.resize(share)
+    this.#reads.resize(readLimits(share))
     this.#turns.soon()
   }
 
@@ -205,35 +235,31 @@ class AmqpDispatch implements Dispatch {
     clearInterval(this.#sweep)
     this.#turns[Symbol.dispose]()
     await this.#amqp[Symbol.asyncDispose]()
-    this.#writes.expire(Number.POSITIVE_INFINITY)
+    this.#writes.sweep(Number.POSITIVE_INFINITY, 'down')
     this.#reads.sweep(Number.POSITIVE_INFINITY, false)
   }
 
-  #writeSender(): Sender<PendingWrite> {
+  #writeSender({ lane, bulk }: WriteRoad): Sender<PendingWrite> {
     return {
-      queue: WRITE_QUEUE,
-      confirmed: true,
-      lane: new Lane<PendingWrite>(this.#options.lanes, write =>
-        this.#writes.refused(write, new OverloadedError('too many writes of this client wait'))
-      ),
+      ...{ queue: WRITE_QUEUE, confirmed: true, bulk, lane },
       fill: () => {},
       sending: (write, nowMs) => this.#writes.sent(write, this.#term, nowMs),
       encode: (items, nowMs) =>
         `{"replyTo":"${this.#replyTo}","term":${this.#term},"commands":[${items.map(write => commandText(write, nowMs))}]}`,
       ttlMs: (write, nowMs) => latestDeadlineMs(write) - nowMs,
-      refused: write => this.#writes.refused(write, new OverloadedError('the write queue is full'))
+      refused: write => this.#writes.refused(write)
     }
   }
 
   #readSender({ queue, lane, fill }: ReadRoad): Sender<PendingRead> {
     return {
-      ...{ lane, fill, confirmed: false },
+      ...{ lane, fill, confirmed: false, bulk: false },
       queue: queue === 'readQ' ? READ_QUEUE : STRONG_QUEUE,
       sending: (read, nowMs) => this.#reads.sent(read, queue, nowMs),
       encode: (items, nowMs) =>
         `{"replyTo":"${this.#replyTo}","reads":[${items.map(read => readText(read, nowMs))}]}`,
       ttlMs: (read, nowMs) => read.deadlineMs - nowMs,
-      refused: () => false
+      refused: () => {}
     }
   }
 
@@ -244,55 +270,62 @@ class AmqpDispatch implements Dispatch {
   }
 
   async #connect(link: AmqpLink): Promise<void> {
-    const channel = await link.publishConnection.createConfirmChannel()
-    channel.on('error', err => this.#options.log.warn({ err }, 'publishing channel failed'))
-    // Before amqplib calls back for all that is unconfirmed: nobody has refused it.
-    channel.prependListener('close', () => {
-      if (channel !== this.#channel) return
-      this.#disconnect()
-      this.#amqp.drop()
-    })
+    const channel = await this.#confirming(link.publishConnection)
+    const bulk = await this.#confirming(link.bulkConnection)
     for (const queue of [WRITE_QUEUE, READ_QUEUE, STRONG_QUEUE])
       await link.consuming.assertQueue(queue, SHARED_QUEUE)
     // A name of its own: the broker may keep a frozen connection's exclusive names locked.
     const replyTo = `${replyQueueOf(this.#options.orchestratorId)}.${link.n}`
     await link.consuming.assertQueue(replyTo, { exclusive: true, durable: false })
-    const consume = (message: { content: Buffer } | null) => {
-      if (message === null)
-        this.#amqp.drop() // cancelled by the broker
-      else this.#onReplies(message.content)
+    const consume = (message: ConsumeMessage | null) => {
+      if (message === null) return this.#amqp.drop() // cancelled by the broker
+      this.#onReplies(message.content)
+      sayTaken(link, message)
     }
     await link.consuming.consume(replyTo, consume, { noAck: true })
     this.#options.onLink?.(link)
     this.#channel = channel
+    this.#bulk = bulk
     this.#unconfirming = link.publishing
     this.#replyTo = replyTo
-    // Replies to the last link's queue are lost: all that is unanswered goes out again.
-    this.#writeLane.lane.again([...this.#writes.all])
+    this.#writes.connected()
     this.#reads.connected()
     this.#turns.soon()
   }
 
+  async #confirming(connection: ChannelModel): Promise<ConfirmChannel> {
+    const channel = await connection.createConfirmChannel()
+    channel.on('error', err => this.#options.log.warn({ err }, 'publishing channel failed'))
+    // Before amqplib calls back for all that is unconfirmed: nobody has refused it.
+    channel.prependListener('close', () => {
+      if (channel !== this.#channel && channel !== this.#bulk) return
+      this.#disconnect()
+      this.#amqp.drop()
+    })
+    return channel
+  }
+
   #disconnect(): void {
     this.#channel = undefined
-    this.#writeLane.lane.disconnect()
+    this.#bulk = undefined
+    this.#writes.disconnected()
     this.#reads.disconnected()
   }
 
-  /** Undefined while RabbitMQ takes nothing. */
-  get #open(): ConfirmChannel | undefined {
-    return this.#amqp.link?.blocked === true ? undefined : this.#channel
+  get #broker() {
+    return brokerOf(this.#amqp)
   }
 
   #flush(nowMs: number): void {
-    this.#send(this.#writeLane, nowMs)
+    if (this.#channel === undefined || this.#broker === 'blocked') return
+    for (const sender of this.#writeSenders) this.#send(sender, nowMs)
     for (const sender of this.#readSenders) this.#send(sender, nowMs)
   }
 
   #send<T extends Sendable>(sender: Sender<T>, nowMs: number): void {
-    const channel = this.#open
-    if (channel === undefined) return
     for (;;) {
+      const channel = sender.bulk ? this.#bulk : this.#channel
+      if (channel === undefined) return
       sender.fill(nowMs)
       const batch = sender.lane.next(nowMs)
       if (batch === undefined) {
@@ -306,7 +339,8 @@ class AmqpDispatch implements Dispatch {
       const { queue } = sender
       this.#options.onBatch?.(queue, batch.items.length)
       const confirm = (err: unknown) => {
-        if (channel === this.#channel) this.#onConfirm(sender, batch, err !== null)
+        if (channel === this.#channel || channel === this.#bulk)
+          this.#onConfirm(sender, batch, err !== null)
       }
       whileOpen(() => {
         if (sender.confirmed) channel.sendToQueue(queue, content, { expiration }, confirm)
@@ -318,9 +352,8 @@ class AmqpDispatch implements Dispatch {
   #onConfirm<T extends Sendable>(sender: Sender<T>, batch: Batch<T>, refused: boolean): void {
     sender.lane.heard(batch)
     if (refused) {
-      // One of which an earlier copy is under way stays, and goes on waiting for its reply.
       this.#options.log.debug({ queue: sender.queue }, 'RabbitMQ refused a batch')
-      for (const item of batch.items) if (sender.refused(item)) sender.lane.settle(item)
+      for (const item of batch.items) sender.refused(item)
     }
     this.#turns.soon()
   }
@@ -334,24 +367,29 @@ class AmqpDispatch implements Dispatch {
     this.#turns.soon()
   }
 
-  #onWritten({ id, status, body }: Answer & { readonly id: string }, nowMs: number): void {
-    const write = this.#writes.reply(id, { status, body }, nowMs)
-    if (write === undefined) return
-    if (status < 500) this.writesAnswered += 1
-    this.#writeLane.lane.answered(write, nowMs)
+  #onWritten(reply: Answer & { readonly id: string }, nowMs: number): void {
+    if (this.#writes.heard(reply, nowMs) && reply.status < 500) this.writesAnswered += 1
   }
 
   #onSweep(nowMs: number): void {
-    for (const write of this.#writes.expire(nowMs)) this.#writeLane.lane.settle(write)
-    this.#reads.sweep(nowMs, this.#open !== undefined)
-    if (this.#open !== undefined) this.#writeLane.lane.again(this.#writes.hedge(nowMs))
+    const broker = this.#broker
+    this.#writes.sweep(nowMs, broker)
+    this.#reads.sweep(nowMs, broker === 'up')
     this.#flush(nowMs)
   }
+}
+
+/** Its worker sends further large replies then. */
+function sayTaken({ publishing }: AmqpLink, { properties }: ConsumeMessage): void {
+  const { replyTo, correlationId } = properties
+  if (replyTo === undefined) return
+  whileOpen(() => publishing.sendToQueue(replyTo, Buffer.alloc(0), { correlationId }))
 }
 
 const readLimits = (limits: LaneLimits): LaneLimits => ({
   ...limits,
   besideOthersMs: Math.min(limits.besideOthersMs, READS_BESIDE_OTHERS_MS),
   unconfirmedMax: READS_UNHEARD_MAX,
+  inFlightMaxBytes: READS_SHARE * (limits.inFlightMaxBytes ?? Number.POSITIVE_INFINITY),
   clientInFlightMax: Number.POSITIVE_INFINITY
 })

@@ -11,9 +11,12 @@
  * - Heard: at most `unconfirmedMax` batches are on their way of which nothing was heard (the
  *   broker's confirmation, or what became of a request in it), for what is published to a
  *   blocked broker piles up in memory.
+ * - Light: requests in flight have at most `inFlightMaxBytes` together, or there is one alone,
+ *   so that RabbitMQ's memory stays far from its limit (docs/decisions/overload.md).
  */
 
 import { FairQueue } from '../../platform/shares/fair-queue.ts'
+import { ClientWindows } from './client-windows.ts'
 
 export interface LaneLimits {
   readonly inFlightMax: number
@@ -27,7 +30,12 @@ export interface LaneLimits {
   readonly batchMaxBytes: number
   readonly waitingMax: number
   readonly waitingMaxBytes: number
-  /** Requests of one client that are on their way; any number where there is no limit. */
+  /** Bytes that are on their way; any number where there is no limit. */
+  readonly inFlightMaxBytes?: number
+  /**
+   * Requests of one client that are on their way, and fewer while they are not answered soon; any
+   * number where there is no limit.
+   */
   readonly clientInFlightMax?: number
 }
 
@@ -64,6 +72,9 @@ export class Lane<T extends Sendable> {
   #againBytes = 0
   /** By client. */
   readonly #inFlight = new Map<string, number>()
+  #inFlightBytes = 0
+  #roomBytes = Number.POSITIVE_INFINITY
+  readonly #windows = new ClientWindows()
   readonly #places = new Map<T, Place<T>>()
   #held: Place<T>[] = []
   #sentAtMs = Number.NEGATIVE_INFINITY
@@ -83,9 +94,19 @@ export class Lane<T extends Sendable> {
     this.#limits = limits
   }
 
+  /** So many bytes may wait from now on, beside those in flight; never more than the limits say. */
+  fitInto(bytes: number): void {
+    this.#roomBytes = Math.max(0, bytes - this.#inFlightBytes)
+  }
+
   /** Requests that wait to be sent. */
   get depth(): number {
     return this.#again.size + this.#queue.size
+  }
+
+  /** Bytes of the requests that are on their way. */
+  get inFlightBytes(): number {
+    return this.#inFlightBytes
   }
 
   get unconfirmed(): number {
@@ -96,7 +117,8 @@ export class Lane<T extends Sendable> {
   offer(item: T): boolean {
     const { waitingMax, waitingMaxBytes } = this.#limits
     const queued = { item, client: item.client ?? '', cost: item.bytes }
-    const room = { items: waitingMax - this.#again.size, cost: waitingMaxBytes - this.#againBytes }
+    const bytes = Math.min(waitingMaxBytes, this.#roomBytes)
+    const room = { items: waitingMax - this.#again.size, cost: bytes - this.#againBytes }
     const left = this.#queue.makeRoom(queued, room)
     if (left === undefined) return false
     this.#queue.add(queued)
@@ -137,15 +159,16 @@ export class Lane<T extends Sendable> {
 
   /** The next batch: what is sent again, then what waits, of each client in turn (Fair). */
   #take(): T[] {
-    const { batchMax, batchMaxBytes, clientInFlightMax = Number.POSITIVE_INFINITY } = this.#limits
+    const { batchMax, clientInFlightMax = Number.POSITIVE_INFINITY } = this.#limits
     const items: T[] = []
     const taken = new Map<string, number>()
     const mayHave = (client: string) =>
-      (this.#inFlight.get(client) ?? 0) + (taken.get(client) ?? 0) < clientInFlightMax
+      (this.#inFlight.get(client) ?? 0) + (taken.get(client) ?? 0) <
+      this.#windows.sizeOf(client, clientInFlightMax)
     let bytes = 0
     const fits = (item: T) => {
       bytes += item.bytes
-      return items.length === 0 || bytes <= batchMaxBytes
+      return this.#fits(bytes, items.length)
     }
     for (const item of [...this.#again.values().take(batchMax)]) {
       if (!fits(item)) return items
@@ -164,6 +187,15 @@ export class Lane<T extends Sendable> {
       taken.set(queued.client, (taken.get(queued.client) ?? 0) + 1)
     }
     return items
+  }
+
+  /** @param before how many of the batch go beside the last of these bytes */
+  #fits(bytes: number, before: number): boolean {
+    const { batchMaxBytes, inFlightMaxBytes = Number.POSITIVE_INFINITY } = this.#limits
+    if (before > 0 && bytes > batchMaxBytes) return false
+    // Light: what is larger than the bound goes alone.
+    if (before === 0 && this.#places.size === 0) return true
+    return this.#inFlightBytes + bytes <= inFlightMaxBytes
   }
 
   /** When what waits is to be sent if nothing else comes; a time that has passed where none is. */
@@ -190,10 +222,19 @@ export class Lane<T extends Sendable> {
   }
 
   answered(item: T, nowMs: number): void {
-    if (this.#places.has(item)) {
+    const place = this.#places.get(item)
+    if (place !== undefined) {
       this.#answered += 1
       this.#answeredAtMs = nowMs
+      this.#took(item, place.sentAtMs, nowMs)
     }
+    this.settle(item)
+  }
+
+  /** Nobody waits any more for one that had no answer. */
+  expired(item: T, nowMs: number): void {
+    const place = this.#places.get(item)
+    if (place !== undefined) this.#took(item, place.sentAtMs, nowMs)
     this.settle(item)
   }
 
@@ -207,6 +248,7 @@ export class Lane<T extends Sendable> {
   disconnect(): void {
     this.#places.clear()
     this.#inFlight.clear()
+    this.#inFlightBytes = 0
     this.#held = []
     this.#unconfirmed.clear()
   }
@@ -227,7 +269,15 @@ export class Lane<T extends Sendable> {
     this.#queue.delete(queued)
   }
 
-  #count({ client = '' }: T, by: 1 | -1): void {
+  #took({ client = '' }: T, sentAtMs: number, nowMs: number): void {
+    const { clientInFlightMax: most } = this.#limits
+    if (most === undefined || !Number.isFinite(most)) return
+    const inFlight = this.#inFlight.get(client) ?? 0
+    this.#windows.took(client, { sentAtMs, nowMs, inFlight, most })
+  }
+
+  #count({ client = '', bytes }: T, by: 1 | -1): void {
+    this.#inFlightBytes += by * bytes
     const count = (this.#inFlight.get(client) ?? 0) + by
     if (count > 0) this.#inFlight.set(client, count)
     else this.#inFlight.delete(client)

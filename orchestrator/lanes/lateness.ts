@@ -3,10 +3,13 @@
  * Invariant: under load, when all are slow, further copies do not double it: one is late
  * only when it takes several times as long as its like do at present. How long one takes
  * counts from its last sending: what waited for its copy, or for the broker, is not slow.
+ * A copy of a large request costs as much as many small ones, so it is late as much later.
  */
 
 const LATE_FACTOR = 4
 const SMOOTHING = 0.05
+/** Requests of up to so many bytes count as small. */
+const SMALL_BYTES = 128 * 1024
 
 export class Lateness {
   readonly #leastMs: number
@@ -24,5 +27,9 @@ export class Lateness {
 
   get lateMs(): number {
     return Math.max(this.#leastMs, LATE_FACTOR * this.#smoothedMs)
+  }
+
+  lateMsOf(bytes: number): number {
+    return this.lateMs * Math.max(1, bytes / SMALL_BYTES)
   }
 }

@@ -154,10 +154,10 @@ export class PendingReads {
 
   /** @returns those to be sent once more, from now on in the master's lane */
   hedge(nowMs: number): PendingRead[] {
-    const { lateMs } = this.#lateness
     const late: PendingRead[] = []
     for (const read of this.#pending.values()) {
       if (read.hedged || read.begun !== null || read.copies.size === 0) continue
+      const lateMs = this.#lateness.lateMsOf(read.bytes)
       if (nowMs - Math.max(read.sentAtMs, read.aliveAtMs) < lateMs) continue
       read.hedged = true
       late.push(read)

@@ -159,10 +159,10 @@ export class PendingWrites {
 
   /** @returns those to be sent once more */
   hedge(nowMs: number): PendingWrite[] {
-    const { lateMs } = this.#lateness
     const late: PendingWrite[] = []
     for (const write of this.#pending.values()) {
-      if (write.sends === 0 || nowMs - write.sentAtMs < lateMs * 2 ** write.hedges) continue
+      const lateMs = this.#lateness.lateMsOf(write.bytes) * 2 ** write.hedges
+      if (write.sends === 0 || nowMs - write.sentAtMs < lateMs) continue
       write.hedges += 1
       write.sentAtMs = nowMs
       late.push(write)

@@ -5,7 +5,7 @@
  * the time and does the sending.
  */
 import { OverloadedError } from '../../platform/errors.ts'
-import { LASTS_MS, Paces } from '../../platform/shares/paces.ts'
+import { LASTS_MS, type Pace, Paces } from '../../platform/shares/paces.ts'
 import type { Note } from '../../platform/wire/requests.ts'
 import { RequestHarmfulError } from '../errors.ts'
 import { HarmfulReads } from './harmful-reads.ts'
@@ -13,6 +13,7 @@ import { Lane, type LaneLimits } from './lane.ts'
 import { type PendingRead, PendingReads, pendingRead, type ReadLane } from './pending-reads.ts'
 import type { Answer, Caller } from './pending-writes.ts'
 import { ReadShares } from './read-shares.ts'
+import { LARGE_BYTES } from './write-lanes.ts'
 
 const QUEUES = ['readQ', 'strongQ'] as const
 
@@ -106,7 +107,7 @@ export class ReadLanes {
     }
     const readId = (this.#count++).toString(36)
     const text = JSON.stringify({ readId, ...wire }).slice(0, -1)
-    const pace = client === '' ? 'quick' : this.#paces.of(client, sql, nowMs)
+    const pace = client === '' ? 'quick' : this.#paceOf({ client, sql, text }, nowMs)
     const asked = { askedOf: queue, traceId, pace, deadlineMs, caller }
     const read = pendingRead({ readId, client, sql, text, ...asked })
     this.#reads.add(read)
@@ -208,9 +209,15 @@ export class ReadLanes {
     if (note === 'busy') shares.busy(read, nowMs)
     this.#settle(read)
     // By now more may be known of its text.
-    if (read.client !== '') read.pace = this.#paces.of(read.client, read.sql, nowMs)
+    if (read.client !== '') read.pace = this.#paceOf(read, nowMs)
     if (read.pace === 'quick' && (note === 'busy' || read.suspect)) read.pace = 'unknown'
     shares.again(read)
+  }
+
+  /** One of many bytes is not quick on its way, whatever its execution takes. */
+  #paceOf(read: { client: string; sql: string; text: string }, nowMs: number): Pace {
+    const pace = this.#paces.of(read.client, read.sql, nowMs)
+    return pace === 'quick' && read.text.length >= LARGE_BYTES ? 'unknown' : pace
   }
 
   #settle(read: PendingRead): void {

@@ -25,6 +25,8 @@ export const vhostOf = (cluster: string) => `convoy-${cluster}`
 export const replyQueueOf = (orchestratorId: string) => `reply.${orchestratorId}`
 export const syncQueueOf = (workerId: string, n: number | string) => `sync.${workerId}.${n}`
 export const ackQueueOf = (workerId: string, n: number | string) => `ack.${workerId}.${n}`
+/** A worker's: orchestrators say in it which large replies they have. */
+export const takenQueueOf = (workerId: string, n: number | string) => `taken.${workerId}.${n}`
 export const controlQueueOf = (instanceId: string, n: string) => `control.${instanceId}.${n}`
 export const acknowledgeQueueOf = (orchestratorId: string, n: string) =>
   `acknowledge.${orchestratorId}.${n}`

@@ -13,7 +13,7 @@ import type { Limits } from './limits.ts'
 /** Of commands that are sent together, where nobody can tell which of them it is that takes long. */
 export const TOGETHER_MS = 250
 /** Of the results and changes of one batch: a worker holds them all until it answers. */
-const BATCH_BYTES_MAX = 64 * 1024 * 1024
+const BATCH_BYTES_MAX = 16 * 1024 * 1024
 /** A client whose commands took longer lets others go first. */
 const SLOW_MS = 250
 /** Of the patience, after which a batch in which others wait ends. */

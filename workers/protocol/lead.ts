@@ -145,17 +145,21 @@ function withoutAmqpSince(state: State, role: Leader, nowMs: number): number | n
   return reached ? (role.withoutAmqpSinceMs ?? nowMs) : null
 }
 
-/** Notes until when each member has to confirm what was sent. Time without RabbitMQ does not count. */
+/**
+ * Notes until when each member has to confirm what was sent. Time without RabbitMQ does not count,
+ * nor time in which it takes no messages: then nobody can confirm anything.
+ */
 function charge(state: State, role: Leader, nowMs: number): Leader {
   const withoutAmqpSinceMs = withoutAmqpSince(state, role, nowMs)
+  const mayHear = state.amqp && !state.blocked
   let progress: Map<string, Progress> | null = null
   for (const id of counting(role)) {
     if (id === state.self.id) continue
     const of = role.progress.get(id) ?? NOTHING
     const owes = of.index < state.last.index || of.barrier < role.barrier
-    if (owes === (of.due !== null) && (state.amqp || of.due === null)) continue
+    if (owes === (of.due !== null) && (mayHear || of.due === null)) continue
     const atMs = nowMs + state.settings.replicaTimeoutMs
-    const due = owes && state.amqp ? { index: state.last.index, barrier: role.barrier, atMs } : null
+    const due = owes && mayHear ? { index: state.last.index, barrier: role.barrier, atMs } : null
     progress ??= new Map(role.progress)
     progress.set(id, { ...of, due })
   }

@@ -143,6 +143,8 @@ export interface State {
   /** Workers that an operator has frozen, this one perhaps among them. */
   readonly frozen: readonly string[]
   readonly amqp: boolean
+  /** RabbitMQ takes no messages from anybody: its memory or its disk is full. */
+  readonly blocked: boolean
   /** The own database can commit, as far as is known. */
   readonly postgres: boolean
   /** What keeps it from that, in words for an operator. */
@@ -196,6 +198,7 @@ export function beginning(of: {
     wishes: NO_WISHES,
     frozen: [],
     amqp: false,
+    blocked: false,
     postgres: true,
     postgresTrouble: null,
     queue: '',
@@ -231,6 +234,7 @@ export type Event =
   | { readonly kind: 'published'; readonly term: number }
   | { readonly kind: 'amqpUp'; readonly queue: string; readonly ackQueue: string }
   | { readonly kind: 'amqpDown' }
+  | { readonly kind: 'amqpBlocked'; readonly isBlocked: boolean }
   | { readonly kind: 'remembered'; readonly term: number; readonly stateVersion: number }
   | { readonly kind: 'termBegun'; readonly term: number; readonly entry: Entry }
   | {

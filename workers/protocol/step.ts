@@ -64,9 +64,14 @@ function note(state: State, event: Event, nowMs: number): Step {
     case 'contact':
       return stay({ ...state, contactMs: event.up ? nowMs : Number.POSITIVE_INFINITY })
     case 'amqpUp':
-      return stay({ ...state, amqp: true, queue: event.queue, ackQueue: event.ackQueue })
+      return stay({
+        ...{ ...state, amqp: true, blocked: false },
+        ...{ queue: event.queue, ackQueue: event.ackQueue }
+      })
     case 'amqpDown':
-      return stay({ ...state, amqp: false })
+      return stay({ ...state, amqp: false, blocked: false })
+    case 'amqpBlocked':
+      return stay({ ...state, blocked: event.isBlocked })
     case 'differs':
       return doubt(state, event.tables.join(', '), nowMs)
     case 'postgres':

@@ -1,5 +1,5 @@
 /**
- * What a worker tells orchestrators about their reads: answers, and notes about those that
+ * What a worker tells orchestrators about their reads beside answers: notes about those that
  * have none.
  */
 import type { ConfirmChannel } from 'amqplib'
@@ -11,7 +11,7 @@ import {
   type Reply
 } from '../platform/wire/requests.ts'
 
-export class ReadReplies {
+export class ReadNotes {
   readonly #link: AmqpLink
   readonly #confirming: ConfirmChannel
 
@@ -20,13 +20,13 @@ export class ReadReplies {
     this.#confirming = confirming
   }
 
-  static async open(link: AmqpLink, lost: () => void): Promise<ReadReplies> {
+  static async open(link: AmqpLink, lost: () => void): Promise<ReadNotes> {
     const confirming = await link.publishConnection.createConfirmChannel()
     confirming.on('error', () => {}).on('close', lost)
-    return new ReadReplies(link, confirming)
+    return new ReadNotes(link, confirming)
   }
 
-  send(replyTo: string, replies: readonly Reply[]): void {
+  #send(replyTo: string, replies: readonly Reply[]): void {
     whileOpen(() => {
       for (const message of encodeReplies(replies)) {
         this.#link.publishing.sendToQueue(replyTo, message)
@@ -36,7 +36,7 @@ export class ReadReplies {
 
   note(replyTo: string, reads: readonly ReadRequest[], note: Note): void {
     if (reads.length > 0)
-      this.send(
+      this.#send(
         replyTo,
         reads.map(read => noteAbout(read, note))
       )
