@@ -18,6 +18,7 @@ import type { CommitTimes } from './metrics.ts'
 import type { Message } from './protocol/messages.ts'
 import type { Divergence, Effect, Event, State } from './protocol/state.ts'
 import { handle } from './protocol/step.ts'
+import { sizeOf } from './protocol/steps.ts'
 import { type View, viewOf } from './protocol/view.ts'
 import {
   DiskFullError,
@@ -31,6 +32,11 @@ const TICK_MS = 20
 const RETRY_MS = 50
 /** About as much as one answer to a `fetch` carries. */
 const SERVE_BYTES = 4 * 1024 * 1024
+/** An answer to a `fetch` of so many characters is large, and given again after so long. */
+const LARGE_CHARS = 1024 * 1024
+const LARGE_AGAIN_MS = 1_000
+/** Queues of replicas; each connection has another. */
+const SERVED_MAX = 64
 
 export interface Loop extends Disposable {
   readonly state: State
@@ -116,6 +122,7 @@ function performer(edges: Edges, inside: Inside): (effect: Effect) => void {
   const { store, send } = edges
   const { dispatch, end } = inside
   const reading = stateReader(edges, dispatch)
+  const serving = server(store)
   const fail = (failed: unknown) => end({ failed })
   return effect => {
     switch (effect.do) {
@@ -140,7 +147,9 @@ function performer(edges: Edges, inside: Inside): (effect: Effect) => void {
       case 'send':
         return send(effect.to, effect.message)
       case 'serve':
-        return void serve(store, effect).then(message => send(effect.to, message), fail)
+        return void serving(effect)
+          .then(message => message && send(effect.to, message))
+          .catch(fail)
       case 'startOver':
         return end({ startOver: effect.why })
     }
@@ -248,6 +257,26 @@ async function compare(
   const checksum = await store.checksumAt(effect.index)
   if (checksum === undefined) return undefined
   return { kind: 'compared', term: effect.term, equal: checksum === effect.checksum }
+}
+
+/**
+ * A replica asks every 100 ms until it has what it asked for. What is large takes longer on its
+ * way, and is not sent a second time at once.
+ */
+function server(store: Store) {
+  const served = new Map<string, { after: number; untilMs: number }>()
+  return async (effect: Extract<Effect, { do: 'serve' }>): Promise<Message | undefined> => {
+    const { to, after } = effect
+    const last = served.get(to)
+    if (last?.after === after && nowMs() < last.untilMs) return undefined
+    const message = await serve(store, effect)
+    const size = message.kind === 'append' ? message.entries.reduce((n, e) => n + sizeOf(e), 0) : 0
+    served.delete(to)
+    served.set(to, { after, untilMs: nowMs() + (size > LARGE_CHARS ? LARGE_AGAIN_MS : 0) })
+    const [eldest] = served.keys()
+    if (served.size > SERVED_MAX && eldest !== undefined) served.delete(eldest)
+    return message
+  }
 }
 
 async function serve(store: Store, effect: Extract<Effect, { do: 'serve' }>): Promise<Message> {

@@ -133,3 +133,13 @@ t.test('what nobody waits for is taken out', async t => {
   )
   t.strictSame(next(schedule, 100), ['a1'])
 })
+
+t.test('a batch is bounded in bytes, and a large write does not keep small ones out', async t => {
+  const schedule = new WriteSchedule<Item>()
+  const bytes = 3 * 1024 * 1024
+  for (const id of ['a1', 'a2', 'a3']) schedule.add(item(id, { bytes }))
+  for (const id of ['b1', 'b2']) schedule.add(item(id, { bytes: 100 }))
+  t.strictSame(next(schedule), ['a1', 'b1', 'b2'])
+  t.strictSame(next(schedule), ['a2'])
+  t.strictSame(next(schedule), ['a3'])
+})

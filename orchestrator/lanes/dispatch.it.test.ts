@@ -251,9 +251,8 @@ t.test('deadlines: a write is unknown, a read timed out', async t => {
   })
 })
 
-t.test('while RabbitMQ takes nothing, requests wait where they are bounded', async t => {
-  const lanes = { ...LANES, waitingMax: 2 }
-  const dispatch = await dispatchFor(t, { lanes, hedgeMs: 200 })
+t.test('while RabbitMQ takes nothing, what was not sent is refused at once', async t => {
+  const dispatch = await dispatchFor(t, { hedgeMs: 200 })
   const delivered: string[] = []
   await consume<WriteCommand>(t, WRITE_QUEUE, delivery => {
     delivered.push(...delivery.commands.map(({ requestId }) => requestId))
@@ -261,15 +260,76 @@ t.test('while RabbitMQ takes nothing, requests wait where they are bounded', asy
   })
   const before = dispatch.write(write('before'), 10_000)
   await until(() => delivered.length === 1, 'the first to be sent')
+  const overload = { code: 'CONVOY_OVERLOADED', retryAfterS: 1 }
+  const waits = t.rejects(dispatch.write(write('waits'), 10_000), overload)
   dispatch.link?.publishConnection.emit('blocked', 'as RabbitMQ tells')
-  const brief = dispatch.write(write('brief'), 500)
-  const patient = dispatch.write(write('patient'), 10_000)
-  const overload = { code: 'CONVOY_OVERLOADED' }
-  await t.rejects(dispatch.write(write('one too many'), 10_000), overload)
-  await t.rejects(brief, overload, 'nothing was done')
+  const blockedAtMs = performance.now()
+  await waits
+  await t.rejects(dispatch.write(write('asked then'), 10_000), overload)
+  await t.rejects(dispatch.read('readQ', { sql: 'select 1', params: [] }, 10_000), overload)
+  t.ok(performance.now() - blockedAtMs < 200, 'long before the deadline')
+  await new Promise(resolve => setTimeout(resolve, 300))
   t.strictSame(delivered, ['before'], 'nothing was sent, and nothing again')
   dispatch.link?.publishConnection.emit('unblocked')
-  t.strictSame(await Promise.all([before, patient].map(bodyOf)), ['"before"', '"patient"'])
+  const after = dispatch.write(write('after'), 10_000)
+  t.strictSame(await Promise.all([before, after].map(bodyOf)), ['"before"', '"after"'])
+})
+
+t.test('large writes are few on their way, and small ones pass them', async t => {
+  const lanes = { ...LANES, inFlightMaxBytes: 8_000_000, waitingMaxBytes: 20_000_000 }
+  const dispatch = await dispatchFor(t, { lanes })
+  const text = (bytes: number) => JSON.stringify([{ sql: 'x'.repeat(bytes), params: [] }])
+  let atOnce = 0
+  let most = 0
+  const late: (() => void)[] = []
+  await consume<WriteCommand>(t, WRITE_QUEUE, delivery => {
+    const isLarge = delivery.commands.some(({ requestId }) => requestId.startsWith('large'))
+    if (!isLarge) return delivery.answer()
+    atOnce += delivery.commands.length
+    most = Math.max(most, atOnce)
+    late.push(() => {
+      atOnce -= delivery.commands.length
+      delivery.ack()
+      delivery.answer()
+    })
+  })
+  const large = Array.from({ length: 10 }, (_, i) =>
+    dispatch.write({ ...write(`large${i}`), statements: text(1_500_000) }, 10_000)
+  )
+  await until(() => atOnce === 2, 'as many as fit into half of the bytes')
+  t.equal(await bodyOf(dispatch.write(write('small'), 10_000)), '"small"')
+  let answered = 0
+  for (const one of large) one.then(() => answered++, t.error)
+  await until(() => {
+    late.shift()?.()
+    return answered === 10
+  }, 'all to be answered')
+  t.equal(most, 2)
+})
+
+t.test('a worker is told when a large reply is here', async t => {
+  const dispatch = await dispatchFor(t)
+  const connection = await connect(services.CONVOY_AMQP_URL, { noDelay: true })
+  t.teardown(() => connection.close())
+  const channel = await connection.createChannel()
+  const { queue: takenQueue } = await channel.assertQueue('', { exclusive: true })
+  const taken: string[] = []
+  await channel.consume(takenQueue, message => taken.push(message?.properties.correlationId))
+  await channel.assertQueue(READ_QUEUE, SHARED_QUEUE)
+  await channel.purgeQueue(READ_QUEUE)
+  await channel.consume(READ_QUEUE, message => {
+    if (message === null) return
+    const { replyTo, reads } = decodeReads(message.content)
+    const replies = reads.map(({ readId: id }) => {
+      return { id, kind: 'read', status: 200, body: '"large"' } as const
+    })
+    const properties = { replyTo: takenQueue, correlationId: '7' }
+    for (const one of encodeReplies(replies)) channel.sendToQueue(replyTo, one, properties)
+  })
+  const answer = dispatch.read('readQ', { sql: 'select 1', params: [] }, 10_000)
+  t.equal(await bodyOf(answer), '"large"')
+  await until(() => taken.length > 0, 'the worker to be told')
+  t.strictSame(taken, ['7'])
 })
 
 t.test('what the end of a channel leaves unconfirmed was refused by nobody', async t => {

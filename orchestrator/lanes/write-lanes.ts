@@ -62,6 +62,10 @@ export class WriteLanes {
     return this.#writes.size
   }
 
+  get all(): Iterable<PendingWrite> {
+    return this.#writes.all
+  }
+
   get depth(): number {
     return this.#small.lane.depth + this.#large.lane.depth
   }

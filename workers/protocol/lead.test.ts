@@ -88,6 +88,16 @@ t.test('a replica that owes a confirmation for too long is removed', async t => 
   t.match(done(timedOut.effects, 'cas'), [{ to: { inSync: { length: 2 } } }])
 })
 
+t.test("time in which RabbitMQ takes no messages is no replica's fault", async t => {
+  const blocked = run(master(), [{ kind: 'amqpBlocked', isBlocked: true }, { kind: 'tick' }], 1)
+  const later = run(blocked.state, [{ kind: 'tick' }], 30_000)
+  t.strictSame(done(later.effects, 'cas'), [])
+  const free = run(later.state, [{ kind: 'amqpBlocked', isBlocked: false }], 30_001)
+  t.strictSame(done(run(free.state, [{ kind: 'tick' }], 30_900).effects, 'cas'), [])
+  const overdue = run(free.state, [{ kind: 'tick' }], 31_002)
+  t.match(done(overdue.effects, 'cas'), [{ to: { inSync: { length: 2 } } }])
+})
+
 t.test(
   'of two that owe too much none takes the place of the other before it has confirmed',
   async t => {
