@@ -89,8 +89,21 @@ t.test(
   async t => {
     const decided = (from: number, to: number): Cluster => {
       const decision = { at: 'a', policy: 'window', from, to, reason: 'r' } as const
-      const span = { sinceMs: 0, reads: 0, cpuPercent: 0, samples: 0 }
-      const rest = { policy: 'window', seenAtMs: 0, changedAtMs: 0, counted: {} } as const
+      const span = {
+        sinceMs: 0,
+        reads: 0,
+        cpuPercent: 0,
+        readLoadPercent: 0,
+        idleCores: 0,
+        samples: 0
+      }
+      const rest = {
+        policy: 'window',
+        seenAtMs: 0,
+        changedAtMs: 0,
+        calmSinceMs: 0,
+        counted: {}
+      } as const
       return { ...WELL, scaling: { wanted: to, decision, span, ...rest } }
     }
     t.strictSame(seen(decided(2, 2), decided(2, 4)).events, [

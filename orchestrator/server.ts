@@ -62,7 +62,7 @@ export interface ServerOptions {
   readonly stuck: () => Obstacle | null
   /** Why this orchestrator is not ready for writes; none when it is. */
   readonly obstacles: () => readonly Obstacle[]
-  readonly scaling: Pick<Scaling, 'wanted' | 'nextAt'>
+  readonly scaling: Pick<Scaling, 'wanted' | 'nextAt' | 'rule'>
   readonly settings: Pick<StoredSettings, 'now' | 'change'>
   /** Told of each read that is asked for. */
   readonly onRead: () => void

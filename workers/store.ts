@@ -150,6 +150,9 @@ export interface Store extends AsyncDisposable {
   /** What the answer to a statement depends on (`Dependence` and its index). Never rejects; 503 when it cannot tell now. */
   dependence(sql: string): Promise<ReadResult>
 
+  /** Time that all connections have spent on reads so far, and how many of them there may be. */
+  readonly reading: { readonly busyMs: number; readonly connections: number }
+
   /** How many connections its quick reads share from now on. */
   resizeReaders(max: number): Promise<void>
 

@@ -194,14 +194,16 @@ function keepHouse(
 ): void {
   const { store, registration, identity, log } = parts
   const { loop } = work
-  const figures = openFigures(parts.postgres.pid)
+  const figures = openFigures(parts.postgres.pid, {
+    inContainer: parts.config.CONVOY_LIFE !== undefined
+  })
   const answered = () => work.reads.reduce((sum, of) => sum + of.answered, 0)
   let memoryMiB = 0
   const now = () => ({ state: loop.state, reads: answered(), memoryMiB })
   parts.metrics.show(now, parts.cloneMs)
   const showing = setInterval(() => {
     const { last } = loop.state
-    const shown = figures({ applied: last.index, reads: answered() })
+    const shown = figures({ applied: last.index, reads: answered(), reading: store.reading })
     memoryMiB = shown.memoryMiB
     registration
       .show(identity.workerId, {

@@ -8,6 +8,7 @@ const PRESENT: Present = {
     replicas: { count: null, min: 2, max: 5, wanted: 2, actual: 2 },
     policy: {
       kind: 'window',
+      rule: 'one replica for 20 reads in 120 s',
       windowS: 120,
       readsPerReplica: 20,
       readsPerS: 1_000,

@@ -82,7 +82,7 @@ export const SETTINGS: readonly Setting[] = [
   policyNumber('windowS', 'window: seconds in which reads are counted'),
   policyNumber('readsPerReplica', 'window: reads in it that one replica is for'),
   policyNumber('readsPerS', 'rate: reads/s that one replica is for'),
-  policyNumber('coolDownS', 'rate, cpu: seconds without a change before one replica goes'),
+  policyNumber('coolDownS', 'load, rate, cpu: seconds of calm before one replica goes'),
   ...logLevels,
   numberOf('workers', 'readsInParallel', 'reads at once, of each worker'),
   numberOf('workers', 'connections', 'PostgreSQL connections of each worker'),

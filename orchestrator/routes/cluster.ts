@@ -15,7 +15,7 @@ export interface ClusterRouteOptions {
   readonly view: Pick<ClusterView, 'now'>
   readonly minCopies: number
   readonly stuck: () => Obstacle | null
-  readonly scaling: Pick<Scaling, 'wanted' | 'nextAt'>
+  readonly scaling: Pick<Scaling, 'wanted' | 'nextAt' | 'rule'>
   readonly settings: { readonly now: ScalingSettings }
 }
 
@@ -41,6 +41,7 @@ export const clusterNow = ({ view, minCopies, stuck, scaling, settings }: Cluste
     stuck: stuck(),
     wanted: scaling.wanted,
     nextAt: scaling.nextAt,
+    rule: scaling.rule,
     settings: settings.now
   })
 
@@ -49,6 +50,7 @@ interface Configured {
   readonly stuck: Obstacle | null
   readonly wanted: number
   readonly nextAt: string | null
+  readonly rule: string
   readonly settings: ScalingSettings
 }
 
@@ -91,7 +93,7 @@ export function describe(cluster: Cluster, { minCopies, stuck, ...scaling }: Con
 
 function describeScaling(
   { workers, scaling }: Cluster,
-  { wanted, nextAt, settings }: Omit<Configured, 'minCopies' | 'stuck'>
+  { wanted, nextAt, rule, settings }: Omit<Configured, 'minCopies' | 'stuck'>
 ) {
   const actual = [...workers.values()].filter(({ role }) => role === 'replica').length
   const { replicas, policy } = shownSettings(settings)
@@ -99,6 +101,7 @@ function describeScaling(
     replicas: { ...replicas, wanted, actual },
     policy: {
       ...policy,
+      rule,
       decision: scaling?.decision ?? null,
       reads: scaling?.span.reads ?? 0,
       next: nextAt

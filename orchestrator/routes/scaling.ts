@@ -44,7 +44,14 @@ export const scalingRoutes: FastifyPluginAsyncTypebox<ScalingRouteOptions> = asy
 }
 
 /** As the API tells them: what is wanted, and how it is decided. */
-export function shownSettings({ policy, count, min, max, ...numbers }: ScalingSettings) {
+export function shownSettings({
+  policy,
+  count,
+  min,
+  max,
+  isMaxChosen: _,
+  ...numbers
+}: ScalingSettings) {
   return {
     replicas: { count: policy === 'fixed' ? count : null, min, max },
     policy: { kind: policy, ...numbers }

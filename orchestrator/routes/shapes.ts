@@ -123,6 +123,7 @@ export const ClusterAnswer = Type.Object(
     }),
     policy: Type.Object({
       ...PolicyNow,
+      rule: Type.String({ description: 'In one sentence' }),
       decision: Type.Union([Decision, Type.Null()]),
       reads: Type.Integer({ description: 'Counted towards the next decision so far' }),
       next: Type.Union([Type.String(), Type.Null()], {

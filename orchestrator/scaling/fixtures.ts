@@ -7,7 +7,7 @@ import type { ScalingSettings } from './settings.ts'
 import type { ScalingState } from './state.ts'
 
 export const SETTINGS: ScalingSettings = {
-  ...{ policy: 'window', count: 3, min: 2, max: 5 },
+  ...{ policy: 'window', count: 3, min: 2, max: 5, isMaxChosen: true },
   ...{ windowS: 120, readsPerReplica: 20, readsPerS: 100, coolDownS: 30 }
 }
 
@@ -17,25 +17,35 @@ export interface World {
   readonly load: readonly number[]
   /** Percent of a core that a read per second costs, and that each replica costs idle. */
   readonly cpu?: { readonly perRead: number; readonly idle: number }
+  /** Of the machine; those that replicas do not keep busy are idle. */
+  readonly cores?: number
 }
 
 /** A replica serves so long after it was wanted. */
 const FOLLOWS_S = 3
 
 /** @returns replicas wanted after each second */
-export function wantedBySecond({ settings, load, cpu = { perRead: 0, idle: 0 } }: World): number[] {
-  const nobody = { atMs: -1_000, reads: new Map<string, number>(), cpuPercent: [] }
+export function wantedBySecond({ settings, load, cpu, cores = 64 }: World): number[] {
+  const { perRead, idle } = cpu ?? { perRead: 0, idle: 0 }
+  const nobody = {
+    ...{ atMs: -1_000, reads: new Map<string, number>(), cpuPercent: [] },
+    ...{ readLoadPercent: [], cores, idleCores: cores }
+  }
   let state: ScalingState = scale(null, nobody, settings)
   let total = 0
   const wanted: number[] = []
   for (const [second, reads] of load.entries()) {
     total += reads
     const running = wanted[second - FOLLOWS_S] ?? settings.min
-    const each = Math.min(100, cpu.idle + (reads * cpu.perRead) / running)
+    const forReads = Math.min(100, (100 * cores) / running, (reads * perRead) / running)
+    const each = Math.min(100, idle + forReads)
     const seen = {
       atMs: second * 1_000,
       reads: new Map([['o', total]]),
-      cpuPercent: Array.from({ length: running }, () => each)
+      cpuPercent: Array.from({ length: running }, () => each),
+      readLoadPercent: Array.from({ length: running }, () => forReads),
+      cores,
+      idleCores: Math.max(0, cores - (running * each) / 100)
     }
     state = scale(state, seen, settings)
     wanted.push(state.wanted)

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { changesOf, SETTINGS, wantedBySecond } from './fixtures.ts'
+import { ruleOf } from './policies.ts'
 import type { ScalingSettings } from './settings.ts'
 
 const clamp = (value: number, { min, max }: { min: number; max: number }) =>
@@ -18,7 +19,8 @@ const anySettings = (policy: ScalingSettings['policy']) =>
       readsPerReplica: fc.integer({ min: 1, max: 500 }),
       readsPerS: fc.integer({ min: 1, max: 300 }),
       coolDownS: fc.integer({ min: 1, max: 60 }),
-      count: fc.integer({ min: 1, max: 12 })
+      count: fc.integer({ min: 1, max: 12 }),
+      isMaxChosen: fc.boolean()
     })
     .chain(numbers => bounds.map(both => ({ ...numbers, ...both, policy })))
 
@@ -41,7 +43,7 @@ const steady = ({ perS, seconds }: { perS: number; seconds: number }) =>
 const holds = <T>(arbitrary: fc.Arbitrary<T>, rule: (value: T) => boolean) =>
   fc.assert(fc.property(arbitrary, rule), { numRuns: 300 })
 
-for (const policy of ['window', 'rate', 'cpu'] as const) {
+for (const policy of ['load', 'window', 'rate', 'cpu'] as const) {
   t.test(`${policy}: whatever the load, never fewer than min, never more than max`, async () => {
     holds(fc.tuple(anySettings(policy), anyLoad, anyCpu), ([settings, load, cpu]) =>
       wantedBySecond({ settings, load, cpu }).every(
@@ -114,6 +116,74 @@ const slowlyDown = (wanted: readonly number[], coolDownS: number) => {
   )
 }
 
+const load: ScalingSettings = { ...SETTINGS, policy: 'load', min: 2, max: 10 }
+
+t.test('load: a load that keeps no replica busy changes nothing', async () => {
+  holds(fc.tuple(perS, perS), ([before, after]) => {
+    const reads = [before, after].map(one => Math.round(one / 7)) as [number, number]
+    return turned(load, reads).every(wanted => wanted === 2)
+  })
+})
+
+t.test('load: busy replicas get more, one at a time, until they are not', async () => {
+  holds(fc.integer({ min: 0, max: 690 }), percent => {
+    const wanted = turned(load, [percent, percent])
+    const enough = Math.max(2, Math.ceil(percent / 70))
+    return wanted.at(-1) === enough && changesOf(wanted).every(({ by }) => by === 1)
+  })
+})
+
+t.test('load: one goes per cool-down, and only where the others stay far from busy', async () => {
+  holds(fc.tuple(fc.integer({ min: 500, max: 690 }), fc.integer({ min: 0, max: 500 })), loads => {
+    const wanted = turned(load, loads)
+    const last = wanted.at(-1) ?? 0
+    return slowlyDown(wanted, load.coolDownS) && (last === 2 || loads[1] / (last - 1) >= 40)
+  })
+})
+
+t.test('load: bursts that come again within the cool-down keep what they need', async () => {
+  const seconds = Array.from({ length: 1_200 }, (_, s) => (s % 45 < 30 ? 250 : 0))
+  const wanted = wantedBySecond({
+    settings: { ...load, coolDownS: 60 },
+    load: seconds,
+    cpu: { perRead: 1, idle: 0 }
+  })
+  const settled = changesOf(wanted.slice(300))
+  t.strictSame(settled, [], 'it neither grows nor shrinks')
+})
+
+t.test('load: without a chosen max, never more than one less than the cores', async () => {
+  holds(fc.tuple(fc.integer({ min: 1, max: 16 }), fc.integer({ min: 0, max: 3_000 })), of => {
+    const [cores, perS] = of
+    const wanted = wantedBySecond({
+      settings: { ...load, isMaxChosen: false },
+      load: Array.from({ length: 400 }, () => perS),
+      cores,
+      cpu: { perRead: 1, idle: 0 }
+    })
+    return Math.max(...wanted) <= Math.min(10, Math.max(2, cores - 1))
+  })
+})
+
+t.test('load: where no core is idle another replica would not help, whatever max is', async () => {
+  const cpu = { perRead: 10, idle: 0 }
+  for (const cores of [1, 2]) {
+    const reads = Array.from({ length: 600 }, () => 1_000)
+    const wanted = wantedBySecond({ settings: load, load: reads, cores, cpu })
+    t.equal(Math.max(...wanted), 2, `${cores} cores`)
+  }
+})
+
+t.test('the rule is one sentence with the numbers that hold', async t => {
+  t.equal(
+    ruleOf({ ...load, isMaxChosen: false, max: 5, coolDownS: 60 }, 2),
+    'one more while reads keep the replicas over 70 % busy for 15 s and a core is idle, ' +
+      'one less when the others would stay under 40 % for 60 s; 2 to 2 replicas on 2 cores'
+  )
+  t.match(ruleOf({ ...load, max: 5 }, 2), /2 to 5 replicas$/)
+  t.equal(ruleOf(SETTINGS, 2), 'one replica for 20 reads in 120 s, 2 to 5 replicas')
+})
+
 t.test('rate: a jump of the load has its replicas within two samples of 5 s', async () => {
   holds(fc.tuple(perS, perS), loads => (turned(rate, loads)[210] ?? 0) * 100 >= loads[1])
 })
@@ -145,7 +215,7 @@ t.test('cpu: replicas below 25 % lose one per cool-down, until they are not', as
   })
 })
 
-for (const settings of [rate, cpu]) {
+for (const settings of [rate, cpu, load]) {
   t.test(`${settings.policy}: a steady load, give or take a tenth, does not flap`, async () => {
     const then = perS.chain(one => steady({ perS: one, seconds: 600 }))
     const idle = fc.integer({ min: 0, max: 20 })

@@ -7,7 +7,9 @@ import { parseState, type ScalingState } from './state.ts'
 const seen = (second: number, reads: Record<string, number> = {}, cpu: number[] = []): Seen => ({
   atMs: second * 1_000,
   reads: new Map(Object.entries(reads)),
-  cpuPercent: cpu
+  cpuPercent: cpu,
+  readLoadPercent: cpu,
+  ...{ cores: 8, idleCores: 4 }
 })
 
 /** Looks now and then, as long as a supervisor would. */
@@ -73,6 +75,13 @@ t.test('another supervisor goes on with the same window', async t => {
   const state = over(BEGUN, every10S(0, 60, { a: 70 }))
   const stored = parseState(JSON.stringify(state))
   t.equal(over(stored, every10S(60, 120, { a: 81 })).wanted, 5)
+})
+
+t.test('what an earlier version stored is gone on with', async t => {
+  const { calmSinceMs: _, span, ...rest } = over(BEGUN, every10S(0, 60, { a: 70 }))
+  const { readLoadPercent: __, idleCores: ___, ...earlier } = span
+  const stored = parseState(JSON.stringify({ ...rest, span: earlier }))
+  t.match(stored, { span: { reads: 70, readLoadPercent: 0 }, calmSinceMs: 0 })
 })
 
 t.test('what is stored is not believed when it is not ours', async t => {

@@ -21,6 +21,12 @@ export interface Seen {
   readonly reads: ReadonlyMap<string, number>
   /** CPU of each replica that serves reads, in percent of one core. */
   readonly cpuPercent: readonly number[]
+  /** How busy reads keep each of these. */
+  readonly readLoadPercent: readonly number[]
+  /** All that the workers' machines have. */
+  readonly cores: number
+  /** On the machine that has most of them. */
+  readonly idleCores: number
 }
 
 /** @param state null when nobody has decided anything in this cluster */
@@ -62,6 +68,7 @@ function beginning({ atMs }: Seen, settings: ScalingSettings): ScalingState {
     span: begun(atMs, settings),
     seenAtMs: atMs,
     changedAtMs: atMs,
+    calmSinceMs: atMs,
     counted: {}
   }
 }
@@ -75,7 +82,8 @@ function upToDate(state: ScalingState, seen: Seen, settings: ScalingSettings): S
     ...state,
     policy,
     span: usable ? state.span : begun(seen.atMs, settings),
-    changedAtMs: Math.min(state.changedAtMs, seen.atMs) // a clock that was set back
+    changedAtMs: Math.min(state.changedAtMs, seen.atMs), // a clock that was set back
+    calmSinceMs: usable ? state.calmSinceMs : seen.atMs
   }
   const to = wantedNow(state, settings)
   const reason = policy === 'fixed' ? 'the count was set' : 'the bounds were set'
@@ -91,11 +99,14 @@ function judged(state: ScalingState, seen: Seen, settings: ScalingSettings): Sca
     {
       lengthS: (atMs - (state.span.sinceMs ?? atMs)) / 1_000,
       wanted: state.wanted,
-      unchangedS: (atMs - state.changedAtMs) / 1_000
+      unchangedS: (atMs - state.changedAtMs) / 1_000,
+      calmS: (atMs - state.calmSinceMs) / 1_000,
+      cores: seen.cores
     },
     settings
   )
-  const next = { ...state, span: { ...EMPTY, sinceMs: atMs } }
+  const calmSinceMs = judgement.isCalm === true ? state.calmSinceMs : atMs
+  const next = { ...state, calmSinceMs, span: { ...EMPTY, sinceMs: atMs } }
   return decided(next, { atMs, ...bounded(judgement, settings) })
 }
 
@@ -108,7 +119,8 @@ function decided(
     ...state,
     wanted: to,
     decision: { at: iso(atMs), policy, from, to, reason },
-    changedAtMs: to === from ? state.changedAtMs : atMs
+    changedAtMs: to === from ? state.changedAtMs : atMs,
+    calmSinceMs: to === from ? state.calmSinceMs : atMs
   }
 }
 
@@ -129,20 +141,22 @@ const begun = (atMs: number, { policy }: ScalingSettings): Span => ({
 
 function extended(
   { span, counted, wanted, seenAtMs }: ScalingState,
-  { atMs, reads, cpuPercent }: Seen,
+  { atMs, reads, cpuPercent, readLoadPercent, idleCores }: Seen,
   { policy }: ScalingSettings
 ): Span {
   const replicas = cpuPercent.length
-  if (policy === 'cpu' && replicas !== wanted) return { ...EMPTY, sinceMs: atMs }
+  if ((policy === 'cpu' || policy === 'load') && replicas !== wanted)
+    return { ...EMPTY, sinceMs: atMs }
   let news = 0
   for (const [id, total] of reads) news += Math.max(0, total - (counted[id] ?? 0))
-  const mean = cpuPercent.reduce((sum, one) => sum + one, 0) / Math.max(1, replicas)
   const begins = policy === 'window' && span.sinceMs === null && news > 0
   return {
     // The first read came since the last look.
     sinceMs: begins ? seenAtMs : span.sinceMs,
     reads: span.reads + news,
-    cpuPercent: span.cpuPercent + mean,
+    cpuPercent: span.cpuPercent + mean(cpuPercent),
+    readLoadPercent: span.readLoadPercent + mean(readLoadPercent),
+    idleCores: span.idleCores + idleCores,
     samples: span.samples + 1
   }
 }
@@ -154,5 +168,8 @@ function remembered(
   const gone = Object.entries(counted).filter(([id]) => !reads.has(id))
   return Object.fromEntries([...gone.slice(-REMEMBERED), ...reads])
 }
+
+const mean = (values: readonly number[]) =>
+  values.reduce((sum, one) => sum + one, 0) / Math.max(1, values.length)
 
 const iso = (atMs: number) => new Date(atMs).toISOString()

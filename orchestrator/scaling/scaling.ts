@@ -7,7 +7,9 @@ import { setInterval } from 'node:timers'
 import type { Logger } from '../../platform/log.ts'
 import { SCALING } from '../../platform/wire/znodes.ts'
 import { type ZooKeeper, ZooKeeperUnavailableError } from '../../platform/zookeeper.ts'
-import type { Cluster, ClusterView } from '../cluster-view.ts'
+import type { ClusterView } from '../cluster-view.ts'
+import { coresOf, seenOf } from './machines.ts'
+import { ruleOf } from './policies.ts'
 import type { ReadCounts } from './read-counts.ts'
 import { dueAtMs, scale, wantedNow } from './scale.ts'
 import { parseState, type ScalingState } from './state.ts'
@@ -60,6 +62,12 @@ export class Scaling implements AsyncDisposable {
     return atMs === null ? null : new Date(atMs).toISOString()
   }
 
+  /** In one sentence. */
+  get rule(): string {
+    const { view, settings } = this.#options
+    return ruleOf(settings.now, coresOf(view.now).cores)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer)
     this.#listening[Symbol.dispose]()
@@ -85,7 +93,7 @@ export class Scaling implements AsyncDisposable {
   async #look(): Promise<void> {
     const { settings, reads, view } = this.#options
     const { version, state } = this.#held ?? (await this.#read())
-    const seen = { atMs: Date.now(), reads: reads.all, cpuPercent: cpuOf(view.now) }
+    const seen = { atMs: Date.now(), reads: reads.all, ...seenOf(view.now) }
     this.#held = await this.#store(scale(state, seen, settings.now), version)
   }
 
@@ -105,10 +113,4 @@ export class Scaling implements AsyncDisposable {
     const written = await zookeeper.write(SCALING, data, version)
     return written === undefined ? null : { version: written, state }
   }
-}
-
-/** Of each replica that serves reads. */
-function cpuOf({ state, workers }: Cluster): number[] {
-  const inSync = (state?.inSync ?? []).flatMap(id => workers.get(id) ?? [])
-  return inSync.flatMap(({ role, figures }) => (role === 'replica' ? figures.cpuPercent : []))
 }

@@ -17,9 +17,14 @@ const starting = (env: Record<string, string>) =>
     })
   )
 
-t.test('without settings: windows of 120 s, 20 reads a replica, 2 to 5 replicas', async t => {
+t.test("without settings: by load, 2 to 5 replicas, and 5 is nobody's choice", async t => {
   const numbers = { windowS: 120, readsPerReplica: 20, readsPerS: 1_000, coolDownS: 60 }
-  t.strictSame(starting({}), { policy: 'window', count: 2, min: 2, max: 5, ...numbers })
+  t.strictSame(starting({}), {
+    ...{ policy: 'load', count: 2, min: 2, max: 5, isMaxChosen: false },
+    ...numbers
+  })
+  t.match(starting({ CONVOY_REPLICAS_MAX: '5' }), { max: 5, isMaxChosen: true })
+  t.match(starting({ CONVOY_REPLICAS_MIN: '7' }), { min: 7, max: 7, isMaxChosen: false })
 })
 
 t.test('CONVOY_REPLICAS is a fixed count, whatever the policy', async t => {
@@ -30,7 +35,7 @@ t.test('CONVOY_REPLICAS is a fixed count, whatever the policy', async t => {
 t.test('settings that let no write through, or contradict each other, are refused', async t => {
   t.throws(() => starting({ CONVOY_REPLICAS: '0' }), ConfigError)
   t.throws(() => starting({ CONVOY_REPLICAS_MIN: '1', CONVOY_MIN_COPIES: '3' }), ConfigError)
-  t.throws(() => starting({ CONVOY_REPLICAS_MIN: '6' }), ConfigError)
+  t.throws(() => starting({ CONVOY_REPLICAS_MIN: '6', CONVOY_REPLICAS_MAX: '5' }), ConfigError)
   t.throws(() => starting({ CONVOY_SCALE_POLICY: 'magic' }), ConfigError)
   t.match(starting({ CONVOY_REPLICAS: '0', CONVOY_MIN_COPIES: '1' }), { count: 0 })
 })
@@ -38,6 +43,9 @@ t.test('settings that let no write through, or contradict each other, are refuse
 t.test('what an operator changed wins, the rest is as the environment has it', async t => {
   t.strictSame(changed(SETTINGS, {}), SETTINGS)
   t.strictSame(changed(SETTINGS, { max: 9 }), { ...SETTINGS, max: 9 })
+  const unchosen = { ...SETTINGS, isMaxChosen: false }
+  t.match(changed(unchosen, { max: 9 }), { max: 9, isMaxChosen: true })
+  t.match(changed(unchosen, { windowS: 9 }), { isMaxChosen: false })
 })
 
 t.test('what is stored is not believed when it makes no sense', async t => {

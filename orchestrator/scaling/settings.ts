@@ -7,7 +7,7 @@ import Value from 'typebox/value'
 import type { Controls } from '../../platform/controls/shapes.ts'
 import { InvalidRequestError } from '../../platform/errors.ts'
 
-export const POLICIES = ['window', 'rate', 'cpu', 'fixed'] as const
+export const POLICIES = ['load', 'window', 'rate', 'cpu', 'fixed'] as const
 
 /** More workers than anybody has run on a broker and a ZooKeeper of one machine each. */
 export const REPLICAS_LIMIT = 50
@@ -22,12 +22,14 @@ export const ScalingSettings = Type.Object({
   count: Type.Integer({ minimum: 0, maximum: REPLICAS_LIMIT }),
   min: Replicas,
   max: Replicas,
+  /** Whether somebody chose `max`: `load` keeps within the cores of the machine otherwise. */
+  isMaxChosen: Type.Boolean(),
   /** `window`: its length, and the reads in it that one replica is for. */
   windowS: Seconds,
   readsPerReplica: Reads,
   /** `rate`: reads per second that one replica is for. */
   readsPerS: Reads,
-  /** `rate` and `cpu`: how long nothing has changed before one replica goes. */
+  /** `load`, `rate`, `cpu`: how long it must be calm before one replica goes. */
   coolDownS: Seconds
 })
 export type ScalingSettings = Readonly<Static<typeof ScalingSettings>>
@@ -45,7 +47,8 @@ export interface Config {
 /** @returns undefined when what is stored is not ours, or contradicts itself */
 export function changed(start: ScalingSettings, change: unknown): ScalingSettings | undefined {
   if (!Value.Check(ScalingChange, change)) return undefined
-  const settings = { ...start, ...change }
+  const isMaxChosen = start.isMaxChosen || change.max !== undefined
+  const settings = { ...start, ...change, isMaxChosen }
   return settings.min <= settings.max ? settings : undefined
 }
 

@@ -24,11 +24,13 @@ export const SCALING_ENVIRONMENT = {
   }),
   CONVOY_REPLICAS_MAX: Type.Integer({
     ...max,
-    default: 5,
-    description: 'Replicas that a policy asks for at most'
+    minimum: 0,
+    default: 0,
+    description:
+      'Replicas that a policy asks for at most. 0 is 5, and under `load` no more than the cores can use'
   }),
   CONVOY_SCALE_POLICY: Type.Enum([...policy.enum], {
-    default: 'window',
+    default: 'load',
     description: 'What the number of replicas follows, unless it is fixed'
   }),
   CONVOY_SCALE_WINDOW_S: Type.Integer({
@@ -49,16 +51,19 @@ export const SCALING_ENVIRONMENT = {
   CONVOY_SCALE_COOL_DOWN_S: Type.Integer({
     ...coolDownS,
     default: 60,
-    description: '`rate` and `cpu`: seconds without a change before one replica goes'
+    description: '`load`, `rate` and `cpu`: seconds of calm before one replica goes'
   })
 }
+const DEFAULT_MAX = 5
 const Environment = Type.Object(SCALING_ENVIRONMENT)
 
 /** @throws ConfigError for bounds that contradict each other, or would let no write through */
 export function startingSettings(
   config: Static<typeof Environment> & { readonly CONVOY_MIN_COPIES: number }
 ): ScalingSettings {
-  const { CONVOY_REPLICAS: count, CONVOY_REPLICAS_MIN: min, CONVOY_REPLICAS_MAX: max } = config
+  const { CONVOY_REPLICAS: count, CONVOY_REPLICAS_MIN: min } = config
+  const isMaxChosen = config.CONVOY_REPLICAS_MAX > 0
+  const max = isMaxChosen ? config.CONVOY_REPLICAS_MAX : Math.max(min, DEFAULT_MAX)
   const problems = [
     ...(min > max ? ['CONVOY_REPLICAS_MIN must not be above CONVOY_REPLICAS_MAX'] : []),
     ...((count ?? min) + 1 < config.CONVOY_MIN_COPIES
@@ -69,7 +74,7 @@ export function startingSettings(
   return {
     policy: count === undefined ? config.CONVOY_SCALE_POLICY : 'fixed',
     count: count ?? min,
-    ...{ min, max },
+    ...{ min, max, isMaxChosen },
     windowS: config.CONVOY_SCALE_WINDOW_S,
     readsPerReplica: config.CONVOY_READS_PER_REPLICA,
     readsPerS: config.CONVOY_SCALE_READS_PER_S,

@@ -22,6 +22,9 @@ const Span = Type.Object({
   reads: Type.Integer(),
   /** Sum over `samples` of the mean CPU of all replicas, each in percent of one core. */
   cpuPercent: Type.Number(),
+  /** Sums over `samples` as well, for `load`. */
+  readLoadPercent: Type.Number({ default: 0 }),
+  idleCores: Type.Number({ default: 0 }),
   samples: Type.Integer()
 })
 
@@ -36,6 +39,8 @@ export const ScalingState = Type.Object({
   seenAtMs: Type.Number(),
   /** When `wanted` changed last. */
   changedAtMs: Type.Number(),
+  /** Since when the load would have let one replica go. */
+  calmSinceMs: Type.Number({ default: 0 }),
   /** Reads counted so far of each orchestrator. */
   counted: Type.Record(Type.String(), Type.Integer())
 })
@@ -46,6 +51,7 @@ export type ScalingState = Readonly<Static<typeof ScalingState>>
 
 /** Null for what is not ours: deciding begins anew then. */
 export function parseState(data: string): ScalingState | null {
-  const state = parseNode<unknown>(data)
+  // What an earlier version stored lacks what has a default.
+  const state = Value.Default(ScalingState, parseNode<unknown>(data))
   return Value.Check(ScalingState, state) ? state : null
 }

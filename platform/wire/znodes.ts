@@ -109,6 +109,16 @@ export interface WorkerFigures {
   readonly readsPerS: number
   readonly cpuPercent: number
   readonly memoryMiB: number
+  /** How busy reads keep it, in percent: of a core, or of its connections, whichever is more. */
+  readonly readLoadPercent?: number
+  readonly machine?: MachineFigures
+}
+
+export interface MachineFigures {
+  readonly id: string
+  readonly cores: number
+  /** Mean number of cores with nothing to do. */
+  readonly idleCores: number
 }
 
 export interface OrchestratorNode {

@@ -3,6 +3,7 @@
  * notices, no read is delivered twice, nothing is lost.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -24,7 +25,13 @@ interface Shown {
   readonly inSync: readonly string[]
   readonly workers: readonly unknown[]
   readonly replicas: Readonly<Record<'wanted' | 'min' | 'max', number>>
-  readonly policy: { readonly kind: string; readonly windowS: number; readonly next: string | null }
+  readonly policy: {
+    readonly kind: string
+    readonly windowS: number
+    readonly next: string | null
+    readonly rule: string
+    readonly decision: { readonly reason: string } | null
+  }
 }
 
 const cluster = await startCluster(t, { settings: { CONVOY_LOG_LEVEL: 'debug' } })
@@ -162,6 +169,29 @@ await t.test(
     await replicas(2)
   }
 )
+
+await t.test('by default, reads ask for no more replicas than the cores can use', async t => {
+  const { policy } = await shown()
+  t.equal(policy.kind, 'fixed', 'from the tests before')
+  const changes = await followScaling(t)
+  await put('policy', { kind: 'load', coolDownS: 60 })
+  const most = Math.max(2, availableParallelism() - 1)
+  t.match(
+    (await shown()).policy.rule,
+    new RegExp(`; 2 to ${Math.min(5, most)} replicas on \\d+ cores$`)
+  )
+  const readers = startReaders(t, 8)
+  const { reason } = await until('a decision about busy replicas', SCALED, async () => {
+    const { decision } = (await shown()).policy
+    return decision !== null && /^reads keep/.test(decision.reason) ? decision : undefined
+  })
+  t.comment(reason)
+  const [, percent] = /(\d+) % busy/.exec(reason) ?? []
+  t.ok(Number(percent) > 10, 'the load is seen')
+  if (most === 2) t.strictSame(changes, [], 'nothing is scaled on two cores')
+  await readers.stop()
+  t.strictSame(readers.failed, [])
+})
 
 await t.test('the window policy follows the load by itself', async t => {
   const changes = await followScaling(t)

@@ -53,11 +53,20 @@ export class Readers implements AsyncDisposable {
   #looking: NodeJS.Timeout | undefined
   #heardMs = Number.NEGATIVE_INFINITY
   #closed = false
+  /** Of the runs that have ended. */
+  #busyMs = 0
 
   constructor(options: ReaderOptions) {
     this.#options = options
     this.#max = options.limits.readers
     this.#schedule = new ReadSchedule(this.#slots, client => this.#paces.isSteady(client))
+  }
+
+  get reading() {
+    const nowMs = performance.now()
+    let busyMs = this.#busyMs
+    for (const { beganMs } of this.#runs) busyMs += Math.max(0, nowMs - beganMs)
+    return { busyMs, connections: this.#slots.quick + this.#slots.slow }
   }
 
   /** More are opened when they are needed; those too many are closed when they are idle. */
@@ -163,6 +172,7 @@ export class Readers implements AsyncDisposable {
       for (const { done } of slot.items) done.reject(err)
     }
     this.#runs.delete(run)
+    this.#busyMs += Math.max(0, performance.now() - run.beganMs)
     this.#schedule.ended(slot)
     if (run.reader !== undefined) this.#keep(run.reader)
     this.#serve()

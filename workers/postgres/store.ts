@@ -213,6 +213,10 @@ class PostgresStore implements Store {
     return this.#survival.life.analyst.dependenceOf(sql)
   }
 
+  get reading() {
+    return this.#survival.readers.reading
+  }
+
   resizeReaders(max: number): Promise<void> {
     return this.#survival.readers.resize(max)
   }

@@ -34,10 +34,11 @@ export const policy = command<Own>({
       .option('reads-per-s', { type: 'number', describe: 'rate: reads/s that one replica is for' })
       .option('cool-down-s', {
         type: 'number',
-        describe: 'rate, cpu: seconds without a change before one replica goes'
+        describe: 'load, rate, cpu: seconds of calm before one replica goes'
       }),
   examples: [
     ['$0 policy', 'the present one, its last decision and its next one'],
+    ['$0 policy load', 'as many as reads keep busy and the cores can use'],
     [
       '$0 policy window --window-s 120 --reads-per-replica 20',
       'one replica for 20 reads in 2 minutes'
@@ -61,22 +62,9 @@ export const policy = command<Own>({
   }
 })
 
-const NUMBERS: Readonly<Record<string, (policy: ClusterNow['policy']) => string>> = {
-  window: ({ windowS, readsPerReplica }) =>
-    `one replica for ${readsPerReplica} reads in ${windowS} s`,
-  rate: ({ readsPerS, coolDownS }) =>
-    `one replica for ${readsPerS} reads/s, cool-down ${coolDownS} s`,
-  cpu: ({ coolDownS }) => `up over 85 %, down under 25 %, cool-down ${coolDownS} s`,
-  fixed: () => 'as many as were set'
-}
-
-export function policyText(
-  { policy, replicas }: Pick<ClusterNow, 'policy' | 'replicas'>,
-  nowMs = Date.now()
-): string {
-  const { decision, kind, next, reads } = policy
-  const bounds = replicas.count === null ? `, ${replicas.min} to ${replicas.max} replicas` : ''
-  const lines = [`${kind}: ${NUMBERS[kind]?.(policy) ?? ''}${bounds}`]
+export function policyText({ policy }: Pick<ClusterNow, 'policy'>, nowMs = Date.now()): string {
+  const { decision, kind, rule, next, reads } = policy
+  const lines = [`${kind}: ${rule}`]
   if (decision !== null) {
     const { from, to, reason, at } = decision
     lines.push(`last decision: ${from} to ${to} (${reason}), ${ageText(at, nowMs)} ago`)

@@ -44,7 +44,7 @@ export const scale = command<Own>({
     ['$0 scale 4 --wait', 'four replicas; returns when they serve'],
     ['$0 scale 2..5', 'as the policy says, within these bounds']
   ],
-  epilogue: 'A fixed number chooses the policy `fixed`; `convoy policy window` goes back.',
+  epilogue: 'A fixed number chooses the policy `fixed`; `convoy policy load` goes back.',
   run: async args => {
     const body = args.replicas === undefined ? undefined : wantedOf(args.replicas)
     const orchestrators = orchestratorsOf(args)

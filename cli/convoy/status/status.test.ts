@@ -23,6 +23,7 @@ const LOOK = {
         ...{ at: '2026-11-22T11:59:48Z', policy: 'window', from: 2, to: 3 },
         reason: '60 reads in 120 s'
       },
+      rule: 'one replica for 20 reads in 120 s, 2 to 5 replicas',
       reads: 17,
       next: '2026-11-22T12:00:48Z'
     },
@@ -79,6 +80,7 @@ t.test('one screen has all that an operator asks first', async t => {
   for (const part of [
     'term 4   master 7 (w7)   2 of 3 in sync   index 88',
     '1 of 3 wanted replicas (policy window, 2 to 5)',
+    'window: one replica for 20 reads in 120 s, 2 to 5 replicas',
     '2 to 3 (60 reads in 120 s)',
     'writes     26  5.0 ms   21 ms     11           3',
     'reads     340  2.1 ms  9.9 ms      6           4',
