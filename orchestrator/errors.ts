@@ -110,6 +110,16 @@ export class NoSuchWorkerError extends ServiceError {
   readonly statusCode = 409
 }
 
+/** One that trusts another worker, or none, goes on. */
+export class VerifyRunningError extends ServiceError {
+  readonly code = 'CONVOY_VERIFY_RUNNING'
+  readonly statusCode = 409
+
+  constructor() {
+    super('another verification runs on this orchestrator; ask again when it has ended')
+  }
+}
+
 /** No replica is level with the master. */
 export class NoSuccessorError extends ServiceError {
   readonly code = 'CONVOY_NO_SUCCESSOR'

@@ -37,6 +37,7 @@ import { StoredSettings } from './scaling/stored-settings.ts'
 import { openServer } from './server.ts'
 import { StuckWatch } from './stuck-watch.ts'
 import { Supervising } from './supervising.ts'
+import { Verifications } from './verify/verifications.ts'
 
 /** Stopping the workers takes up to 8 s of it. */
 const STOP_GRACE_MS = 9_500
@@ -151,6 +152,11 @@ opened.use(
   })
 )
 const queues = new Queues(() => dispatch.link)
+const verifications = new Verifications({
+  ...{ dispatch, view, zookeeper, log },
+  wanted: () => scaling.wanted + 1,
+  deadlineMs: config.CONVOY_WRITE_DEADLINE_MS
+})
 const handOverNow = () => handOver({ zookeeper, view, log })
 const room = new ControlRoom({ zookeeper, view, broadcast, handOver: handOverNow, log })
 const app = await openServer({
@@ -172,6 +178,7 @@ const app = await openServer({
   settings,
   onRead: () => reads.count(),
   handOver: handOverNow,
+  verifications,
   sights: {
     orchestratorId,
     reads: () => reads.all,

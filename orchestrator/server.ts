@@ -41,6 +41,7 @@ import type { Runtime } from './runtimes/runtime.ts'
 import type { Scaling } from './scaling/scaling.ts'
 import type { StoredSettings } from './scaling/stored-settings.ts'
 import { Timeline } from './timeline.ts'
+import type { Verifications } from './verify/verifications.ts'
 
 const BODY_MAX_BYTES = 16 * 1024 * 1024
 
@@ -67,6 +68,7 @@ export interface ServerOptions {
   /** Told of each read that is asked for. */
   readonly onRead: () => void
   readonly handOver: () => Promise<HandedOver>
+  readonly verifications: Verifications
   /** For the dashboard alone. */
   readonly sights: Sights
 }
@@ -112,7 +114,8 @@ export async function openServer(options: ServerOptions): Promise<Http> {
   await app.register(writeRoutes, writes)
   await app.register(readRoute, reads)
   await app.register(callsRoute, { reads, writes, metrics, tracing })
-  await app.register(verifyRoute, { dispatch, view, deadlineMs })
+  const { verifications } = options
+  await app.register(verifyRoute, { verifications })
   await app.register(backupRoute, { config, zookeeper: options.zookeeper, view, log })
   await app.register(crashRoutes, { view, runtime })
   await app.register(handoverRoute, { handOver: options.handOver })

@@ -27,7 +27,6 @@ const node = (fields: Partial<WorkerNode> = {}): WorkerNode => ({
   yields: false,
   needsFrom: null,
   since: '',
-  verified: null,
   figures: { applied: 1, readsPerS: 0, cpuPercent: 0, memoryMiB: 0 },
   ...fields
 })

@@ -12,3 +12,23 @@ export async function wish(zookeeper: ZooKeeper, change: Partial<Wishes>): Promi
   if (node === undefined) return zookeeper.create(WISHES, data)
   return (await zookeeper.write(WISHES, data, node.version)) !== undefined
 }
+
+/**
+ * Names workers whose data is wrong, and what was found there; those that are gone are forgotten.
+ * @param isThere whether a worker may still have its data
+ */
+export async function condemn(
+  zookeeper: ZooKeeper,
+  wrong: ReadonlyMap<string, string>,
+  isThere: (id: string) => boolean
+): Promise<void> {
+  for (;;) {
+    const node = await zookeeper.read(WISHES)
+    const before = (node && parseNode<Wishes>(node.data)) ?? NO_WISHES
+    const kept = Object.entries(before.wrong ?? {}).filter(([id]) => isThere(id))
+    const data = JSON.stringify({ ...before, wrong: Object.fromEntries([...kept, ...wrong]) })
+    if (node === undefined) {
+      if (await zookeeper.create(WISHES, data)) return
+    } else if ((await zookeeper.write(WISHES, data, node.version)) !== undefined) return
+  }
+}

@@ -36,8 +36,8 @@ export class NotFoundError extends ServiceError {
   readonly code = 'CONVOY_NOT_FOUND'
   readonly statusCode = 404
 
-  constructor() {
-    super('no such path')
+  constructor(message = 'no such path') {
+    super(message)
   }
 }
 

@@ -15,6 +15,7 @@ import {
   syncQueueOf,
   WRITE_QUEUE
 } from '../platform/wire/queues.ts'
+import type { Report } from '../platform/wire/verify.ts'
 import type { Outbox } from './outbox.ts'
 import { decodeWorkerMessage, encodeWorkerMessage, type Message } from './protocol/messages.ts'
 
@@ -23,6 +24,9 @@ import { decodeWorkerMessage, encodeWorkerMessage, type Message } from './protoc
  * that count have confirmed it (writes.ts).
  */
 const SYNC_QUEUE_BYTES = 48 * 1024 * 1024
+
+/** Whoever asked has asked again by then. */
+const REPORT_MS = 10_000
 
 export interface BrokerEvents {
   up(queues: { queue: string; ackQueue: string }, link: AmqpLink): void
@@ -38,6 +42,8 @@ export interface Broker extends AsyncDisposable {
   readonly amqp: Amqp
   /** Lost when there is no connection: the protocol expects no more of a message. */
   send(to: string | { exchange: 'sync' }, message: Message): void
+  /** Likewise: an orchestrator that hears nothing asks again. */
+  report(replyTo: string, report: Report): void
 }
 
 export function openBroker(options: {
@@ -79,6 +85,13 @@ export function openBroker(options: {
         if (typeof to === 'string') channel.sendToQueue(to, content, properties)
         else channel.publish(SYNC_EXCHANGE, '', content, properties)
       })
+    },
+    report(replyTo, report) {
+      const { id } = report
+      const replies = [{ id, kind: 'report', status: 200, body: JSON.stringify(report) } as const]
+      const expiresAtMs = performance.now() + REPORT_MS
+      const left = () => undefined
+      outbox.send({ replyTo, replies, client: '', isWrite: false, expiresAtMs, left })
     },
     [Symbol.asyncDispose]: () => amqp[Symbol.asyncDispose]()
   }

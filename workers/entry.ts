@@ -4,6 +4,7 @@
  * an index mean equal logs up to it.
  */
 import { hash } from 'node:crypto'
+import type { Mark } from '../platform/wire/verify.ts'
 
 export interface Entry {
   /** 1, 2, 3, ... without gaps. */
@@ -41,8 +42,8 @@ export type Change =
       readonly last: string
       readonly called: boolean
     }
-  /** An entry at which each worker compares its data with the master's, which is the result (`verify`). */
-  | { readonly op: 'verify' }
+  /** Marks the index before it, at which every worker computes a part of a verification. */
+  | { readonly op: 'verify'; readonly mark?: Mark }
   /** Behind a schema change: what it made of the master's data, to be compared before it is confirmed. */
   | { readonly op: 'compare'; readonly items: readonly Compared[] }
 

@@ -8,29 +8,26 @@ import type { State } from './protocol/state.ts'
 import { isNamed } from './protocol/steps.ts'
 import type { View } from './protocol/view.ts'
 import type { Registration } from './registration.ts'
-import type { Store } from './store.ts'
 
 export function publishRole(options: {
   loop: Loop
-  store: Pick<Store, 'verified'>
   registration: Registration
   log: Logger
   /** Whether reads that were taken are still to be answered. */
   busy: () => boolean
 }): void {
-  const { loop, store, registration, log, busy } = options
+  const { loop, registration, log, busy } = options
   let shown = ''
   const show = (view: View, state: State) => {
     const { term, trouble, diverged, inDoubt, yields } = view
     // Whoever sees that it has left may end it.
     const role = view.role === 'left' && busy() ? 'replica' : view.role
-    const { verified } = store
-    const key = JSON.stringify([role, term, trouble, diverged, yields, state.amqp, verified?.index])
+    const key = JSON.stringify([role, term, trouble, diverged, yields, state.amqp])
     if (key === shown) return
     shown = key
     const { index, term: lastTerm } = state.last
     const said = registration.show(state.self.id, {
-      ...{ role, term, trouble, diverged, inDoubt, yields, verified },
+      ...{ role, term, trouble, diverged, inDoubt, yields },
       last: { index, term: lastTerm },
       reachesAmqp: state.amqp,
       needsFrom: isNamed(state) ? null : index

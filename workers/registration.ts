@@ -32,7 +32,6 @@ export function openRegistration(options: {
     yields: false,
     needsFrom: null,
     since: new Date().toISOString(),
-    verified: null,
     figures: { applied: 0, readsPerS: 0, cpuPercent: 0, memoryMiB: 0 }
   }
   return {

@@ -8,6 +8,7 @@
  * DiskFullError when there is no room for it.
  */
 import type { ReadCommand, WriteCommand } from '../platform/wire/requests.ts'
+import type { Report } from '../platform/wire/verify.ts'
 import type { Entry, Position } from './entry.ts'
 import type { Leftover, Sender } from './postgres/copies.ts'
 
@@ -66,20 +67,12 @@ export interface ReadResult {
   readonly tookMs?: number
 }
 
-export interface Verified {
-  readonly index: number
-  /** Tables and other objects that are not the master's, and faults of this worker alone; empty when all is well. */
-  readonly differing: readonly string[]
-}
-
 export interface Store extends AsyncDisposable {
   readonly memory: Memory
   /** End of the log, as of the last commit. */
   readonly last: Position
   /** Milliseconds that its commits have taken so far, all together. */
   readonly committedMs: number
-  /** What the last `verify` entry found here; the master is equal to itself. */
-  readonly verified: Verified | null
 
   /** Raises what is remembered, durably; lower values change nothing. */
   remember(memory: Memory): Promise<void>
@@ -143,6 +136,9 @@ export interface Store extends AsyncDisposable {
    * @param begins called before the execution of one begins, which waits for it
    */
   read(reads: readonly ReadCommand[], begins?: () => Promise<void>): readonly Promise<ReadResult>[]
+
+  /** Where goes what verifications find here (postgres/verifier.ts). */
+  onReport(sink: (replyTo: string, report: Report) => void): void
 
   /** Whether the database answers now. */
   isWell(): Promise<boolean>

@@ -33,7 +33,7 @@ import { isNamed } from './protocol/steps.ts'
 import { publishRole } from './publish.ts'
 import { openReads, PREFETCH, type Reads } from './reads.ts'
 import type { Registration } from './registration.ts'
-import { DiskFullError, type Store, type Verified } from './store.ts'
+import { DiskFullError, type Store } from './store.ts'
 import { openTeller } from './telling.ts'
 import { openWrites } from './writes.ts'
 
@@ -121,13 +121,14 @@ export function startWorker(parts: Parts, opened: AsyncDisposableStack): Loop {
   followControls(parts, loop, consumption)
   opened.defer(() => reads.drain(DRAIN_MS))
   const { registration } = parts
-  publishRole({ loop, store, registration, log, busy: () => reads.busy })
+  publishRole({ loop, registration, log, busy: () => reads.busy })
   watchCluster(parts, loop, opened)
   keepHouse(parts, { loop, reads: [reads, strongReads] }, opened)
   opened.use(endLeftovers({ loop, store, zookeeper, log }))
   const stallMs = config.CONVOY_MASTER_STALL_MS
   opened.use(watchHealth({ store, dir: parts.home.dir, loop, stallMs }))
-  tellDifferences(parts, loop)
+  noteDoubts(parts, loop)
+  store.onReport((replyTo, report) => broker.report(replyTo, report))
   nameSequencesToJoiners(store, loop)
   return loop
 }
@@ -209,7 +210,6 @@ function keepHouse(
       .show(identity.workerId, {
         last: { index: last.index, term: last.term },
         needsFrom: isNamed(loop.state) ? null : last.index,
-        verified: store.verified,
         figures: shown
       })
       .catch((err: unknown) => log.debug({ err }, 'figures could not be shown'))
@@ -229,18 +229,12 @@ function keepHouse(
  * Rows that differ take the worker out of service at once, and stay in doubt when it is
  * started again, until it is copied anew or an operator chooses it.
  */
-function tellDifferences({ store, home }: Parts, loop: Loop): void {
-  let told: Verified | null = null
+function noteDoubts({ home }: Parts, loop: Loop): void {
   let noted = home.doubt()
   loop.onStep((_view, { diverged }) => {
     const doubt = diverged?.kind === 'rows' ? diverged.trouble : null
     if (doubt !== noted) home.noteDoubt(doubt)
     noted = doubt
-    const { verified } = store
-    if (verified === told) return
-    told = verified
-    const tables = verified?.differing ?? []
-    if (tables.length > 0) loop.dispatch({ kind: 'differs', tables })
   })
 }
 

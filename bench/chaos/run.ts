@@ -30,6 +30,8 @@ const WHOLE_MS = 60_000
 /** Clients are served for so long between the end of one fault and the next, and after the last. */
 const CALM_MS = 2_000
 const VERIFY_MS = 60_000
+/** It is asked about again. */
+const GOES_ON = 202
 
 export interface RunOptions {
   readonly target: Target
@@ -196,10 +198,14 @@ class Run {
     const { orchestrators, token } = this.#options.target.doors
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
     const url = `${orchestrators[0]}/api/v1/cluster/verify`
-    const { statusCode, body } = await request(url, {
-      ...{ method: 'POST', headers, headersTimeout: VERIFY_MS }
-    })
-    const text = await body.text()
+    const ask = async (method: 'POST' | 'GET') => {
+      const { statusCode, body } = await request(url, {
+        ...{ method, headers, headersTimeout: VERIFY_MS }
+      })
+      return { statusCode, text: await body.text() }
+    }
+    let { statusCode, text } = await ask('POST')
+    while (statusCode === GOES_ON) ({ statusCode, text } = await ask('GET'))
     if (statusCode !== 200) return [`verify answered ${statusCode}: ${text}`]
     const { workers } = JSON.parse(text) as Verified
     this.#options.say(`${workers.length} workers compared`)

@@ -14,7 +14,9 @@ export const EXIT = {
   /** Token missing, wrong, or not enough. */
   notAllowed: 4,
   /** No answer in time: it may or may not be done. */
-  unknownOutcome: 5
+  unknownOutcome: 5,
+  /** Nothing was found wrong, but not all was looked at. */
+  incomplete: 6
 } as const
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { encodeFrame } from '../../platform/wire/frame.ts'
+import type { Mark, Part } from '../../platform/wire/verify.ts'
 import type { Change, Entry } from '../../workers/entry.ts'
 import { encodeWorkerMessage } from '../../workers/protocol/messages.ts'
 import { changedIn, newsIn } from './changes.ts'
@@ -15,15 +16,17 @@ t.test('the tables of an entry are those of its changes, each once', async t => 
   t.strictSame(changed({ op: 'truncate', table: 'a' }), ['a'])
 })
 
-t.test('sequences are no tables', async t => {
+t.test('sequences are no tables, and a verification changes none', async t => {
+  const part: Part = { kind: 'rows', ranges: [{ table: 'b', after: ['op'], rows: 9 }] }
+  const mark: Mark = { id: 'i', replyTo: '"op":"sql"', askedAtMs: 1, part }
+  t.strictSame(changed(insert('a'), { op: 'verify', mark }), ['a'])
   const move: Change = { op: 'sequence', sequence: 's', last: '7', called: true }
   t.strictSame(changed(move), [])
   t.strictSame(changed(insert('a'), move, insert('b')), ['a', 'b'])
 })
 
-t.test('a schema change, a verify, and what is not known here, is everything', async t => {
+t.test('a schema change, and what is not known here, is everything', async t => {
   t.equal(changed({ op: 'sql', sql: 'drop table "a"' }), 'all')
-  t.equal(changed(insert('a'), { op: 'verify' }), 'all')
   t.equal(changedIn(Buffer.from('[{"op":"merge","table":"a"}]')), 'all')
   t.equal(changedIn(Buffer.from('[{"op":"insert","rows":[],"table":"a"}]')), 'all')
 })

@@ -34,8 +34,8 @@ export function changedIn(changes: Buffer): Changed['tables'] {
     const end = changes.indexOf(QUOTE, from)
     const op = changes.toString('latin1', from, end)
     at = changes.indexOf(OP, end)
-    // No answer that is kept shows a sequence.
-    if (op === 'sequence') continue
+    // No answer that is kept shows a sequence, and a verification changes nothing.
+    if (op === 'sequence' || op === 'verify') continue
     if (!ROW_CHANGES.has(op)) return 'all'
     if (changes.toString('latin1', end, end + TABLE.length) !== TABLE) return 'all'
     const name = textAt(changes, end + TABLE.length)

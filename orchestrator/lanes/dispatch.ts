@@ -18,6 +18,7 @@ import {
   WRITE_QUEUE
 } from '../../platform/wire/queues.ts'
 import { decodeReplies } from '../../platform/wire/requests.ts'
+import type { Report } from '../../platform/wire/verify.ts'
 import { digestOf } from './harmful-reads.ts'
 import type { Batch, Lane, LaneLimits, Sendable } from './lane.ts'
 import type { Leadership } from './leadership.ts'
@@ -78,6 +79,10 @@ export interface Dispatch extends AsyncDisposable {
   resizeLanes(limits: LaneLimits): void
   /** How many orchestrators there are, this one included, which share the bytes on their way. */
   shareWith(orchestrators: number): void
+  /** Where replies come to now; '' before the first link to RabbitMQ. */
+  readonly replyTo: string
+  /** Told of what workers report of verifications. */
+  onReport(listener: (report: Report) => void): Disposable
 }
 
 /** Whether RabbitMQ takes messages. */
@@ -124,6 +129,7 @@ class AmqpDispatch implements Dispatch {
   #bulk: ConfirmChannel | undefined
   #unconfirming: Channel | undefined
   #replyTo = ''
+  readonly #reportListeners = new Set<(report: Report) => void>()
   #term = 0
 
   constructor(options: DispatchOptions) {
@@ -166,6 +172,15 @@ class AmqpDispatch implements Dispatch {
 
   get unanswered() {
     return { writes: this.#writes.size, reads: this.#reads.size }
+  }
+
+  get replyTo(): string {
+    return this.#replyTo
+  }
+
+  onReport(listener: (report: Report) => void): Disposable {
+    this.#reportListeners.add(listener)
+    return { [Symbol.dispose]: () => this.#reportListeners.delete(listener) }
   }
 
   async write(ask: AskedWrite, ttlMs: number): Promise<Answer> {
@@ -361,10 +376,16 @@ class AmqpDispatch implements Dispatch {
   #onReplies(content: Buffer): void {
     const nowMs = performance.now()
     for (const reply of decodeReplies(content)) {
-      if (reply.kind === 'read') this.#reads.heard(reply, nowMs)
+      if (reply.kind === 'report') this.#onReport(reply.body)
+      else if (reply.kind === 'read') this.#reads.heard(reply, nowMs)
       else if (reply.note === undefined) this.#onWritten(reply, nowMs)
     }
     this.#turns.soon()
+  }
+
+  #onReport(body: Buffer): void {
+    const report = JSON.parse(body.toString()) as Report
+    for (const listener of this.#reportListeners) listener(report)
   }
 
   #onWritten(reply: Answer & { readonly id: string }, nowMs: number): void {

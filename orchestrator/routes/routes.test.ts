@@ -19,6 +19,8 @@ import type { Runtime } from '../runtimes/runtime.ts'
 import { SETTINGS } from '../scaling/fixtures.ts'
 import type { ScalingChange } from '../scaling/settings.ts'
 import { openServer } from '../server.ts'
+import type { Verified } from '../verify/verification.ts'
+import type { Looked, Verifications } from '../verify/verifications.ts'
 
 const admission = openAdmission(await openParser())
 const REQUIRED = {
@@ -41,7 +43,6 @@ const node = (pid: number, role: WorkerNode['role']): WorkerNode => ({
   },
   ...{ reachesAmqp: true, trouble: null, diverged: false, yields: false },
   ...{ needsFrom: null, since: 's' },
-  verified: { index: 7, differing: role === 'replica' && pid === 4330 ? ['t'] : [] },
   figures: { applied: pid === 4330 ? 7 : 9, readsPerS: 1, cpuPercent: 2, memoryMiB: 3 }
 })
 
@@ -57,7 +58,12 @@ const CLUSTER: Cluster = {
   ])
 }
 
-async function server(t: Test, { cluster = CLUSTER, env = {}, status = 200, body = '{}' } = {}) {
+const NO_VERIFICATIONS = {} as unknown as Verifications
+
+async function server(
+  t: Test,
+  { cluster = CLUSTER, env = {}, status = 200, body = '{}', verifications = NO_VERIFICATIONS } = {}
+) {
   const asked: unknown[] = []
   const killed: string[] = []
   const changes: ScalingChange[] = []
@@ -103,6 +109,7 @@ async function server(t: Test, { cluster = CLUSTER, env = {}, status = 200, body
       if (cluster.state?.inSync.length === 1) throw new NoSuccessorError('none')
       return { term: 4, master: 's', pid: 4330 }
     },
+    verifications,
     obstacles: () =>
       obstaclesOf({
         ...{ cluster, absences: new Map(), minCopies: 2, nowMs: 0, writes: NONE_WAITS },
@@ -401,38 +408,42 @@ t.test('reads of every consistency are counted for scaling, refused ones are not
   t.equal(reads(), 2)
 })
 
-t.test('verify tells which workers differ from the master', async t => {
-  const none = { rows: null, root: null }
-  const items = [
-    { kind: 'rows', name: 't', rows: '2', root: null, sum: '-1:1' },
-    { kind: 'rows', name: 'p1', rows: '3', root: 'p', sum: '5:-3' },
-    { kind: 'rows', name: 'p2', rows: '4', root: 'p', sum: '18446744073709551616:2' },
-    { kind: 'index', name: 't_pkey', ...none, sum: 'd' },
-    { kind: 'fault', name: 'log entry 3', ...none, sum: 'is not what its checksum says' }
+const VERIFIED: Verified = {
+  index: 7,
+  tables: [{ table: 't', rows: '2', sum: '-1:1' }],
+  objects: { rows: 1, index: 1 },
+  workers: [
+    { id: 'm', pid: 9000, equal: true, verdict: 'equal', differing: [] },
+    { id: 's', pid: 4330, equal: false, verdict: 'wrong', differing: ['t'] }
+  ],
+  leftOut: [{ id: 'j', why: 'it is not in sync' }],
+  skipped: [],
+  trusted: null
+}
+
+t.test('verify waits for its end for a while, and is asked about again', async t => {
+  const looks: (Looked | null)[] = [
+    null,
+    { kind: 'running', running: { id: '1', parts: 3, tablesLeft: 2 } },
+    { kind: 'done', verified: VERIFIED }
   ]
-  const body = JSON.stringify({ index: 7, results: [{ rowCount: 5, rows: items }] })
-  const { call } = await server(t, { body })
-  const verified = JSON.parse((await call('POST', 'cluster/verify')).body)
-  t.strictSame(verified, {
-    index: 7,
-    tables: [
-      { table: 'p', rows: '7', sum: '18446744073709551621:-1' },
-      { table: 'p1', rows: '3', sum: '5:-3' },
-      { table: 'p2', rows: '4', sum: '18446744073709551616:2' },
-      { table: 't', rows: '2', sum: '-1:1' }
-    ],
-    objects: { rows: 3, index: 1 },
-    workers: [
-      {
-        id: 'm',
-        pid: 9000,
-        equal: false,
-        differing: ['log entry 3 is not what its checksum says']
-      },
-      { id: 'r', pid: 1000, equal: true, differing: [] },
-      { id: 's', pid: 4330, equal: false, differing: ['t'] }
-    ]
+  const begun: unknown[] = []
+  const { call } = await server(t, {
+    verifications: {
+      begin: (how: unknown) => begun.push(how),
+      look: async () => looks.shift() ?? null
+    } as unknown as Verifications
   })
+  t.strictSame(codeOf(await call('GET', 'cluster/verify')), [404, 'CONVOY_NOT_FOUND'])
+  const first = await call('POST', 'cluster/verify')
+  t.strictSame([first.status, JSON.parse(first.body)], [202, { id: '1', parts: 3, tablesLeft: 2 }])
+  const then = await call('GET', 'cluster/verify')
+  t.strictSame([then.status, JSON.parse(then.body)], [200, VERIFIED])
+  looks.push({ kind: 'done', verified: VERIFIED })
+  t.equal((await call('POST', 'cluster/verify', { trust: 's' })).status, 200)
+  t.match(begun, [{ trusted: null }, { trusted: 's' }])
+  t.equal((await call('POST', 'cluster/verify', { trust: 7 })).status, 400)
+  t.equal((await call('POST', 'cluster/verify', { other: 1 })).status, 400)
 })
 
 t.test('the description names what every call answers, and asks for the token', async t => {

@@ -1,32 +1,21 @@
 /**
- * POST /api/v1/cluster/verify: an entry at which every worker looks at its rows, its schema
- * and its log; then waits until each in-sync worker has told how it differs from the master.
+ * POST /api/v1/cluster/verify begins a verification of all workers, or joins the one that
+ * runs here; GET tells of the last one. Both wait a while for its end (202 while it runs).
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { IdempotencyKey, refusals } from '../../platform/http/openapi.ts'
+import { NotFoundError } from '../../platform/errors.ts'
+import { refusals } from '../../platform/http/openapi.ts'
 import { needs } from '../../platform/security/access.ts'
-import type { WorkerNode } from '../../platform/wire/znodes.ts'
-import { sealWrite } from '../admission/admission.ts'
-import type { Cluster, ClusterView } from '../cluster-view.ts'
-import type { Dispatch } from '../lanes/dispatch.ts'
-import { passOn } from './answer.ts'
-import { readVerified, type VerifiedItem } from './verified.ts'
-import { wayOf, writeFields } from './way.ts'
+import { clientOf } from '../../platform/security/client-key.ts'
+import type { Verifications } from '../verify/verifications.ts'
 
-export interface VerifyOptions {
-  readonly dispatch: Pick<Dispatch, 'write'>
-  readonly view: ClusterView
-  readonly deadlineMs: number
-}
-
-const VERIFY = sealWrite([{ sql: '', params: [], kind: 'verify' }])
-/** Summing large tables takes its time. */
-const REPORTED_WITHIN_MS = 30_000
+/** Below the timeouts that clients and proxies commonly have. */
+const WAIT_MS = 20_000
 
 const Verified = Type.Object(
   {
-    index: Type.Integer(),
+    index: Type.Integer({ description: 'Of the first part; each part has an index of its own' }),
     tables: Type.Array(
       Type.Object({ table: Type.String(), rows: Type.String(), sum: Type.String() })
     ),
@@ -38,82 +27,87 @@ const Verified = Type.Object(
         id: Type.String(),
         pid: Type.Integer(),
         equal: Type.Boolean(),
+        verdict: Type.Enum(['equal', 'wrong', 'undecided'], {
+          description:
+            '`wrong`: its data is replaced. `undecided`: no majority, so nothing is done; see `trust`'
+        }),
         differing: Type.Array(Type.String(), {
           description: 'Tables by their names; other objects by kind and name; faults of its own'
         })
       })
-    )
+    ),
+    leftOut: Type.Array(Type.Object({ id: Type.String(), why: Type.String() }), {
+      description: 'Workers that were not compared, or not to the end'
+    }),
+    skipped: Type.Array(Type.String(), {
+      description: 'What schema changes kept from being compared'
+    }),
+    trusted: Type.Union([Type.String(), Type.Null()])
   },
-  { description: 'Once every in-sync worker has told what differs' }
+  { description: 'It has ended' }
 )
 
-interface VerifyBody {
-  readonly index: number
-  readonly results: readonly { readonly rows: readonly VerifiedItem[] }[]
-}
+const Running = Type.Object(
+  { id: Type.String(), parts: Type.Integer(), tablesLeft: Type.Integer() },
+  { description: 'It goes on; ask again with GET' }
+)
 
-export const verifyRoute: FastifyPluginAsyncTypebox<VerifyOptions> = async (app, options) => {
-  const { dispatch, view, deadlineMs } = options
-  const schema = {
-    tags: ['cluster'],
-    security: needs('admin'),
-    summary: 'Compares rows, schema, sequences and log of all workers',
-    headers: IdempotencyKey,
-    response: { 200: Verified, ...refusals(400, 401, 403, 422, 500, 503, 504) }
+const Body = Type.Union([
+  Type.Null(),
+  Type.Object(
+    {
+      trust: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: 100,
+          description: 'A worker whose data is right, whatever the others have'
+        })
+      )
+    },
+    { additionalProperties: false }
+  )
+])
+
+export const verifyRoute: FastifyPluginAsyncTypebox<{
+  readonly verifications: Verifications
+}> = async (app, { verifications }) => {
+  const shown = { tags: ['cluster'], security: needs('admin') }
+  const response = { 200: Verified, 202: Running }
+  const look = async () => {
+    const looked = await verifications.look(WAIT_MS)
+    if (looked === null) throw new NotFoundError('no verification has begun on this orchestrator')
+    return looked
   }
-  app.post('/api/v1/cluster/verify', { schema }, async (request, reply) => {
-    using heard = new Heard(view)
-    const answer = await dispatch.write({ ...VERIFY, ...writeFields(wayOf(request)) }, deadlineMs)
-    if (answer.status !== 200) return passOn(reply, answer)
-    const { index, results } = JSON.parse(answer.body.toString()) as VerifyBody
-    await view.until(({ state }) => heard.lacks(state, index).length === 0, {
-      what: 'what all in-sync workers found',
-      ms: REPORTED_WITHIN_MS
-    })
-    const { tables, objects, faults } = readVerified(results[0]?.rows ?? [])
-    const workers = heard.reports(view.now.state, { index, faults })
-    return { index, tables, objects, workers }
+  const begin = {
+    ...shown,
+    summary: 'Compares rows, schema, sequences and log of all workers, in the background',
+    body: Body,
+    response: { ...response, ...refusals(400, 401, 403, 409, 500, 503, 504) }
+  }
+  app.post('/api/v1/cluster/verify', { schema: begin }, async (request, reply) => {
+    const trusted = request.body?.trust ?? null
+    verifications.begin({ trusted, client: clientOf(request) })
+    const looked = await look()
+    if (looked.kind === 'running') return reply.code(202).send(looked.running)
+    return reply.code(200).send(mutable(looked.verified))
+  })
+  const tell = {
+    ...shown,
+    summary: 'The verification that runs, or ended last, on this orchestrator',
+    response: { ...response, ...refusals(401, 403, 404, 500, 503, 504) }
+  }
+  app.get('/api/v1/cluster/verify', { schema: tell }, async (_request, reply) => {
+    const looked = await look()
+    if (looked.kind === 'running') return reply.code(202).send(looked.running)
+    return reply.code(200).send(mutable(looked.verified))
   })
 }
 
-/** What workers tell meanwhile: one that differs leaves the in-sync set as soon as it has told. */
-class Heard implements Disposable {
-  readonly #nodes: Map<string, WorkerNode>
-  readonly #asked: readonly string[]
-  readonly #listening: Disposable
+type Mutable<T> = T extends readonly (infer E)[]
+  ? Mutable<E>[]
+  : T extends object
+    ? { -readonly [K in keyof T]: Mutable<T[K]> }
+    : T
 
-  constructor(view: ClusterView) {
-    this.#nodes = new Map(view.now.workers)
-    this.#asked = view.now.state?.inSync ?? []
-    this.#listening = view.on(({ workers }) => {
-      for (const [id, node] of workers) this.#nodes.set(id, node)
-    })
-  }
-
-  /** In-sync workers that have not come to `index` yet. The master's own sums are what they compare with. */
-  lacks(state: Cluster['state'], index: number): string[] {
-    return (state?.inSync ?? []).filter(id => id !== state?.master && !this.#hasTold(id, index))
-  }
-
-  /** @param entry.faults what the master found wrong with itself */
-  reports(state: Cluster['state'], entry: { index: number; faults: readonly string[] }) {
-    const ids = new Set([...(state?.inSync ?? []), ...this.#asked])
-    return [...ids].flatMap(id => {
-      const node = this.#nodes.get(id)
-      if (node === undefined || (id !== state?.master && !this.#hasTold(id, entry.index))) {
-        return []
-      }
-      const found = id === state?.master ? entry.faults : node.verified?.differing
-      const differing = [...(found ?? [])]
-      return [{ id, pid: node.pid, equal: differing.length === 0, differing }]
-    })
-  }
-
-  [Symbol.dispose](): void {
-    this.#listening[Symbol.dispose]()
-  }
-
-  #hasTold(id: string, index: number): boolean {
-    return (this.#nodes.get(id)?.verified?.index ?? 0) >= index
-  }
-}
+/** The schema's type knows no `readonly`. */
+const mutable = <T>(value: T) => value as Mutable<T>

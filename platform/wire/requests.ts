@@ -11,7 +11,7 @@ const MESSAGE_CHARS = 4 * 1024 * 1024
 /** JSON values as they came from the caller; the worker hands them to PostgreSQL as text. */
 export type Param = string | number | boolean | null | readonly unknown[] | object
 
-/** `clear` empties every table of the application, `verify` sums them on every worker; their `sql` is ''. */
+/** `clear` empties every table of the application; its `sql` is ''. Of `verify` it is a `Mark` (verify.ts). */
 export type StatementKind = 'read' | 'dml' | 'ddl' | 'truncate' | 'clear' | 'verify'
 
 export interface Statement {
@@ -121,9 +121,10 @@ export type Note = 'begun' | 'running' | 'busy' | 'returned'
 
 /** `body` is the whole HTTP body, JSON text, made by the worker and passed on as it is. */
 export interface Reply {
-  /** The request id of a write, the read id of a read. */
+  /** The request id of a write, the read id of a read, the id of a mark. */
   readonly id: string
-  readonly kind: 'write' | 'read'
+  /** `report`: of a part of a verification (verify.ts). */
+  readonly kind: 'write' | 'read' | 'report'
   readonly status: number
   readonly body: string
   readonly note?: Note

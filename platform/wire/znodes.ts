@@ -96,8 +96,6 @@ export interface WorkerNode {
   /** Log index from which a joining worker still needs entries. */
   readonly needsFrom: number | null
   readonly since: string
-  /** What the last `verify` entry found here: what is not the master's, and faults of its own. */
-  readonly verified: { readonly index: number; readonly differing: readonly string[] } | null
   /** Ids of the last requests that were refused here because they are harmful. */
   readonly harmful?: readonly string[]
   /** For `cluster`: figures of the last second or so. */

@@ -74,5 +74,5 @@ function shownBy(peer: Peer): KnownWorker['live'] {
   const figures = { applied: 0, readsPerS: 0, cpuPercent: 0, memoryMiB: 0 }
   const nowhere = { host: '', container: null, clone: null, since: '' }
   const clusterId = peer.pid === NO_WORKER ? null : 'sim'
-  return { ...peer, ...nowhere, clusterId, trouble: null, verified: null, figures }
+  return { ...peer, ...nowhere, clusterId, trouble: null, figures }
 }

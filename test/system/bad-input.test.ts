@@ -150,7 +150,7 @@ await t.test('paths and methods that are not there', async t => {
     ['/api/v1/db/clear', 'GET', 'POST'],
     ['/api/v1/crash/master', 'GET', 'POST'],
     ['/api/v1/crash/slave', 'DELETE', 'POST'],
-    ['/api/v1/cluster/verify', 'GET', 'POST'],
+    ['/api/v1/cluster/verify', 'DELETE', 'GET, HEAD, POST'],
     ['/api/v1/worker/list', 'POST', 'GET, HEAD'],
     ['/api/v1/cluster', 'DELETE', 'GET, HEAD'],
     ['/api/v1/cluster/replicas', 'GET', 'PUT'],

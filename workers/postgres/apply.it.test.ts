@@ -186,10 +186,8 @@ t.test('a verify finds the table that differs', async t => {
   const { replica, run, differing } = await startPair(t)
   await run(ddl('create table a (id int primary key)'), ddl('create table b (id int primary key)'))
   t.strictSame(await differing(), [])
-  const { index } = replica.store.last
   await below(replica.server, 'set session_replication_role = replica; insert into b values (1)')
   t.strictSame(await differing(), ['b'])
-  t.equal(replica.store.verified?.index, index + 1)
 })
 
 t.test('what only the replica cannot do is tried again, and then it is given up', async t => {

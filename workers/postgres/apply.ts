@@ -6,10 +6,12 @@
  * is called a divergence: a net effect may fail where its parts do not.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Item, Mark } from '../../platform/wire/verify.ts'
 import { type Change, checksumOf, type Entry, positionOf } from '../entry.ts'
-import { DivergedError, TermRaisedError, type Verified } from '../store.ts'
+import { DivergedError, TermRaisedError } from '../store.ts'
 import { SET_SEQUENCE, sequenceStep, stepsOf, truncateSteps } from './apply-steps.ts'
 import { type Catalog, readCatalog } from './catalog.ts'
+import { Items, positionItemsText } from './comparison.ts'
 import type { Outcome, Step } from './connection.ts'
 import { APPEND, appendValues, bytesOf, type LogEnd, takesLong } from './log.ts'
 import { PlanError, RowPlan } from './row-plan.ts'
@@ -25,7 +27,7 @@ import {
   lostTo,
   type SqlError
 } from './sql-error.ts'
-import { verify } from './verify.ts'
+import type { Marked, Verifier } from './verifier.ts'
 
 const BEGIN = 'begin'
 const COMMIT = 'commit'
@@ -55,22 +57,29 @@ class DoubtfulError extends Error {}
 /** A read was in the way of a schema change, or a plan was out of date: to be tried again. */
 class ContendedError extends Error {}
 
+interface Own {
+  readonly log: LogEnd
+  readonly secret: string
+  readonly verifier: Verifier
+}
+
 export class Applier {
   readonly #session: Session
   readonly #log: LogEnd
   readonly #secret: string
+  readonly #verifier: Verifier
   #catalog: Catalog
-  verified: Verified | null = null
 
-  private constructor(session: Session, own: { log: LogEnd; secret: string; catalog: Catalog }) {
+  private constructor(session: Session, own: Own & { catalog: Catalog }) {
     this.#session = session
     this.#log = own.log
     this.#secret = own.secret
+    this.#verifier = own.verifier
     this.#catalog = own.catalog
   }
 
   /** To be made anew when this worker has led: its own schema changes are not seen here. */
-  static async open(session: Session, own: { log: LogEnd; secret: string }): Promise<Applier> {
+  static async open(session: Session, own: Own): Promise<Applier> {
     session.statements.clear()
     for (const sql of [BEGIN, TERM, SET_SEQUENCE, APPEND, COMMIT]) session.statements.keep(sql)
     return new Applier(session, { ...own, catalog: await readCatalog(session.connection) })
@@ -79,23 +88,47 @@ export class Applier {
   async apply(entries: readonly Entry[], term: number): Promise<void> {
     checkChain(this.#log, entries)
     await this.#session.exclusive(async () => {
-      for (const chunk of chunksOf(entries)) await this.#applyChunk(chunk, term)
+      for (const chunk of chunksOf(entries)) await this.#applyMarked(chunk, term)
     })
   }
 
-  async #applyChunk(entries: readonly Entry[], term: number): Promise<void> {
+  /** A mark is the first entry of its chunk: the snapshot is opened before anything is written. */
+  async #applyMarked(entries: readonly Entry[], term: number): Promise<void> {
+    const [first] = entries
+    const mark = first && markIn(first)
+    if (first === undefined || mark === undefined) {
+      await this.#applyChunk(entries, term)
+      return
+    }
+    const at = { index: first.index, catalog: this.#catalog }
+    const marked = await this.#verifier.mark(mark, at)
+    await this.#goOn(marked, () => this.#applyChunk(entries, term))
+  }
+
+  async #goOn(marked: Marked, apply: () => Promise<readonly Item[]>): Promise<void> {
+    let positions: readonly Item[]
+    try {
+      positions = await apply()
+    } catch (err) {
+      marked.drop()
+      throw err
+    }
+    marked.go(positions)
+  }
+
+  /** @returns where sequences are behind a mark that asks for it */
+  async #applyChunk(entries: readonly Entry[], term: number): Promise<readonly Item[]> {
     const grains = [...GRAINS]
     let doubts = 0
     for (;;) {
       const grain = grains[0] ?? 'change'
-      const own = { secret: this.#secret, last: this.#log.last.index }
+      const own = { secret: this.#secret, makeWay: () => this.#verifier.makeWay() }
       const attempt = new ApplyAttempt(this.#session, this.#catalog, { ...own, grain, term })
       try {
         await this.#session.transaction(() => attempt.run(entries))
         const last = entries.at(-1)
         if (last !== undefined) this.#log.last = positionOf(last)
-        this.verified = attempt.verified ?? this.verified
-        return
+        return attempt.positions
       } catch (err) {
         if (err instanceof ContendedError) continue
         if (err instanceof DoubtfulError && doubts < DOUBTS_MAX) {
@@ -124,8 +157,7 @@ class ApplyAttempt {
   readonly #grain: Grain
   readonly #term: number
   readonly #secret: string
-  /** Where the log ends before these entries. */
-  readonly #last: number
+  readonly #makeWay: () => void
   #isOpen = false
   #catalog: Catalog
   #plan: RowPlan
@@ -133,12 +165,12 @@ class ApplyAttempt {
   readonly #sequences = new Map<string, SequenceChange>()
   /** Whether a schema change ran, even in vain. */
   reshaped = false
-  verified: Verified | undefined
+  positions: readonly Item[] = []
 
   constructor(
     session: Session,
     catalog: Catalog,
-    how: { grain: Grain; term: number; secret: string; last: number }
+    how: { grain: Grain; term: number; secret: string; makeWay: () => void }
   ) {
     this.#session = session
     this.#catalog = catalog
@@ -146,7 +178,7 @@ class ApplyAttempt {
     this.#grain = how.grain
     this.#term = how.term
     this.#secret = how.secret
-    this.#last = how.last
+    this.#makeWay = how.makeWay
   }
 
   /** In one round trip, unless the schema changes or the grain is fine. */
@@ -162,6 +194,7 @@ class ApplyAttempt {
   /** The rows that are left, the entries themselves, and the end. */
   async #commit(entries: readonly Entry[]): Promise<void> {
     const { statements } = this.#session
+    if (this.#truncates.length > 0) this.#makeWay()
     const steps = this.#take()
     const opening = this.#opening()
     const append = statements.step(APPEND, appendValues(entries))
@@ -207,13 +240,14 @@ class ApplyAttempt {
     if (this.#truncates.length > 0) await this.#flush()
     if (change.op === 'sql') await this.#reshape(change.sql)
     else if (change.op === 'sequence') this.#sequences.set(change.sequence, change)
-    else if (change.op === 'verify') await this.#verify(entry)
+    else if (change.op === 'verify') await this.#readPositions(change)
     else if (change.op === 'compare') await this.#compare(change, entry)
     else this.#plan.add(change)
     if (this.#grain === 'change') await this.#flush()
   }
 
   async #flush(): Promise<void> {
+    if (this.#truncates.length > 0) this.#makeWay()
     const steps = this.#take()
     if (steps.length > 0) await this.#send(steps)
   }
@@ -236,6 +270,7 @@ class ApplyAttempt {
   async #reshape(sql: string): Promise<void> {
     await this.#flush()
     this.reshaped = true
+    this.#makeWay()
     const { connection } = this.#session
     await this.#send([{ sql: 'set local role convoy_app' }, { sql }, { sql: 'reset role' }])
     this.#session.statements.clear()
@@ -243,10 +278,13 @@ class ApplyAttempt {
     this.#plan = new RowPlan(this.#catalog)
   }
 
-  async #verify(entry: Entry): Promise<void> {
+  /** No snapshot holds sequences, so they are read here, where nobody else moves them. */
+  async #readPositions({ mark }: Extract<Change, { op: 'verify' }>): Promise<void> {
+    if (mark?.part.kind !== 'schema') return
     await this.#flush()
-    const own = { catalog: this.#catalog, secret: this.#secret, last: this.#last }
-    this.verified = await verify(entry, own, steps => this.#send(steps))
+    const found = new Items()
+    await this.#send([{ sql: positionItemsText(this.#catalog.sequences), sink: found }])
+    this.positions = found.items
   }
 
   async #compare(change: CompareChange, { index }: Entry): Promise<void> {
@@ -264,6 +302,15 @@ function misfitOf(error: SqlError): Error {
   if (isOfServer(error)) return new DoubtfulError(`${error.sqlstate} ${error.message}`)
   return new MisfitError(`${error.sqlstate} ${error.message}`)
 }
+
+function markIn({ changes }: Entry): Mark | undefined {
+  if (!isMark(changes)) return undefined
+  const all = JSON.parse(changes) as Change[]
+  return all.flatMap(change => (change.op === 'verify' ? (change.mark ?? []) : []))[0]
+}
+
+/** Within JSON text an unescaped `"op":"` stands at the beginning of a change and nowhere else. */
+const isMark = (changes: string): boolean => changes.includes('"op":"verify"')
 
 /** The entries must be the ones that follow what is here, by index and by checksum. */
 function checkChain({ last }: LogEnd, entries: readonly Entry[]): void {
@@ -286,7 +333,7 @@ function chunksOf(entries: readonly Entry[]): Entry[][] {
     const isFull = open.length >= CHUNK_ENTRIES || bytes + entryBytes > CHUNK_BYTES
     // Alone, as on the master: a new value of an enum, say, is good only once committed.
     const isAlone = entry.changes.includes('"op":"sql"')
-    if (open.length > 0 && (isFull || isAlone)) {
+    if (open.length > 0 && (isFull || isAlone || isMark(entry.changes))) {
       chunks.push(open)
       open = []
       bytes = 0

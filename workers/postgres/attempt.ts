@@ -3,7 +3,7 @@
  * commands, read changes], then [append, commit]. The commands run straight on (straight.ts), or
  * under savepoints (careful.ts).
  */
-import type { WriteCommand } from '../../platform/wire/requests.ts'
+import type { Statement, WriteCommand } from '../../platform/wire/requests.ts'
 import { checksumOf, type Entry } from '../entry.ts'
 import { type Ran, runCarefully } from './careful.ts'
 import type { CapturedChanges } from './changes.ts'
@@ -91,9 +91,7 @@ export class Attempt {
       // A sequence's move is undone by nothing, so the first entry has it even if it failed:
       // whatever prefix of the batch survives, no id comes twice.
       if (i === 0) changes.push(...this.#master.sequences.moved.map(move => JSON.stringify(move)))
-      if (status === 200 && statements.some(({ kind }) => kind === 'verify')) {
-        changes.push('{"op":"verify"}') // behind the sequences: their positions are compared
-      }
+      if (status === 200) changes.push(...statements.flatMap(marking))
       const text = `[${changes.join(',')}]`
       if (status === 200 && this.#isTooLarge(text, result)) {
         oversized.set(at, tooLarge('the command changes and returns more than an entry may hold'))
@@ -129,4 +127,10 @@ export class Attempt {
     if (error.constraint === REQUEST_KEY) throw new KnownIdError()
     throw new OwnStepError(error)
   }
+}
+
+/** Behind the sequences, whose positions are compared. */
+function marking({ kind, sql }: Statement): string[] {
+  if (kind !== 'verify') return []
+  return [sql === '' ? '{"op":"verify"}' : `{"op":"verify","mark":${sql}}`]
 }

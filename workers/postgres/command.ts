@@ -3,8 +3,9 @@
  */
 import { RECORD_TABLE } from '../../platform/wire/record-names.ts'
 import type { Statement, WriteCommand } from '../../platform/wire/requests.ts'
+import { type Mark, markOf } from '../../platform/wire/verify.ts'
 import { type Catalog, publicName } from './catalog.ts'
-import { inspectionText } from './comparison.ts'
+import { positionItemsText } from './comparison.ts'
 import type { Outcome, Step } from './connection.ts'
 import { conversionsIn } from './conversions.ts'
 import { type Bounds, JsonRows } from './encode.ts'
@@ -19,8 +20,6 @@ export const TAG = 'select convoy.tag($1, $2)'
 export const RELEASE = 'release savepoint s'
 
 const EXAMINE = 'select convoy.examine_conversion($1, $2)'
-/** Summing all tables takes its time, and runs once in a while. */
-const VERIFY_TIMEOUT = "set local statement_timeout = '10min'"
 /** Batch still open, at a COMMIT that a command smuggled in. */
 const BATCH_OPEN = 'CV101'
 /** Of a savepoint, or what has to do with one, where a command has ended the transaction. */
@@ -64,6 +63,16 @@ export const runsAlone = (command: WriteCommand): boolean =>
 export const changesSchema = (command: WriteCommand): boolean =>
   command.statements.some(({ kind }) => kind === 'ddl')
 
+/** Of a command that is a part of a verification. */
+export const markIn = ({ statements }: WriteCommand): Mark | undefined => {
+  const asked = statements.find(({ kind }) => kind === 'verify')
+  return asked && markOf(asked.sql)
+}
+
+/** Whether it locks tables, so that it would wait for whoever reads them. */
+export const locksTables = (command: WriteCommand): boolean =>
+  command.statements.some(({ kind }) => kind === 'ddl' || kind === 'truncate' || kind === 'clear')
+
 /** A command as it is sent: its own steps, and what its outcome is made of. */
 export interface Sending {
   readonly command: WriteCommand
@@ -92,15 +101,19 @@ interface Part {
   readonly rows: JsonRows
 }
 
-function partOf(statement: Statement, { session, secret, catalog, bounds }: CommandContext): Part {
+function partOf(statement: Statement, { session, catalog, bounds }: CommandContext): Part {
   const rows = new JsonRows(bounds)
   if (statement.kind === 'clear') {
     const sql = clearText(catalog)
     return { rows, steps: sql === undefined ? [] : [{ sql }] }
   }
   if (statement.kind === 'verify') {
-    const inspection = { sql: inspectionText(catalog), values: [secret, null], sink: rows }
-    return { rows, steps: [{ sql: VERIFY_TIMEOUT }, inspection] }
+    // Whoever else is told where sequences are reads them behind this entry (apply.ts).
+    const isAsked = markOf(statement.sql)?.part.kind === 'schema'
+    return {
+      rows,
+      steps: [{ sql: positionItemsText(isAsked ? catalog.sequences : []), sink: rows }]
+    }
   }
   const values = statement.params.map(paramText)
   return {

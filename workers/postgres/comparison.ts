@@ -1,60 +1,33 @@
 /**
  * What two workers compare, and how: the rows of each table that holds any, partition by
  * partition, the positions of sequences, and every object of the schema by the digest of its
- * definition. When it is compared is decided elsewhere: at a `verify`, and at a schema change.
+ * definition. When it is compared is decided elsewhere: in a verification, and at a schema change.
  *
  * Checksums of rows are equal where the same rows are, in whatever order they lie: hashes of
  * each row's text, as the output functions of its types write it, added up exactly.
  */
-import { type Catalog, literal, publicName } from './catalog.ts'
+import type { Item } from '../../platform/wire/verify.ts'
+import { literal, publicName } from './catalog.ts'
 import type { Sink } from './connection.ts'
 
-/** One thing that is compared. */
-export interface Item {
-  /** `rows` of a table, `position` of a sequence, `fault` of this worker alone, or a kind of object. */
-  readonly kind: string
-  readonly name: string
-  /** Of `rows`: how many. */
-  readonly rows?: string | null
-  /** Of `rows` of a partition: the table that it is a part of in the end. */
-  readonly root?: string | null
-  /** What has to be equal; null for an object that is not there. Of a fault: what was found. */
-  readonly sum: string | null
-}
-
-/** Newest entries of the log that are checked in one run: writes wait meanwhile. */
-const LOG_ENTRIES_MAX = 20_000
+export type { Item } from '../../platform/wire/verify.ts'
 
 const COLUMNS = ['kind', 'name', 'rows', 'root', 'sum'] as const
 
 /** The rows of one table, and of none of its partitions. */
-export function rowsText(table: string, { seeds = [0], root = '' } = {}): string {
-  const hashes = seeds.map(
-    seed => `coalesce(sum(hashtextextended((t.*)::text, ${seed})::numeric), 0)::text`
+export const rowsText = (table: string): string =>
+  `select 'rows' as kind, ${literal(table)}::text as name, count(*)::text as rows,
+    null::text as root, coalesce(sum(hashtextextended((t.*)::text, 0)::numeric), 0)::text as sum
+    from only ${publicName(table)} t`
+
+/** Positions of sequences as items. Sequences are in no snapshot: this tells where they are now. */
+export function positionItemsText(sequences: readonly string[]): string {
+  const none = 'select null, null, null, null, null where false'
+  const texts = sequences.map(
+    name => `select 'position' as kind, ${literal(name)} as name, null as rows, null as root,
+      concat(last_value, ' ', is_called) as sum from ${publicName(name)}`
   )
-  const of = root === '' ? 'null' : literal(root)
-  return `select 'rows' as kind, ${literal(table)}::text as name, count(*)::text as rows,
-    ${of}::text as root, ${hashes.join(" || ':' || ")} as sum from only ${publicName(table)} t`
-}
-
-const positionText = (sequence: string) =>
-  `select 'position', ${literal(sequence)}, null, null, concat(last_value, ' ', is_called)
-    from ${publicName(sequence)}`
-
-/**
- * All that `verify` compares, and the faults that a worker finds alone, as columns of an `Item`.
- * Values: the secret, and the index at which the log ends (null within a batch).
- */
-export function inspectionText({ tables, sequences }: Catalog): string {
-  const texts = [
-    `select kind, name, null as rows, null as root, digest as sum
-      from convoy.inspect($1, $2::int8, ${LOG_ENTRIES_MAX})`,
-    ...[...tables.values()]
-      .filter(({ holdsRows }) => holdsRows)
-      .map(({ name, root }) => rowsText(name, { seeds: [0, 1], root: root ?? '' })),
-    ...sequences.map(positionText)
-  ]
-  return texts.join(' union all ')
+  return texts.length === 0 ? none : texts.join(' union all ')
 }
 
 /** Collects what these statements return. */

@@ -6,11 +6,12 @@
  * - E3 the term is locked and checked by the transaction that writes
  */
 import type { WriteCommand } from '../../platform/wire/requests.ts'
+import type { Item } from '../../platform/wire/verify.ts'
 import { type Entry, positionOf } from '../entry.ts'
 import type { Bystanders, Executed, Postponed } from '../store.ts'
 import { Attempt, KnownIdError, NothingRanError } from './attempt.ts'
 import { readCatalog } from './catalog.ts'
-import { changesSchema, runsAlone } from './command.ts'
+import { changesSchema, locksTables, markIn, runsAlone } from './command.ts'
 import { bytesOf } from './log.ts'
 import {
   EMPTY_CHANGES,
@@ -68,7 +69,7 @@ export class Executor {
   /** To be made anew for each term: meanwhile another worker may have led. */
   static async open(
     session: Session,
-    options: Pick<Master, 'secret' | 'limits' | 'log' | 'isWell' | 'leastMode'>
+    options: Pick<Master, 'secret' | 'limits' | 'log' | 'isWell' | 'leastMode' | 'verifier'>
   ): Promise<Executor> {
     for (const sql of MASTER_TEXTS) session.statements.keep(sql)
     const catalog = await readCatalog(session.connection)
@@ -89,7 +90,7 @@ export class Executor {
     return this.#master.session.exclusive(async () => {
       const executed: (Executed | Postponed)[] = []
       for (const group of transactionsOf(batch, precautions)) {
-        executed.push(...(await this.#executeGroup(group, { term, turn, precautions })))
+        executed.push(...(await this.#executeMarked(group, { term, turn, precautions })))
       }
       await this.#tidy()
       return executed
@@ -116,6 +117,31 @@ export class Executor {
 
   #turnOf(batch: readonly WriteCommand[], bystanders?: Bystanders): Turn {
     return new Turn({ batch, limits: this.#master.limits, bystanders })
+  }
+
+  /** A part of a verification: its snapshot is opened while nobody writes. */
+  async #executeMarked(
+    group: readonly WriteCommand[],
+    run: Run
+  ): Promise<(Executed | Postponed)[]> {
+    const { verifier, log, catalog } = this.#master
+    const [command] = group
+    const mark = command && markIn(command)
+    if (group.some(locksTables)) verifier.makeWay()
+    if (mark === undefined) return this.#executeGroup(group, run)
+    const index = log.last.index + 1
+    const marked = await verifier.mark(mark, { index, catalog })
+    let executed: (Executed | Postponed)[]
+    try {
+      executed = await this.#executeGroup(group, run)
+    } catch (err) {
+      marked.drop()
+      throw err
+    }
+    const positions = positionsIn(executed[0], index)
+    if (positions === undefined) marked.drop()
+    else marked.go(positions)
+    return executed
   }
 
   async #executeGroup(group: readonly WriteCommand[], run: Run): Promise<(Executed | Postponed)[]> {
@@ -254,6 +280,17 @@ export class Executor {
     await session.connection.must([{ sql: EMPTY_CHANGES, values: [secret] }])
     this.#captured = 0
   }
+}
+
+/** What the entry of a mark says of sequences; undefined where it is not the one to be written. */
+function positionsIn(
+  executed: Executed | Postponed | undefined,
+  index: number
+): readonly Item[] | undefined {
+  if (executed?.kind !== 'entry') return undefined
+  const { entry } = executed
+  if (entry.index !== index || entry.status !== 200) return undefined
+  return (JSON.parse(entry.result) as { rows: Item[] }[]).flatMap(({ rows }) => rows)
 }
 
 /** Splits a batch where a command needs a transaction of its own, or one grows too long. */

@@ -13,6 +13,7 @@ import { Log, type LogEnd } from './log.ts'
 import type { Mode } from './master.ts'
 import type { PostgresServer } from './server.ts'
 import { Session } from './session.ts'
+import { Verifier } from './verifier.ts'
 
 const APPLY_SETTINGS = [
   // Triggers and foreign keys have done their part on the master.
@@ -23,6 +24,9 @@ const APPLY_SETTINGS = [
 const ACTIVITY = `
   select query, extract(epoch from clock_timestamp() - query_start) * 1000
   from pg_catalog.pg_stat_activity where pid = $1 and state = 'active'`
+
+/** So long a snapshot may keep dead rows, and a lock on a table last. */
+const ASIDE_TIMEOUT_MS = 5_000
 
 export interface LifeOptions {
   readonly server: PostgresServer
@@ -51,6 +55,7 @@ export class Life implements AsyncDisposable {
   readonly keeper: Connection
   readonly log: Log
   readonly analyst: Analyst
+  readonly verifier: Verifier
   readonly #options: LifeOptions
   readonly #end: LogEnd
   readonly #sessions = new Map<string, Promise<Session>>()
@@ -70,6 +75,7 @@ export class Life implements AsyncDisposable {
     this.log = new Log(parts.keeper, { limits, end: parts.end })
     const opened = this.guard.watch('reads', { limitMs: limits.readTimeoutMs })
     this.analyst = new Analyst(readerConnect(options, opened))
+    this.verifier = new Verifier({ ...options, connect: () => this.openAside() })
   }
 
   /** @throws ConnectionLostError when PostgreSQL takes no connections (now) */
@@ -108,7 +114,8 @@ export class Life implements AsyncDisposable {
     this.#executor = undefined
     this.#applier ??= await Applier.open(await this.applySession(), {
       log: this.#end,
-      secret: this.#options.secret
+      secret: this.#options.secret,
+      verifier: this.verifier
     })
     return this.#applier
   }
@@ -146,6 +153,13 @@ export class Life implements AsyncDisposable {
     return row && { query: row[0] ?? '', ageMs: Number(row[1]) }
   }
 
+  /** For what is done in the background: a statement of it is ended after a time. */
+  openAside(): Promise<Connection> {
+    const opened = this.guard.watch('own')
+    const how = { statementTimeoutMs: ASIDE_TIMEOUT_MS, lockTimeoutMs: ASIDE_TIMEOUT_MS, opened }
+    return Connection.open(this.#connect('convoy_apply', how))
+  }
+
   /** Throws all of it away; returns when nothing that it began can be committed any more. */
   async close(): Promise<void> {
     this.#closed = true
@@ -155,6 +169,7 @@ export class Life implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
     this.guard[Symbol.dispose]()
+    await this.verifier[Symbol.asyncDispose]()
     await Promise.all(this.#open.map(session => session[Symbol.asyncDispose]()))
     await (await this.#prober?.catch(() => undefined))?.[Symbol.asyncDispose]()
     await this.keeper[Symbol.asyncDispose]()
@@ -170,7 +185,8 @@ export class Life implements AsyncDisposable {
       opened: this.guard.watch('writes', { limitMs: writeTimeoutMs, leastMs: writePatienceMs })
     })
     const isWell = () => this.log.isWell()
-    return Executor.open(session, { secret, limits, log: this.#end, isWell, leastMode })
+    const { verifier } = this
+    return Executor.open(session, { secret, limits, log: this.#end, isWell, leastMode, verifier })
   }
 
   #session(user: string, how: Partial<ConnectOptions>): Promise<Session> {

@@ -12,6 +12,7 @@ import type { Refusal } from './refusals.ts'
 import { positionsText, type SequencePositions } from './sequences.ts'
 import type { Session } from './session.ts'
 import { lostTo, type SqlError } from './sql-error.ts'
+import type { Verifier } from './verifier.ts'
 
 export interface Master {
   readonly session: Session
@@ -19,6 +20,7 @@ export interface Master {
   readonly limits: Limits
   readonly log: LogEnd
   readonly sequences: SequencePositions
+  readonly verifier: Verifier
   catalog: Catalog
   /** Whether the server answers on another connection. */
   isWell(): Promise<boolean>

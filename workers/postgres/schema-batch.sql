@@ -118,6 +118,6 @@ grant execute on function convoy.refuse to convoy_apply;
 create or replace view convoy.log_end as
   select coalesce((select l.index from convoy.log l order by l.index desc limit 1),
     (select p.index from convoy.pruned p)) as index;
-grant select on convoy.log_end to convoy_read;
+grant select on convoy.log_end to convoy_read, convoy_apply;
 
 reset role;

@@ -179,18 +179,24 @@ create or replace function convoy.utf16_length(t text) returns int4 language sql
     else pg_catalog.length(t) + pg_catalog.regexp_count(t, '[\U00010000-\U0010FFFF]') end
 $$;
 
--- The newest `entries_max` entries up to `upto`, where the log ends: none is missing, each has the
--- checksum that follows from the one before it (entry.ts), and is found by its request
--- (request-key.ts). The first few faults only: they come in crowds.
-create or replace function convoy.log_faults(upto int8, entries_max int8)
+-- As older versions had them.
+drop function if exists convoy.log_faults(int8, int8);
+drop function if exists convoy.index_faults();
+drop function if exists convoy.inspect(text, int8, int8);
+
+-- The entries behind `after`, up to `upto`: none is missing, each has the checksum that follows
+-- from the one before it (entry.ts), and is found by its request (request-key.ts). The first few
+-- faults only: they come in crowds.
+create or replace function convoy.faults_of_log(after int8, upto int8)
   returns table (name text, found text)
   language sql stable set search_path = pg_catalog set enable_seqscan = off as $$
   with
-    oldest as (select greatest(p.index, upto - entries_max) as index, p.index as pruned, p.checksum
+    oldest as (select greatest(p.index, after) as index, p.index as pruned, p.checksum
       from convoy.pruned p),
     held as (
       select l.*, lag(l.index) over w as before, lag(l.checksum) over w as previous
-      from convoy.log l where l.index >= (select o.index from oldest o) window w as (order by l.index)),
+      from convoy.log l where l.index >= (select o.index from oldest o) and l.index <= upto
+      window w as (order by l.index)),
     checked as (
       select h.index, h.checksum, h.request_id, h.request_key, coalesce(h.before, o.pruned) as before,
         concat(coalesce(h.previous, o.checksum), '|', h.index, '|', h.term, '|', h.status, '|', h.command_hash,
@@ -211,44 +217,46 @@ create or replace function convoy.log_faults(upto int8, entries_max int8)
           then 'is not found by its request' end as found
       from checked c
       union all
-      select upto, format('the log ends at %s', e.index) from convoy.log_end e where e.index <> upto)
+      select upto, format('the log ends at %s', greatest((select max(h.index) from held h), o.index))
+      from oldest o where upto > o.pruned and not exists (select from held h where h.index = upto))
   select 'log entry ' || f.index, f.found from faults f where f.found is not null order by f.index limit 5
 $$;
 
--- Indexes that do not hold what their tables hold: reads through them would miss rows. Takes a
--- fifth of the time in which the rows are summed.
-create or replace function convoy.index_faults() returns table (name text, found text)
-  language plpgsql set search_path = pg_catalog as $$
-declare
-  x record;
+create or replace function convoy.log_faults(secret text, after int8, upto int8)
+  returns table (name text, found text)
+  language plpgsql security definer set search_path = pg_catalog as $$
 begin
-  if not exists (select from pg_extension e where e.extname = 'amcheck') then return; end if;
-  for x in select c.oid, c.relname from pg_index i join pg_class c on c.oid = i.indexrelid
-    join pg_am m on m.oid = c.relam
-    where c.relnamespace = 'public'::regnamespace and c.relkind = 'i' and m.amname = 'btree'
-      and i.indisvalid and i.indisready
-    order by c.relname
-  loop
-    begin
-      execute 'select convoy.bt_index_check($1, true)' using x.oid::regclass;
-    exception when data_corrupted or index_corrupted then
-      return query select format('index %I', x.relname), sqlerrm;
-    end;
-  end loop;
+  if not convoy.trusted(secret) then raise insufficient_privilege; end if;
+  return query select * from convoy.faults_of_log(after, upto);
 end $$;
 
--- All that `verify` looks at beside rows and the positions of sequences. `upto`: where the log
--- ends; null in a transaction that opened a batch, which then ends it.
-create or replace function convoy.inspect(secret text, upto int8, entries_max int8)
+-- What is wrong where an index does not hold what its table holds: reads through it would miss rows.
+create or replace function convoy.index_fault(secret text, index_name text) returns text
+  language plpgsql security definer set search_path = pg_catalog as $$
+declare
+  x oid;
+begin
+  if not convoy.trusted(secret) then raise insufficient_privilege; end if;
+  if not exists (select from pg_extension e where e.extname = 'amcheck') then return null; end if;
+  select c.oid into x from pg_index i join pg_class c on c.oid = i.indexrelid
+    join pg_am m on m.oid = c.relam
+    where c.relnamespace = 'public'::regnamespace and c.relname = index_name and c.relkind = 'i'
+      and m.amname = 'btree' and i.indisvalid and i.indisready;
+  if x is null then return null; end if;
+  execute 'select convoy.bt_index_check($1, true)' using x::regclass;
+  return null;
+exception when data_corrupted or index_corrupted then
+  return sqlerrm;
+end $$;
+
+-- All that a verification looks at in the schema.
+create or replace function convoy.inspect(secret text)
   returns table (kind text, name text, digest text)
   language plpgsql security definer set search_path = pg_catalog as $$
 begin
   if not convoy.trusted(secret) then raise insufficient_privilege; end if;
   return query select * from convoy.object
-    union all select 'fault', f.name, f.found from convoy.capture_faults() f
-    union all select 'fault', f.name, f.found from convoy.index_faults() f
-    union all select 'fault', f.name, f.found from convoy.log_faults(
-      coalesce(upto, (select m.first_index - 1 from convoy.memory m)), entries_max) f;
+    union all select 'fault', f.name, f.found from convoy.capture_faults() f;
 end $$;
 
 -- What a schema change may have changed: compared before and after it.
@@ -278,8 +286,8 @@ begin
   return query select * from convoy.shape;
 end $$;
 
-revoke execute on function convoy.capture_faults, convoy.utf16_length, convoy.index_faults, convoy.log_faults,
-  convoy.inspect, convoy.definitions, convoy.definitions_of, convoy.table_shapes from public;
-grant execute on function convoy.inspect, convoy.definitions, convoy.definitions_of, convoy.table_shapes to convoy_app, convoy_apply;
+revoke execute on function convoy.capture_faults, convoy.utf16_length, convoy.index_fault, convoy.log_faults,
+  convoy.faults_of_log, convoy.inspect, convoy.definitions, convoy.definitions_of, convoy.table_shapes from public;
+grant execute on function convoy.inspect, convoy.index_fault, convoy.log_faults, convoy.definitions, convoy.definitions_of, convoy.table_shapes to convoy_app, convoy_apply;
 
 reset role;

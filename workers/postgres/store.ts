@@ -16,8 +16,7 @@ import {
   type ReadResult,
   type Store,
   StoreLostError,
-  TermRaisedError,
-  type Verified
+  TermRaisedError
 } from '../store.ts'
 import { endCopy, type Leftover, type Sender, sendersOf } from './copies.ts'
 import type { Executor } from './execute.ts'
@@ -31,6 +30,7 @@ import { prepareSchema } from './schema.ts'
 import type { PostgresServer } from './server.ts'
 import { lostTo } from './sql-error.ts'
 import { Survival } from './survival.ts'
+import type { ReportSink } from './verifier.ts'
 
 /** Of the log at a time, to find what was committed of a batch. */
 const ENTRIES_BYTES = 16 * 1024 * 1024
@@ -72,7 +72,6 @@ const BEGIN_TERM = `
   update convoy.memory set term = $1, state_version = 0 where term < $1::int8 returning term`
 
 class PostgresStore implements Store {
-  verified: Verified | null = null
   readonly #survival: Survival
   #pruning: Promise<void> | undefined
 
@@ -182,7 +181,6 @@ class PostgresStore implements Store {
       attempt: async life => {
         const applier = await life.applier()
         await applier.apply(rest, term)
-        this.verified = applier.verified ?? this.verified
       },
       restarted: () => {
         rest = entries.filter(({ index }) => index > this.last.index)
@@ -248,6 +246,10 @@ class PostgresStore implements Store {
 
   cancel(): Promise<void> {
     return this.#survival.cancel()
+  }
+
+  onReport(sink: ReportSink): void {
+    this.#survival.onReport(sink)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -14,6 +14,7 @@ import { Life, type LifeOptions, readerConnect } from './life.ts'
 import { Log, type LogEnd, readEnd } from './log.ts'
 import { Readers } from './reads.ts'
 import type { Blame } from './rerun.ts'
+import type { ReportSink } from './verifier.ts'
 
 /** For PostgreSQL to take connections again: it may have to repeat much of its log. */
 const REOPEN_MS = 20_000
@@ -46,6 +47,7 @@ export class Survival implements AsyncDisposable {
   #unexplainedMs: number[] = []
   /** Why there will be no other life. */
   #lost: unknown
+  #sink: ReportSink = () => undefined
   #isClosed = false
 
   private constructor(options: SurvivalOptions, begun: { end: LogEnd; life: Life }) {
@@ -103,6 +105,12 @@ export class Survival implements AsyncDisposable {
 
   get committedMs(): number {
     return this.#formerCommittedMs + this.#life.committedMs
+  }
+
+  /** Where reports of verifications go. */
+  onReport(sink: ReportSink): void {
+    this.#sink = sink
+    this.#life.verifier.sink = sink
   }
 
   async cancel(): Promise<void> {
@@ -170,6 +178,7 @@ export class Survival implements AsyncDisposable {
     await life.close()
     const next = await this.#opened(beganMs + REOPEN_MS, cause)
     this.#life = next
+    next.verifier.sink = this.#sink
     if (!life.guard.explains(pid => server.backends.crashed(pid))) this.#countUnexplained(cause)
     const ms = Math.round(performance.now() - beganMs)
     log?.warn({ ms, last: this.end.last }, 'PostgreSQL has restarted its processes')

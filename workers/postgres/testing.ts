@@ -12,8 +12,10 @@ import { promisify } from 'node:util'
 import pg from 'pg'
 import type { Test } from 'tap'
 import type { ReadCommand, Statement, WriteCommand } from '../../platform/wire/requests.ts'
+import type { Item, Mark, Part, Report } from '../../platform/wire/verify.ts'
 import type { Entry } from '../entry.ts'
 import type { Executed, Postponed, Store } from '../store.ts'
+import { differing as differingItems } from './comparison.ts'
 import { BACKEND_MEMORY_MIB, type Limits } from './limits.ts'
 import {
   initDatabase,
@@ -128,7 +130,7 @@ export interface Pair {
   readonly replica: TestWorker
   /** Executes a batch on the master and applies its entries on the replica. */
   run(...batch: readonly WriteCommand[]): Promise<Entry[]>
-  /** Names of the tables that differ between the two. */
+  /** What differs between the two, and what is wrong with the replica: a whole verification. */
   differing(): Promise<readonly string[]>
 }
 
@@ -142,12 +144,53 @@ export async function startPair(t: Test, limits: Partial<Limits> = {}): Promise<
     return entries
   }
   const differing = async () => {
-    const [entry] = await run(command([{ kind: 'verify' }]))
-    const { verified } = replica.store
-    if (entry === undefined || verified?.index !== entry.index) throw new Error('nothing verified')
-    return verified.differing
+    const found = await verifyBoth({ master, replica, run })
+    return differingItems(found.replica, found.master)
   }
   return { master, replica, run, differing }
+}
+
+type Found = Extract<Report, { kind: 'done' }>
+
+/** Asks both for one part, at one index. */
+export async function partOf(
+  { master, replica, run }: Pick<Pair, 'master' | 'replica' | 'run'>,
+  part: Part
+): Promise<{ master: Report; replica: Report }> {
+  const mark: Mark = { id: `m${made}`, replyTo: 'q', askedAtMs: Date.now(), part }
+  const heard = [master, replica].map(({ store }) => {
+    const { promise, resolve } = Promise.withResolvers<Report>()
+    store.onReport((_to, report) => report.kind !== 'working' && resolve(report))
+    return promise
+  })
+  await run(command([{ kind: 'verify', sql: JSON.stringify(mark) }]))
+  const [ofMaster, ofReplica] = await Promise.all(heard)
+  if (ofMaster === undefined || ofReplica === undefined) throw new Error('no report')
+  return { master: ofMaster, replica: ofReplica }
+}
+
+/** All that both hold, in as few parts as there are kinds. */
+export async function verifyBoth(pair: Pick<Pair, 'master' | 'replica' | 'run'>) {
+  const items: { master: Item[]; replica: Item[] } = { master: [], replica: [] }
+  const ask = async (part: Part) => {
+    const reports = await partOf(pair, part)
+    items.master.push(...foundIn(reports.master).items)
+    items.replica.push(...foundIn(reports.replica).items)
+    return reports
+  }
+  await ask({ kind: 'log' })
+  const { tables } = foundIn((await ask({ kind: 'schema' })).master)
+  const rows = 1_000_000
+  const ranges = tables.map(({ name }) => ({ table: name, after: null, rows }))
+  await ask({ kind: 'rows', ranges })
+  const indexes = items.replica.filter(({ kind }) => kind === 'index')
+  await ask({ kind: 'indexes', names: indexes.map(({ name }) => name) })
+  return items
+}
+
+function foundIn(report: Report): Found {
+  if (report.kind !== 'done') throw new Error(JSON.stringify(report))
+  return report
 }
 
 export interface ReadBody {

@@ -8,6 +8,7 @@
  */
 import type { WriteCommand } from '../../platform/wire/requests.ts'
 import type { Bystanders } from '../store.ts'
+import { locksTables } from './command.ts'
 import type { Limits } from './limits.ts'
 
 /** Of commands that are sent together, where nobody can tell which of them it is that takes long. */
@@ -93,9 +94,6 @@ export class Turn {
 }
 
 const clientOf = ({ client }: WriteCommand): string => client ?? ''
-
-const locksTables = ({ statements }: WriteCommand): boolean =>
-  statements.some(({ kind }) => kind === 'ddl' || kind === 'truncate' || kind === 'clear')
 
 const isVerify = ({ statements }: WriteCommand): boolean =>
   statements.some(({ kind }) => kind === 'verify')
