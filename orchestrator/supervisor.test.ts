@@ -146,6 +146,9 @@ t.test('a failover comes before the start of the dead one, unless it is needed',
   t.strictSame(actions({ places, past: past(300), cluster: two }), ['start c'])
   const one = cluster({ a: led }, ['a', 'c'])
   t.strictSame(actions({ places, past: past(0), cluster: one }), ['start c'])
+  const shown = cluster({ a: led, c: node() }, ['a', 'c'])
+  const held = actions({ places, past: past(0), cluster: shown })
+  t.strictSame(held, ['start c'], 'its znode is still to go')
 })
 
 t.test('one that dies at once, and again, waits twice as long each time', async t => {

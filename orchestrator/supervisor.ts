@@ -121,17 +121,21 @@ const starts = (situation: Situation, places: readonly Place[]): Action[] =>
     .filter(place => isDue(situation, place))
     .map(({ name }) => ({ kind: 'start', name }) as const)
 
-function isDue({ past, nowMs, cluster }: Situation, { name, pid }: Place): boolean {
+function isDue(situation: Situation, { name, pid }: Place): boolean {
+  const { past, nowMs } = situation
   if (pid !== null) return false
   const { quickDeaths = 0, diedAtMs = 0 } = past.get(name) ?? {}
   const deadMs = nowMs - diedAtMs
   // One may be an accident, and writes may wait for this copy; two are a habit.
   if (quickDeaths > 1) return deadMs >= backoffMs(RESTART, quickDeaths - 2, () => 1)
-  return deadMs >= CALM_MS || copiesAlive(cluster) < 2
+  return deadMs >= CALM_MS || copiesAlive(situation) < 2
 }
 
-const copiesAlive = ({ state, workers }: Cluster): number =>
-  (state?.inSync ?? []).filter(id => workers.has(id)).length
+/** A process that is gone is no copy, though ZooKeeper may show it for a moment more. */
+function copiesAlive({ cluster: { state, workers }, places }: Situation): number {
+  const dead = new Set(places.flatMap(({ workerId, pid }) => (pid === null ? [workerId] : [])))
+  return (state?.inSync ?? []).filter(id => workers.has(id) && !dead.has(id)).length
+}
 
 type Discard = Extract<Action, { kind: 'discard' }>
 

@@ -1,26 +1,14 @@
 /**
  * The worker process: opens things in order and closes them in reverse. Exits 1
  * when its database is lost (a supervisor starts it again), 0 when it was told to
- * stop or has to begin as a new worker.
+ * stop or has to begin as a new worker. What it needs before PostgreSQL is on its way is
+ * imported here, all else in rest.ts.
  */
 import { flushCompileCache } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { listenToControls } from '../platform/controls/listener.ts'
-import { openLog } from '../platform/log.ts'
-import { certificateOf, trust } from '../platform/security/tls.ts'
-import { shutdownOnSignal } from '../platform/shutdown.ts'
-import { openTracing } from '../platform/tracing/otlp.ts'
-import { openZooKeeper } from '../platform/zookeeper.ts'
-import { prepareData } from './bootstrap.ts'
 import { certificateFiles, limitsOf, loadWorkerConfig } from './config.ts'
-import { seenFromOutside } from './container.ts'
 import { openHome, showLife, takeHome } from './home.ts'
-import { openMetrics } from './metrics.ts'
-import { startPostgres } from './postgres/server.ts'
-import { openStore } from './postgres/store.ts'
-import { openRegistration } from './registration.ts'
-import { listenToScrapes } from './scrape.ts'
-import { startWorker } from './worker.ts'
+import { hasDatabase, startPostgres } from './postgres/server.ts'
 
 const STOP_GRACE_MS = 8_000
 const UNREGISTER_MS = 200
@@ -31,16 +19,38 @@ const done = (step: string) => {
   doneMs[step] = Math.round(performance.now())
 }
 
-done('loaded')
 const config = loadWorkerConfig()
+const home = await openHome(config.CONVOY_WORKER_DIR)
+const claim = await takeHome(home.dir)
+const alive = await showLife(home, () => home.identity()?.workerId ?? null)
+done('claimed')
+const startDatabase = () =>
+  startPostgres({
+    dir: home.dir,
+    binDir: config.CONVOY_POSTGRES_BIN,
+    runAs: config.CONVOY_POSTGRES_USER,
+    host: config.CONVOY_WORKER_HOST,
+    cloneFrom: config.CONVOY_CLONE_FROM,
+    tls: certificateFiles(config),
+    backendMemoryMiB: config.CONVOY_BACKEND_MEMORY_MIB
+  })
+// PostgreSQL recovers while the rest is loaded: writes may wait for this copy.
+const isKnown = home.identity() !== null && (await hasDatabase(home.dir))
+const ahead = isKnown ? startDatabase() : undefined
+ahead?.catch(() => undefined) // told where it is awaited
+
+const rest = await import('./rest.ts')
+const { openLog, openTracing, openZooKeeper, shutdownOnSignal, trust } = rest
+const { listenToControls, listenToScrapes, certificateOf, openMetrics } = rest
+const { prepareData, seenFromOutside, openRegistration, openStore, startWorker } = rest
+done('loaded')
 const log = openLog({ service: 'worker', level: config.CONVOY_LOG_LEVEL })
 trust(config)
 const opened = new AsyncDisposableStack()
 shutdownOnSignal(opened, { log, graceMs: STOP_GRACE_MS })
 
-const home = await openHome(config.CONVOY_WORKER_DIR)
-opened.use(await takeHome(home.dir))
-opened.use(await showLife(home, () => home.identity()?.workerId ?? null))
+opened.use(claim)
+opened.use(alive)
 const zookeeper = opened.use(
   await openZooKeeper({
     hosts: config.CONVOY_ZOOKEEPER,
@@ -65,17 +75,7 @@ const { identity, from, cloneMs } = await prepareData({
 })
 done('data')
 const { workerId, clusterId } = identity
-const postgres = opened.use(
-  await startPostgres({
-    dir: home.dir,
-    binDir: config.CONVOY_POSTGRES_BIN,
-    runAs: config.CONVOY_POSTGRES_USER,
-    host: config.CONVOY_WORKER_HOST,
-    cloneFrom: config.CONVOY_CLONE_FROM,
-    tls: certificateFiles(config),
-    backendMemoryMiB: config.CONVOY_BACKEND_MEMORY_MIB
-  })
-)
+const postgres = opened.use(await (ahead ?? startDatabase()))
 done('postgres')
 const metrics = openMetrics()
 const store = opened.use(
