@@ -45,7 +45,8 @@ export function planFrom(dice: Dice): Plan {
   const heartbeatMs = dice.between(50, 110)
   const onlySessions = dice.chance(0.1)
   const sessionTimeoutMs = dice.between(120, 350)
-  const replicaTimeoutMs = dice.between(150, 350)
+  // What is lost is fetched within two heartbeats and 100 ms: sooner, a sound replica would be slow.
+  const replicaTimeoutMs = onlySessions ? dice.between(350, 500) : dice.between(150, 350)
   return {
     workers,
     orchestrators: dice.between(1, 3),
