@@ -50,6 +50,8 @@ export class Cable {
 
 /** Where processes run: it keeps its cables, whatever becomes of them. */
 export class Machine {
+  /** How far its wall clock has been set ahead, or back. */
+  jumpedMs = 0
   readonly name: string
   readonly rabbit = new Cable()
   readonly zookeeper = new Cable()

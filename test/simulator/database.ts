@@ -4,6 +4,7 @@
  * another worker starts in its place.
  */
 import { checksumOf, type Entry, ORIGIN, type Position, positionOf } from '../../workers/entry.ts'
+import type { Mark } from '../../workers/protocol/forgetting.ts'
 import type { WriteCommand } from './requests.ts'
 import { apply, execute, type Rows } from './rows.ts'
 import type { World } from './world.ts'
@@ -17,6 +18,10 @@ export class Disk {
   /** Outcomes by request id, as long as they are remembered. */
   results = new Map<string, Entry>()
   rows: Rows = new Map()
+  /** As production stores them: what was committed at which age of this data. */
+  marks: readonly Mark[] = []
+  /** Requests up to here were forgotten. */
+  forgottenTo = 0
   full = false
   /** How much of the log was compared with what is committed. */
   judgedTo = 0
@@ -60,6 +65,8 @@ export class Disk {
     copy.results = new Map(this.results)
     copy.rows = new Map(this.rows)
     copy.judgedTo = this.judgedTo
+    copy.marks = this.marks
+    copy.forgottenTo = this.forgottenTo
     return copy
   }
 }

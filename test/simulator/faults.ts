@@ -43,6 +43,7 @@ const FAULTS: readonly (readonly [string, number, Fault])[] = [
   ['wish', 4, faults => faults.wish()],
   ['freeze', 3, faults => faults.freeze()],
   ['slow ZooKeeper', 4, ({ servers }) => servers.slowZooKeeper()],
+  ['clock jumps', 3, ({ workers }) => workers.jumpClock()],
   ['slow commits', 6, ({ workers }) => workers.stallCommits()],
   ['deaf master', 12, ({ workers }) => workers.deafen(true)],
   ['deaf worker', 10, ({ workers }) => workers.deafen(false)],

@@ -29,6 +29,7 @@ export type FailureKind =
   | 'needless copy'
   | 'needless election'
   | 'needless removal'
+  | 'forgotten too soon'
   | 'not healed'
   | 'workers differ'
   | 'history'
@@ -49,6 +50,8 @@ export class Judge {
   readonly #world: World
   /** The log as far as any worker has held it to be committed. */
   readonly truth: Entry[] = []
+  /** When each of these was first held to be committed. */
+  readonly #committedMs: number[] = []
   readonly #requests = new Map<string, Entry>()
   readonly #masters = new Map<number, string>()
   /** Of what was acknowledged: how far the log went, and from when on. */
@@ -118,6 +121,21 @@ export class Judge {
     if (members.includes(id) && state.known?.version === now.node.version) {
       this.fail('named without an entry', `${id} throws its data away and is named`)
     }
+  }
+
+  /** A worker would forget the requests up to `upTo`. */
+  forgets({ id, disk }: Worker, upTo: number): void {
+    const { plan, timeline } = this.#world
+    for (let index = disk.forgottenTo + 1; index <= upTo; index++) {
+      const agoMs = timeline.nowMs - (this.#committedMs[index - 1] ?? Number.POSITIVE_INFINITY)
+      if (agoMs < plan.resultsKeepMs - 1e-6) {
+        this.fail(
+          'forgotten too soon',
+          `${id} forgets ${index}, which was committed ${agoMs} ms ago`
+        )
+      }
+    }
+    disk.forgottenTo = Math.max(disk.forgottenTo, upTo)
   }
 
   doubted({ id }: Worker): void {
@@ -243,6 +261,7 @@ export class Judge {
 
   #commit(entry: Entry): void {
     this.truth.push(entry)
+    this.#committedMs.push(this.#world.timeline.nowMs)
     const { requestId, index } = entry
     if (requestId === '') return
     const known = this.#requests.get(requestId)

@@ -26,6 +26,30 @@ const heard = (from: string, to: string): Edit => edit('orchestrator/cache/heard
 
 export const MUTATIONS: readonly Mutation[] = [
   {
+    name: 'forget request ids by the wall clock',
+    edits: [
+      edit(
+        'test/simulator/worker.ts',
+        '    return this.world.timeline.nowMs\n',
+        '    return this.world.timeline.nowMs + this.machine.jumpedMs\n'
+      )
+    ]
+  },
+  {
+    name: 'forget request ids as soon as they are committed',
+    edits: [protocol('forgetting.ts', 'ranMs <= now.ranMs - now.keepMs', 'ranMs <= now.ranMs')]
+  },
+  {
+    name: 'count the age of a request from when it was written, committed or not',
+    edits: [
+      edit(
+        'test/simulator/worker.ts',
+        'const index = Math.min(view.keepAfter, disk.last.index)',
+        'const index = disk.last.index'
+      )
+    ]
+  },
+  {
     name: 'depose a master that is heard, when all sessions have ended',
     edits: [
       protocol('elect.ts', '&& !isMasterExpected(state, known.state, nowMs)', ''),

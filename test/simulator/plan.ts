@@ -23,6 +23,8 @@ export interface Plan {
   /** Of one attempt of a client's. */
   readonly ttlMs: number
   readonly thinkMs: number
+  /** How long a request is remembered, at least. */
+  readonly resultsKeepMs: number
   readonly prunes: boolean
   /** The longest commit of an ordinary transaction. */
   readonly commitMs: number
@@ -69,6 +71,7 @@ export function planFrom(dice: Dice): Plan {
     hedgeMs: dice.between(30, 150),
     ttlMs: dice.between(300, 900),
     thinkMs: dice.between(5, 60),
+    resultsKeepMs: dice.between(200, 600),
     prunes: dice.chance(0.5),
     commitMs: dice.pick([1.5, 3, 3, 12]) ?? 3,
     faultsMs: dice.between(400, 1_300),

@@ -120,6 +120,15 @@ export class WorkerFaults {
     return `${nameOf(place)}, ${forMs} ms`
   }
 
+  /** Its wall clock is set ahead, or back. Nothing may come of it. */
+  jumpClock(): string | null {
+    const place = this.anyPlace()
+    if (place === undefined) return null
+    const byMs = this.#world.dice.between(-10_000, 10_000)
+    place.machine.jumpedMs += byMs
+    return `${nameOf(place)}, ${byMs} ms`
+  }
+
   /** PostgreSQL ends, and its worker with it: what it was doing is not done. */
   killDatabase(): string | null {
     const { worker } = this.anyPlace() ?? {}

@@ -5,6 +5,7 @@
  */
 import type { Wishes } from '../../platform/wire/znodes.ts'
 import { consumptionOf } from '../../workers/protocol/answers.ts'
+import { agedIndex, marked } from '../../workers/protocol/forgetting.ts'
 import type { Message } from '../../workers/protocol/messages.ts'
 import { beginning, type Event, type State } from '../../workers/protocol/state.ts'
 import { handle } from '../../workers/protocol/step.ts'
@@ -22,6 +23,7 @@ import type { Shown } from './zookeeper.ts'
 import { ZooKeeperClient } from './zookeeper-client.ts'
 
 const FIGURES_MS = 1_000
+const FORGET_MS = 100
 
 /** How a worker's process ended by itself. */
 export type End = 'lost' | 'startOver'
@@ -29,6 +31,7 @@ export type End = 'lost' | 'startOver'
 export class Worker extends Process {
   readonly id: string
   readonly pid: number
+  readonly machine: Machine
   readonly disk: Disk
   readonly database: Database
   readonly zookeeper: ZooKeeperClient
@@ -41,6 +44,8 @@ export class Worker extends Process {
   readonly #effects: Effects
   readonly #events: Event[] = []
   readonly #ended: (how: End) => void
+  /** Of its monotonic clock, and the age of its data then. */
+  readonly #began: { readonly atMs: number; readonly ranMs: number }
   #busy = false
   #wishes: Wishes | null = null
 
@@ -53,6 +58,8 @@ export class Worker extends Process {
     this.pid = of.pid
     this.disk = of.disk
     this.#ended = of.ended
+    this.machine = of.machine
+    this.#began = { atMs: this.#clockMs, ranMs: of.disk.marks.at(-1)?.ranMs ?? 0 }
     this.database = new Database(world, of.disk)
     const { nowMs } = world.timeline
     this.state = beginning({
@@ -89,6 +96,7 @@ export class Worker extends Process {
     this.registration.show(this.view, this.state)
     this.after(world.plan.tickMs * world.dice.next(), () => this.#tick())
     this.after(FIGURES_MS * world.dice.next(), () => this.#keepHouse())
+    this.after(FORGET_MS * world.dice.next(), () => this.#forget())
   }
 
   get connection(): Connection | null {
@@ -193,6 +201,25 @@ export class Worker extends Process {
     const hangs =
       hungSinceMs !== null && nowMs - hungSinceMs > this.world.plan.settings.masterStallMs
     if (hangs === this.state.postgres) this.dispatch({ kind: 'postgres', answers: !hangs })
+  }
+
+  /** Monotonic, as in production. Its wall clock is `machine.jumpedMs` away from that. */
+  get #clockMs(): number {
+    return this.world.timeline.nowMs
+  }
+
+  /** Decides what may be forgotten. Nothing is: clients here send again for longer than is promised. */
+  #forget(): void {
+    const keepMs = this.world.plan.resultsKeepMs
+    this.database.after(this.world.commitDelay(), () => {
+      if (!this.runs || this.disk.full) return
+      const { disk, view } = this
+      const ranMs = this.#began.ranMs + this.#clockMs - this.#began.atMs
+      const index = Math.min(view.keepAfter, disk.last.index)
+      disk.marks = marked(disk.marks, { index, ranMs }, keepMs)
+      this.world.judge.forgets(this, Math.min(index, agedIndex(disk.marks, { ranMs, keepMs })))
+    })
+    this.after(FORGET_MS, () => this.#forget())
   }
 
   #keepHouse(): void {

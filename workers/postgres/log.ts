@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Entry, ORIGIN, type Position } from '../entry.ts'
+import { agedIndex, type Mark, marked } from '../protocol/forgetting.ts'
 import { type Memory, type Outcome, StoreLostError, writeBody } from '../store.ts'
 import type { Connection, Value } from './connection.ts'
 import type { Limits } from './limits.ts'
@@ -53,22 +54,21 @@ const BITE = 2_000
 const PRUNING_SHARE = 1 / 6
 /**
  * Oldest first, without walking over what is gone and not vacuumed yet; how far the log was let
- * go is told by the same statement. It ends before the first that is to stay, however old those
- * behind it look: clocks jump, and what is left of the log has no gaps.
+ * go is told by the same statement. No clock is asked here: how old an entry is, marks tell.
  */
 const PRUNE = `
-  with oldest as (
-    select index, index <= $1 and at < now() - $2 * interval '1 ms'
-      and (index <= $3 or at < now() - $4 * interval '1 ms') as may_go
-    from convoy.log where index > (select index from convoy.pruned) order by index limit ${BITE}),
-  stays as (select min(index) as index from oldest where not may_go),
-  gone as (
-    delete from convoy.log l using oldest o
-    where l.index = o.index and o.index < coalesce((select index from stays), o.index + 1)
-    returning l.index, l.term, l.checksum),
+  with gone as (
+    delete from convoy.log where index in (
+      select index from convoy.log where index > (select index from convoy.pruned)
+        and index <= $1 order by index limit ${BITE})
+    returning index, term, checksum),
   newest as (select * from gone order by index desc limit 1)
   update convoy.pruned p set index = n.index, term = n.term, checksum = n.checksum
   from newest n returning (select count(*) from gone)`
+const MARKS = 'select index, ran_ms from convoy.mark order by ran_ms'
+const MARK = `
+  with gone as (delete from convoy.mark where ran_ms < $3::int8)
+  insert into convoy.mark (index, ran_ms) values ($1, $2)`
 
 export const positionFrom = ([index, term, checksum]: readonly (string | null)[]): Position => ({
   index: Number(index),
@@ -110,12 +110,19 @@ export function appendValues(entries: readonly Entry[]): Value[] {
   ]
 }
 
+/** How long workers have run on this data, and what was committed when. */
+interface Aging {
+  marks: readonly Mark[]
+  readonly ranMs: () => number
+}
+
 /** What is asked of the log beside the writing, on a connection of its own. */
 export class Log {
   readonly #connection: Connection
   readonly #limits: Limits
   readonly #end: LogEnd
   #pruning: Promise<void> | undefined
+  #aging: Aging | undefined
 
   constructor(connection: Connection, options: { limits: Limits; end: LogEnd }) {
     this.#connection = connection
@@ -200,12 +207,41 @@ export class Log {
     return this.#pruning
   }
 
-  async #prune(keepAfter: number): Promise<void> {
+  /** @param committed no later master lacks what is up to here. @returns up to where the log may go */
+  async #mayGo(committed: number): Promise<number> {
     const { logEntriesMax, logKeepMs, resultsKeepMs } = this.#limits
-    const values = [keepAfter, resultsKeepMs, this.#end.last.index - logEntriesMax, logKeepMs]
+    const aging = await this.#agingOf()
+    const ranMs = aging.ranMs()
+    aging.marks = marked(
+      aging.marks,
+      { index: committed, ranMs },
+      Math.max(logKeepMs, resultsKeepMs)
+    )
+    const oldest = aging.marks[0]?.ranMs ?? ranMs
+    await this.#connection.rows(MARK, [committed, ranMs, oldest].map(String))
+    const aged = (keepMs: number) => agedIndex(aging.marks, { ranMs, keepMs })
+    const tooMany = this.#end.last.index - logEntriesMax
+    return Math.min(committed, aged(resultsKeepMs), Math.max(tooMany, aged(logKeepMs)))
+  }
+
+  /** The age of the data goes on where the last mark left it, whoever ran on it then. */
+  async #agingOf(): Promise<Aging> {
+    if (this.#aging === undefined) {
+      const rows = await this.#connection.rows(MARKS)
+      const marks = rows.map(([index, ranMs]) => ({ index: Number(index), ranMs: Number(ranMs) }))
+      const before = marks.at(-1)?.ranMs ?? 0
+      const sinceMs = performance.now()
+      const ranMs = () => Math.floor(before + performance.now() - sinceMs)
+      this.#aging = { marks, ranMs }
+    }
+    return this.#aging
+  }
+
+  async #prune(keepAfter: number): Promise<void> {
+    const upTo = await this.#mayGo(Math.min(keepAfter, this.#end.last.index))
     for (;;) {
       const beganMs = performance.now()
-      const [gone] = await this.#connection.rows(PRUNE, values.map(String))
+      const [gone] = await this.#connection.rows(PRUNE, [String(upTo)])
       if (Number(gone?.[0] ?? 0) < BITE) return
       await sleep((performance.now() - beganMs) * (1 / PRUNING_SHARE - 1))
     }

@@ -16,6 +16,11 @@ end $$;
 -- Requests that a master began alone: few, and looked for when a term begins.
 create index if not exists log_begun on convoy.log (index) where request_id like 'begun %';
 
+-- How far the log was committed at which age of the data: see protocol/forgetting.ts. The age is
+-- the time that workers have run on it, by their monotonic clocks.
+create table if not exists convoy.mark (index int8 not null, ran_ms int8 not null);
+grant select, insert, delete on convoy.mark to convoy_apply;
+
 -- Sizes are told without reading the values.
 alter table convoy.change alter column rows set storage external;
 

@@ -48,8 +48,7 @@ create table convoy.log (
   status int4 not null,
   changes text not null,
   result text not null,
-  checksum text not null,
-  at timestamptz not null default clock_timestamp()
+  checksum text not null
 );
 alter table convoy.log alter column changes set storage extended, alter column result set storage extended;
 -- What is let go of leaves at the one end while entries come at the other. A vacuum walks through
