@@ -92,10 +92,30 @@ t.test(
     t.strictSame(actions({ cluster: led, places: four }), ['discard c', 'discard e'])
     const doubted = { ...led, workers: new Map([...led.workers, ['d', node({ role: 'fenced' })]]) }
     t.strictSame(actions({ cluster: doubted, places: four }), ['start e'])
-    const kept = { ...led, state: led.state && { ...led.state, keepDiverged: true } }
+    const kept = { ...led, state: led.state && { ...led.state, keepDiverged: 2 } }
     t.strictSame(actions({ cluster: kept, places: RUNNING }), ['create'], 'but it is replaced')
     t.strictSame(actions({ cluster: kept, places: four }), ['start e'])
     t.strictSame(actions({ wanted: 2, cluster: kept, places: RUNNING }), [], 'nor sent away')
+    const since = new Map(kept.workers).set(
+      'c',
+      node({ diverged: true, last: { index: 9, term: 3 } })
+    )
+    const later = { ...kept, workers: since }
+    const discards = ['discard c', 'create']
+    t.strictSame(actions({ cluster: later, places: RUNNING }), discards, 'it diverged since')
+    const sound = {
+      ...later,
+      workers: new Map(since).set('c', node({ last: { index: 9, term: 3 } }))
+    }
+
+    t.strictSame(
+      actions({
+        wanted: 2,
+        cluster: sound,
+        places: [...RUNNING.slice(0, 2), place('c', { pid: null })]
+      }),
+      ['discard c']
+    )
   }
 )
 

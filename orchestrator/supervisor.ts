@@ -8,6 +8,7 @@
  * - A cluster that nobody has led is founded by one worker; copies follow when it leads.
  */
 import { type BackoffPolicy, backoffMs } from '../platform/backoff.ts'
+import { mayHoldGivenUp } from '../platform/wire/znodes.ts'
 import { type Cluster, masterOf } from './cluster-view.ts'
 import type { Death, Place } from './runtimes/runtime.ts'
 import { going } from './scaling/leaving.ts'
@@ -149,7 +150,7 @@ function discard(situation: Situation, { name, workerId, pid }: Place): Discard[
   // Named: it has what was acknowledged, and its data is kept whatever becomes of it.
   if (workerId !== null && (state?.inSync.includes(workerId) || state?.master === workerId))
     return []
-  if (workerId !== null && isAllKept(cluster)) return []
+  if (isKept(cluster, { workerId })) return []
   const giveUp = (why: string): Discard[] => [{ kind: 'discard', name, why }]
   if (workerId !== null && workers.get(workerId)?.diverged) return giveUp('diverged')
   if (pid !== null) {
@@ -164,7 +165,7 @@ function scaleDown(
   places: readonly Place[]
 ): { discards: Discard[]; wishes: Action[] } {
   const { cluster, wanted } = situation
-  const sound = soundOf(situation, places)
+  const sound = soundOf(situation, places).filter(place => !isKept(cluster, place))
   const tooMany = isAllKept(cluster) ? 0 : sound.length - wanted
   const { now, leaving } = going({ places: sound, cluster }, tooMany)
   const before = new Set(cluster.wishes.leaving)
@@ -175,9 +176,18 @@ function scaleDown(
   }
 }
 
-/** What may be the only copy of something. */
-const isAllKept = ({ state, workers }: Cluster): boolean =>
-  state?.keepDiverged === true || [...workers.values()].some(({ role }) => role === 'fenced')
+/** ZooKeeper may have lost its memory: whatever there is may be the only copy of something. */
+const isAllKept = ({ workers }: Cluster): boolean =>
+  [...workers.values()].some(({ role }) => role === 'fenced')
+
+/** What a recovery gave up may be here: so it is, for all that is known, of one that does not run. */
+function isKept(cluster: Cluster, { workerId }: Pick<Place, 'workerId'>): boolean {
+  const { state, workers } = cluster
+  if (workerId === null) return false
+  if (isAllKept(cluster)) return true
+  if (!state?.keepDiverged || state.inSync.includes(workerId)) return false
+  return mayHoldGivenUp(state, workers.get(workerId)?.last.term ?? 0)
+}
 
 const isHopeless = ({ past, brokerUp }: Situation, name: string): boolean =>
   brokerUp && (past.get(name)?.quickDeaths ?? 0) >= QUICK_DEATHS_MAX

@@ -20,6 +20,7 @@ import { holdNews } from './announce.ts'
 import { openBroker } from './broker.ts'
 import type { WorkerConfig } from './config.ts'
 import { type Consumption, openConsumption } from './consume.ts'
+import { keptSize } from './disk-use.ts'
 import { openFigures } from './figures.ts'
 import { watchHealth } from './health.ts'
 import type { Home, Identity } from './home.ts'
@@ -198,6 +199,7 @@ function keepHouse(
   const figures = openFigures(parts.postgres.pid, {
     inContainer: parts.config.CONVOY_LIFE !== undefined
   })
+  const kept = keptSize({ dir: parts.home.dir, loop, log })
   const answered = () => work.reads.reduce((sum, of) => sum + of.answered, 0)
   let memoryMiB = 0
   const now = () => ({ state: loop.state, reads: answered(), memoryMiB })
@@ -210,7 +212,7 @@ function keepHouse(
       .show(identity.workerId, {
         last: { index: last.index, term: last.term },
         needsFrom: isNamed(loop.state) ? null : last.index,
-        figures: shown
+        figures: { ...shown, ...kept() }
       })
       .catch((err: unknown) => log.debug({ err }, 'figures could not be shown'))
   }, FIGURES_MS)

@@ -68,7 +68,7 @@ t.test('what is written has a term above all others, and leads nobody', async t 
     term: 7,
     master: null,
     inSync: ['c'],
-    keepDiverged: true
+    keepDiverged: 7
   })
 })
 

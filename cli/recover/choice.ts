@@ -123,11 +123,7 @@ export function newState(
     live?.last.term ?? 0,
     missing?.last?.term ?? 0
   ])
-  return {
-    clusterId,
-    term: 1 + Math.max(node?.state.term ?? 0, ...terms),
-    master: null,
-    inSync: survivors.map(({ id }) => id),
-    keepDiverged: true
-  }
+  const term = 1 + Math.max(node?.state.term ?? 0, ...terms)
+  const inSync = survivors.map(({ id }) => id)
+  return { clusterId, term, master: null, inSync, keepDiverged: term }
 }

@@ -132,7 +132,7 @@ async function withdrawVerdicts(zookeeper: ZooKeeper, chosen: readonly string[])
 /** @returns what it has come to */
 export async function forget(zookeeper: ZooKeeper): Promise<string> {
   const node = await stateOf(zookeeper)
-  if (node?.state.keepDiverged !== true) {
+  if (!node?.state.keepDiverged) {
     return 'No worker is told to keep anything.'
   }
   const { keepDiverged: _forgotten, ...state } = node.state

@@ -16,8 +16,7 @@ export function reportOf(found: Survey, situation: Situation, ask: string): stri
 function clusterLine({ node }: Survey): string {
   if (node === null) return 'ZooKeeper has no /state of this cluster.'
   const { clusterId, term, master, inSync, keepDiverged } = node.state
-  const kept =
-    keepDiverged === true ? '\nWho holds entries that a recovery gave up keeps them.' : ''
+  const kept = keepDiverged ? '\nWho holds entries that a recovery gave up keeps them.' : ''
   const named = inSync.length === 0 ? 'nobody' : inSync.join(', ')
   return `/state: cluster ${clusterId}, term ${term}, master ${master ?? 'none'}, in sync: ${named}${kept}`
 }

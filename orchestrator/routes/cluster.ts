@@ -4,6 +4,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { refusals } from '../../platform/http/openapi.ts'
 import { VIEW } from '../../platform/security/access.ts'
+import { mayHoldGivenUp } from '../../platform/wire/znodes.ts'
 import { appliedBy, type Cluster, type ClusterView } from '../cluster-view.ts'
 import type { Obstacle } from '../obstacles.ts'
 import type { Scaling } from '../scaling/scaling.ts'
@@ -67,7 +68,7 @@ export function describe(cluster: Cluster, { minCopies, stuck, ...scaling }: Con
     inSync: [...named].sort(),
     minCopies,
     stuck: stuck && { ...stuck, missing: [...stuck.missing] },
-    keepDiverged: state?.keepDiverged ?? false,
+    keepDiverged: Boolean(state?.keepDiverged),
     // What every in-sync worker has; about a second old, as the figures in ZooKeeper are.
     commitIndex: applied.length === 0 ? 0 : Math.min(...applied),
     workers: [...workers].map(([id, node]) => ({
@@ -79,6 +80,10 @@ export function describe(cluster: Cluster, { minCopies, stuck, ...scaling }: Con
       readsPerS: node.figures.readsPerS,
       cpuPercent: node.figures.cpuPercent,
       memoryMiB: node.figures.memoryMiB,
+      keptMiB:
+        node.diverged && state !== null && mayHoldGivenUp(state, node.last.term)
+          ? (node.figures.diskMiB ?? 0)
+          : null,
       ...{ reachesAmqp: node.reachesAmqp, diverged: node.diverged, trouble: node.trouble },
       copying: node.copying ?? null,
       since: node.since

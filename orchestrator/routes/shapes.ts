@@ -99,6 +99,9 @@ export const ClusterAnswer = Type.Object(
         readsPerS: Type.Number(),
         cpuPercent: Type.Number(),
         memoryMiB: Type.Number(),
+        keptMiB: Type.Union([Type.Number(), Type.Null()], {
+          description: 'Of data that is kept since a recovery, until `convoy recover --forget`'
+        }),
         reachesAmqp: Type.Boolean(),
         diverged: Type.Boolean(),
         trouble: Nullable,

@@ -37,9 +37,18 @@ export interface ClusterState {
   /** Null with workers named: an operator's recovery chose these, and they elect one of them. */
   readonly master: string | null
   readonly inSync: readonly string[]
-  /** Since a recovery that gave up entries: who has other entries keeps them until that is forgotten. */
-  readonly keepDiverged?: boolean
+  /**
+   * The term of a recovery that gave up entries, until an operator has that forgotten: a diverged
+   * worker keeps what it has if its log ends in an earlier term. Older versions wrote `true`.
+   */
+  readonly keepDiverged?: number | boolean
 }
+
+/** Whether a log that ends in `lastTerm` may hold what a recovery gave up. */
+export const mayHoldGivenUp = (
+  { keepDiverged = false }: Pick<ClusterState, 'keepDiverged'>,
+  lastTerm: number
+): boolean => (typeof keepDiverged === 'number' ? lastTerm < keepDiverged : keepDiverged)
 
 /** What is asked of workers. Persistent, so that it survives who asked; changed by compare-and-set. */
 export interface Wishes {
@@ -110,6 +119,8 @@ export interface WorkerFigures {
   /** How busy reads keep it, in percent: of a core, or of its connections, whichever is more. */
   readonly readLoadPercent?: number
   readonly machine?: MachineFigures
+  /** Of its database on disk; told only of data that is kept for an operator. */
+  readonly diskMiB?: number
 }
 
 export interface MachineFigures {

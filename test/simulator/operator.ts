@@ -64,7 +64,7 @@ export class Operator {
   #forget(): void {
     const { zookeeper } = this.#world
     const { state, version } = zookeeper.now.node
-    if (zookeeper.up && state.keepDiverged !== true) return
+    if (zookeeper.up && !state.keepDiverged) return
     if (!zookeeper.up || state.master === null) this.#again(() => this.#forget())
     else zookeeper.compareAndSet(version, { ...state, keepDiverged: false })
   }

@@ -26,6 +26,7 @@ interface Shown {
     index: number
     diverged: boolean
     trouble: string | null
+    keptMiB: number | null
   }[]
 }
 
@@ -136,6 +137,14 @@ async function keepsWhatReturns(
     return workers.find(({ id, diverged }) => id === back.workerId && diverged)
   })
   t.match(kept.trouble, /log holds entries.*kept until/)
+  await until('the size of what is kept', { withinMs: SEEN_MS }, async () => {
+    const { workers } = await shown(cluster)
+    return (
+      workers.some(({ id, keptMiB }) => id === back.workerId && (keptMiB ?? 0) > 0) || undefined
+    )
+  })
+  const status = await convoy(['status', '--folder', cluster.folder.root])
+  t.match(status.out, new RegExp(`kept since a recovery.*${back.workerId}.*MiB`))
   await write(cluster, { sql: 'insert into things default values' })
   const refused = await recover(cluster, '--survivor', back.workerId, '--accept-loss')
   t.equal(refused.code, 1)

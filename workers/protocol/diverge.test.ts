@@ -8,7 +8,7 @@ const log = entriesAfter(ORIGIN, { count: 5, term: 1 })
 const WITHOUT = { term: 2, master: 'b', inSync: ['b', 'c'] }
 
 /** Not named, with entries that master b does not have. */
-function diverged(cluster: typeof WITHOUT & { keepDiverged?: boolean }): State {
+function diverged(cluster: typeof WITHOUT & { keepDiverged?: boolean | number }): State {
   const begun = worker({ term: 2, last: endOf(log) })
   const differs = append({ term: 2, from: 'b', prev: { index: 5, checksum: 'other' } })
   return run(begun, [stateRead(cluster, { version: 5, beganMs: 0 }), differs], 1).state
@@ -22,7 +22,7 @@ t.test('a diverged worker that nobody names starts over, a while later', async t
 })
 
 t.test('after a recovery it keeps what others lack, until an operator lets it go', async t => {
-  const kept = { ...WITHOUT, keepDiverged: true }
+  const kept = { ...WITHOUT, keepDiverged: 2 }
   const { state, effects } = run(diverged(kept), [later(kept)], 1_501)
   t.strictSame(done(effects, 'startOver'), [])
   t.match(viewOf(state, 1_501).trouble, /log holds entries.*recover -- --forget/)
@@ -30,6 +30,14 @@ t.test('after a recovery it keeps what others lack, until an operator lets it go
   t.strictSame(done(run(state, [forgot], 1_601).effects, 'startOver'), [
     { do: 'startOver', why: 'log' }
   ])
+})
+
+t.test('who has followed a master since the recovery has nothing of what it gave up', async t => {
+  const kept = { ...WITHOUT, keepDiverged: 1 }
+  const { effects } = run(diverged(kept), [later(kept)], 1_501)
+  t.strictSame(done(effects, 'startOver'), [{ do: 'startOver', why: 'log' }])
+  const older = { ...WITHOUT, keepDiverged: true }
+  t.strictSame(done(run(diverged(older), [later(older)], 1_501).effects, 'startOver'), [])
 })
 
 t.test('rows in doubt are worth nothing: they are not kept, and the tables are told', async t => {

@@ -2,6 +2,7 @@
  * A worker whose log or rows are not the cluster's confirms and serves nothing, and says
  * so. Keeps NAMED (state.ts): its data stays while `/state` names it.
  */
+import { mayHoldGivenUp } from '../../platform/wire/znodes.ts'
 import type { Divergence, State, Step } from './state.ts'
 import { isNamed, stay, step } from './steps.ts'
 
@@ -21,9 +22,12 @@ export function diverge(
   return stay({ ...state, diverged: { kind, sinceMs: nowMs, trouble } })
 }
 
-/** After a recovery that gave up entries, an operator decides what becomes of those who have them. */
-export const isKept = ({ diverged, known }: State): boolean =>
-  diverged?.kind === 'log' && known?.state.keepDiverged === true
+/**
+ * An operator decides what becomes of the entries that a recovery gave up. Whoever has followed a
+ * master since then has none of them: its log ends in a later term.
+ */
+export const isKept = ({ diverged, known, last }: State): boolean =>
+  diverged?.kind === 'log' && known !== null && mayHoldGivenUp(known.state, last.term)
 
 /**
  * NAMED: data goes only when `/state`, read after the divergence, does not name it,

@@ -105,3 +105,12 @@ t.test('a frame is written over the one before it, and never scrolls', async t =
   t.equal(frameOf('a\nb\nc', 2), '\x1b[Ha\x1b[K\nb\x1b[K\x1b[J')
   t.match(frameOf('a\nb\nc', 0), 'c', 'a terminal that does not know its size')
 })
+
+t.test('what is kept since a recovery is shown, with its size and how to remove it', async t => {
+  const kept = { ...worker(9, 'replica', 0), diverged: true, inSync: false, keptMiB: 1_536 }
+  const workers = [...sight.cluster.workers, kept] as Sight['cluster']['workers']
+  const shown = statusText({ ...sight, cluster: { ...sight.cluster, workers } }, NOW_MS)
+  t.match(shown, /kept since a recovery.*worker 9 \(w9\), 1536 MiB/)
+  t.match(shown, 'convoy recover --forget')
+  t.notMatch(statusText(sight, NOW_MS), 'kept since')
+})

@@ -18,6 +18,7 @@ export function statusText(sight: Sight, nowMs = Date.now()): string {
   return [
     headOf(cluster),
     ...(cluster.stuck === null ? [] : [styled('red', `STUCK: ${cluster.stuck.message}`)]),
+    ...keptText(cluster),
     '',
     `${styled('bold', 'replicas')}  ${replicasText(cluster)}`,
     ...policyText(cluster, nowMs)
@@ -48,6 +49,20 @@ function headOf({ term, master, workers, inSync, minCopies, commitIndex }: Clust
     styled(enough ? 'green' : 'red', copies) + (enough ? '' : ` (writes need ${minCopies})`),
     `index ${commitIndex}`
   ].join('   ')
+}
+
+/** What waits for an operator since a recovery, and what it costs. */
+function keptText({ workers }: ClusterNow): string[] {
+  const kept = workers.filter(({ keptMiB }) => typeof keptMiB === 'number')
+  if (kept.length === 0) return []
+  const each = kept.map(({ id, pid, keptMiB }) => `worker ${pid} (${id}), ${keptMiB} MiB`)
+  return [
+    styled(
+      'yellow',
+      `kept since a recovery, which gave up entries that they hold: ${each.join('; ')}`
+    ),
+    'when nothing of that is wanted any more, `convoy recover --forget` removes it'
+  ]
 }
 
 interface LoadLine {
