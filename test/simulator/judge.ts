@@ -166,10 +166,12 @@ export class Judge {
   /**
    * A worker died of a write: one for each orchestrator that knew nothing of it, and one more. Who
    * asks another orchestrator comes with a new suspicion.
+   *
+   * @param of the write, and the term in which it was executed
    */
-  poisoned({ id, disk, view }: Worker, requestId: string): void {
+  poisoned({ id, disk }: Worker, { requestId, term }: { requestId: string; term: number }): void {
     const begun = disk.results.get(`begun ${requestId}`)
-    if (begun !== undefined && begun.term < view.term) {
+    if (begun !== undefined && begun.term < term) {
       this.fail('too many masters died', `${requestId} was begun in ${begun.term} already`)
     }
     const asked = this.#asked.get(requestId)

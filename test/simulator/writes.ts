@@ -303,8 +303,10 @@ class WriteSession {
   }
 
   #die({ requestId }: WriteCommand): void {
+    // It may freeze before it dies, and wake as a follower of a later term.
+    const term = this.#term
     this.#worker.after(this.#world.delay(), () => {
-      this.#world.judge.poisoned(this.#worker, requestId)
+      this.#world.judge.poisoned(this.#worker, { requestId, term })
       this.#worker.end('lost')
     })
   }
