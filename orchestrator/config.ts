@@ -176,11 +176,14 @@ export const laneLimits = (config: OrchestratorConfig): LaneLimits => ({
   clientInFlightMax: CLIENT_BATCHES * config.CONVOY_LANE_BATCH
 })
 
+/** The last two let wall clocks jump, in tests (test/faults/clocks.ts). */
+const KNOWN = /^(PATH|TZ|HOME|CONVOY_.*|LD_PRELOAD|CLOCK_JUMPS)$/
+
 /** The environment of a worker: nothing but what it needs. */
 export function workerEnvironment(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const handed: Record<string, string> = {}
   for (const [name, value] of Object.entries(env)) {
-    const known = name === 'PATH' || name === 'TZ' || name === 'HOME' || name.startsWith('CONVOY_')
+    const known = KNOWN.test(name)
     if (value !== undefined && known && !OWN.test(name) && !OF_RUNTIMES.test(name)) {
       handed[name] = value
     }

@@ -11,6 +11,7 @@ const STEPS: readonly (readonly string[])[] = [
   ['simulate', '--seeds', '100000'],
   ['simulate:mutations'],
   ['torture', '--minutes', '30'],
+  ['torture:combined', '--minutes', '1.5'],
   ['fuzz', '--minutes', '60']
 ]
 

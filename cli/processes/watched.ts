@@ -38,6 +38,8 @@ export interface Surroundings {
   readonly cwd: string
   /** Tells the user what matters. */
   readonly say: (line: string) => void
+  /** Goes into a process's environment before its own settings: a test's clock, say. */
+  readonly environmentOf?: ((name: string) => Readonly<Record<string, string>>) | undefined
 }
 
 const RESTART: BackoffPolicy = { firstMs: 50, maxMs: 900 }
@@ -140,7 +142,7 @@ export class WatchedProcess {
       [...userArgs(this.spec.user), '--pdeathsig', deathSignal, command, ...args],
       {
         cwd: this.#around.cwd,
-        env,
+        env: { ...this.#around.environmentOf?.(name), ...env },
         stdio: ['ignore', this.#log.fd, this.#log.fd],
         detached: true
       }

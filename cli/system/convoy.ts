@@ -52,6 +52,8 @@ export interface ConvoyOptions {
   readonly say: (line: string) => void
   /** What Convoy's processes are given for the servers' own addresses: a test's proxies in front of them. */
   readonly through?: (direct: ServiceAddresses) => Promise<ServiceAddresses>
+  /** More for the environment of each process that is started here, by its name. */
+  readonly environmentOf?: (name: string) => Readonly<Record<string, string>>
 }
 
 /** `run.json`: all that a script needs to use the running system. */
@@ -168,7 +170,8 @@ async function startAll(options: ConvoyOptions, opened: AsyncDisposableStack): P
     logsDir: folder.logs,
     pidsDir: folder.pids,
     cwd: folder.root,
-    say
+    say,
+    environmentOf: options.environmentOf
   }
   const certificates = options.tls ? makeCertificates(folder.tls) : undefined
   trust({ CONVOY_TLS_CA: certificates?.ca ?? options.settings['CONVOY_TLS_CA'] })

@@ -13,6 +13,7 @@ import { type Convoy, startConvoy } from '../../cli/system/convoy.ts'
 import { type Folder, openFolder } from '../../cli/system/folder.ts'
 import { bearerOf } from '../../cli/system/tokens.ts'
 import { call } from '../contract/convoy.ts'
+import type { Clocks } from '../faults/clocks.ts'
 import { Network } from '../faults/network.ts'
 import { Faults } from './faults.ts'
 import type { ClusterNow } from './victims.ts'
@@ -45,6 +46,8 @@ export interface ClusterOptions {
   readonly prepare?: (place: { readonly folder: Folder; readonly name: string }) => Promise<void>
   /** What the watcher says: which process ended and is started again. */
   readonly say?: (line: string) => void
+  /** Clocks of its processes that can be made to jump. */
+  readonly clocks?: Clocks
 }
 
 /** A started and whole system, stopped and removed at the end of `t`: of a test, or of a script's run. */
@@ -139,7 +142,8 @@ export class Cluster extends Faults implements AsyncDisposable {
       tls = false,
       orchestrators = 1,
       settings = {},
-      say = () => {}
+      say = () => {},
+      clocks
     } = this.#options
     const through = async (direct: Convoy['services']) => {
       this.#network = await Network.open(direct)
@@ -147,7 +151,7 @@ export class Cluster extends Faults implements AsyncDisposable {
     }
     this.#convoy = await startConvoy({
       folder: this.folder,
-      software,
+      software: clocks ? clocks.around(software) : software,
       cluster: this.#name,
       ports: {},
       replicas: this.workers - 1,
@@ -158,7 +162,8 @@ export class Cluster extends Faults implements AsyncDisposable {
       postgresUser: 'postgres',
       readyMs: READY_MS,
       say,
-      ...(network ? { through } : {})
+      ...(network ? { through } : {}),
+      ...(clocks ? { environmentOf: name => clocks.environmentOf(name) } : {})
     })
   }
 
