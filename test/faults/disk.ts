@@ -105,7 +105,8 @@ export class Disk implements Disposable {
 
 /** Takes the disk away when this process has ended in whatever way: then its standard input does. */
 function guard(mount: string, image: string): ChildProcess {
-  const script = 'cat; umount --lazy "$0" && rm -f "$1"'
+  // A frozen file system would stay in the kernel for good, and its loop device with it.
+  const script = 'cat; fsfreeze --unfreeze "$0"; umount --lazy "$0" && rm -f "$1"'
   const child = spawn('sh', ['-c', script, mount, image], {
     detached: true, // Ctrl-C, which ends all others, is not for it.
     cwd: '/',
