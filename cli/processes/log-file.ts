@@ -43,11 +43,18 @@ export class LogFile implements Disposable {
     writeSync(this.fd, `--- ${new Date().toISOString()} ${text}\n`)
   }
 
-  /** What the process said last, since its last start. */
+  /** What the process said since its last start. */
+  said(): string {
+    return readFileSync(this.path, 'utf8').split(STARTED).at(-1) ?? ''
+  }
+
+  /** What it said last. */
   tail(): string {
-    const [last = ''] = readFileSync(this.path, 'utf8').split(STARTED).slice(-1)
-    const said = last.split('\n').filter(line => !NO_TAIL.test(line))
-    return said.slice(-TAIL_LINES).join('\n')
+    const lines = this.said().split('\n')
+    return lines
+      .filter(line => !NO_TAIL.test(line))
+      .slice(-TAIL_LINES)
+      .join('\n')
   }
 
   rotate(): void {

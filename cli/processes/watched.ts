@@ -29,6 +29,8 @@ export interface ProcessSpec {
   readonly ready: () => Promise<boolean>
   /** Whether it is killed, and so started again, when `ready` says no for `SILENT_MS`. */
   readonly mustAnswer?: boolean
+  /** What a user can do about an end of which it said this; null: nothing special. */
+  readonly advice?: (said: string) => string | null
 }
 
 export interface Surroundings {
@@ -186,7 +188,9 @@ export class WatchedProcess {
 
   #notReady(what: string): NotReadyError {
     const { path } = this.#log
-    return new NotReadyError(`${this.spec.name} ${what}; ${path} ends with:\n${this.#log.tail()}`)
+    const said = `${this.spec.name} ${what}; ${path} ends with:\n${this.#log.tail()}`
+    const advice = this.spec.advice?.(this.#log.said()) ?? null
+    return new NotReadyError(advice === null ? said : `${said}\n\n${advice}`)
   }
 
   #startAgain(cause: string): void {
@@ -194,6 +198,8 @@ export class WatchedProcess {
     if (worthSaying(this.#deaths)) {
       const again = `starting it again in ${Math.round(delayMs)} ms`
       this.#around.say(`${this.spec.name} ended (${cause}); ${again}; see ${this.#log.path}`)
+      const advice = this.#wasReady ? this.spec.advice?.(this.#log.said()) : undefined
+      if (advice) this.#around.say(advice)
     }
     this.#deaths++
     this.#restart = setTimeout(() => this.#start(), delayMs)

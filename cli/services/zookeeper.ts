@@ -63,9 +63,33 @@ export async function zooKeeper(options: ZooKeeperOptions): Promise<ProcessSpec>
     deathSignal: 'TERM',
     graceMs: 1_500,
     ready: () => serves(options),
+    advice: said => (isDamaged(said) ? adviceFor(join(dir, 'data')) : null),
     mustAnswer: true
   }
 }
+
+/**
+ * It ends while it loads, with whatever error came of what it read. What a crash left half written at
+ * the end of its log it repairs by itself. A full disk and wrong rights show there too.
+ */
+const isDamaged = (said: string): boolean =>
+  /Unable to load database on disk|No valid snapshot|ZooKeeperServer\.loadData/.test(said) &&
+  !/No space left|[Pp]ermission denied|AccessDenied/.test(said)
+
+const adviceFor = (data: string): string =>
+  [
+    `ZooKeeper cannot read its data in ${data}: it is damaged.`,
+    'It holds which workers count as in sync, and what was set with `convoy` on the running system. It holds no rows.',
+    'Do not remove any data of workers. Either put a copy of that folder back, if you have one, and start again:',
+    'nothing is lost then. Or begin with an empty one, and say with which workers to go on:',
+    '',
+    `  mv ${data} ${data}.damaged`,
+    '  npm start            # the workers keep their data and wait',
+    '  npm run recover      # shows where the log of each worker ends, and how to go on with the longest',
+    '',
+    'That loses no acknowledged write as long as one of the workers that were in sync is among those that start.',
+    'Settings of the running system (replicas, policy, frozen workers) have to be set again.'
+  ].join('\n')
 
 const configuration = (options: ZooKeeperOptions) => `dataDir=${join(options.dir, 'data')}
 ${listener(options)}tickTime=${TICK_MS}
