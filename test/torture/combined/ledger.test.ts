@@ -17,7 +17,16 @@ t.test('the same answer each time, and one row: nothing to say', async t => {
   ledger.told('a', ok(7))
   t.equal(ledger.compared, 1)
   t.strictSame(ledger.judge(new Map([['a', 1]])), [])
-  t.strictSame(ledger.judge(new Map([['a', 1], ['b', 1]])), [], 'nobody was told of b') // biome-ignore format: a table
+  t.strictSame(
+    ledger.judge(
+      new Map([
+        ['a', 1],
+        ['b', 1]
+      ])
+    ),
+    [],
+    'nobody was told of b'
+  )
 })
 
 t.test('another answer is a problem', async t => {
@@ -32,6 +41,10 @@ t.test('lost, doubled, done though refused, and made up', async t => {
   ledger.told('lost', ok(1))
   ledger.told('doubled', ok(2))
   ledger.told('refused', { status: 422, body: {} })
-  const counts = new Map([['doubled', 2], ['refused', 1], ['made up', 1]]) // biome-ignore format: a table
+  const counts = new Map([
+    ['doubled', 2],
+    ['refused', 1],
+    ['made up', 1]
+  ])
   t.match(ledger.judge(counts), [/missing/, /executed 2 times/, /row is there/, /nobody sent/])
 })
