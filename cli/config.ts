@@ -3,7 +3,7 @@
  * handed to the processes that it starts, so that any of their settings can be tried.
  */
 import Type from 'typebox'
-import { COMMON, loadConfig } from '../platform/config.ts'
+import { CERTIFICATE, COMMON, loadConfig } from '../platform/config.ts'
 import { TOKENS } from '../platform/security/config.ts'
 
 export const STARTER = {
@@ -28,7 +28,8 @@ export const CLUSTER = {
   CONVOY_ZOOKEEPER: COMMON.CONVOY_ZOOKEEPER,
   CONVOY_ZOOKEEPER_AUTH: COMMON.CONVOY_ZOOKEEPER_AUTH,
   CONVOY_ZOOKEEPER_TLS: COMMON.CONVOY_ZOOKEEPER_TLS,
-  CONVOY_TLS_CA: COMMON.CONVOY_TLS_CA
+  CONVOY_TLS_CA: COMMON.CONVOY_TLS_CA,
+  ...CERTIFICATE
 }
 
 /** @param noted by the starter of a system; the environment wins */

@@ -14,6 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Channel, type ChannelModel, connect, IllegalOperationError } from 'amqplib'
 import { backoffMs, RECONNECT } from './backoff.ts'
 import type { Logger } from './log.ts'
+import { clientCertificate } from './security/tls.ts'
 
 const DIAL_TIMEOUT_MS = 3_000
 const CLOSE_TIMEOUT_MS = 1_000
@@ -234,6 +235,7 @@ class Pair {
     const connection = await connect(url.href, {
       noDelay: true, // without it a round trip takes 20 to 40 ms
       timeout: DIAL_TIMEOUT_MS,
+      ...(url.protocol === 'amqps:' && clientCertificate()),
       clientProperties: { connection_name: `${name} ${purpose}` }
     })
     this.#connections.push(connection)

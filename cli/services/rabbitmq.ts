@@ -10,7 +10,7 @@ import { copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node
 import { join } from 'node:path'
 import { connect } from 'amqplib'
 import type { ProcessSpec } from '../processes/watched.ts'
-import type { Certificates } from '../system/certificates.ts'
+import { type Certificates, keyAndCertificateOf } from '../system/certificates.ts'
 
 export interface RabbitMqOptions {
   readonly dir: string
@@ -84,7 +84,7 @@ export async function rabbitMq(options: RabbitMqOptions): Promise<ProcessSpec> {
     user: options.runAs,
     deathSignal: 'KILL', // It has nothing to save, and its own way down takes seconds.
     graceMs: 1_500,
-    ready: () => accepts(url),
+    ready: () => accepts(url, options.certificates),
     mustAnswer: true
   }
 }
@@ -118,8 +118,8 @@ listeners.ssl.1 = 127.0.0.1:${port}
 ssl_options.cacertfile = ${join(dir, 'ca.pem')}
 ssl_options.certfile = ${join(dir, 'cert.pem')}
 ssl_options.keyfile = ${join(dir, 'key.pem')}
-ssl_options.verify = verify_none
-ssl_options.fail_if_no_peer_cert = false
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = true
 ssl_options.versions.1 = tlsv1.3
 ssl_options.versions.2 = tlsv1.2
 `
@@ -143,9 +143,10 @@ async function linkPackages(from: string, to: string): Promise<void> {
   }
 }
 
-async function accepts(url: string): Promise<boolean> {
+async function accepts(url: string, certificates: Certificates | undefined): Promise<boolean> {
   try {
-    const connection = await connect(url, { timeout: PROBE_TIMEOUT_MS })
+    const shown = certificates && keyAndCertificateOf(certificates)
+    const connection = await connect(url, { timeout: PROBE_TIMEOUT_MS, ...shown })
     connection.on('error', () => {})
     await connection.close()
     return true

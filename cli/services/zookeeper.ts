@@ -2,12 +2,16 @@
  * A private ZooKeeper: one server on loopback, from Debian's Java library. Its data
  * is the cluster's truth about who leads, so it is kept from run to run.
  */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import type { ProcessSpec } from '../processes/watched.ts'
-import { type Certificates, keyAndCertificate } from '../system/certificates.ts'
+import {
+  type Certificates,
+  keyAndCertificate,
+  keyAndCertificateOf
+} from '../system/certificates.ts'
 
 export interface ZooKeeperOptions {
   readonly dir: string
@@ -40,6 +44,7 @@ export async function zooKeeper(options: ZooKeeperOptions): Promise<ProcessSpec>
   if (certificates !== undefined) {
     const pem = keyAndCertificate(certificates)
     await writeFile(join(dir, 'server.pem'), pem, { mode: 0o600 })
+    await copyFile(certificates.ca, join(dir, 'ca.pem'))
   }
   const quick = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData']
   const bounded = [
@@ -114,7 +119,9 @@ secureClientPortAddress=127.0.0.1
 serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory
 ssl.keyStore.location=${join(dir, 'server.pem')}
 ssl.keyStore.type=PEM
-ssl.clientAuth=none
+ssl.trustStore.location=${join(dir, 'ca.pem')}
+ssl.trustStore.type=PEM
+ssl.clientAuth=need
 ssl.enabledProtocols=TLSv1.3,TLSv1.2
 `
 
@@ -122,8 +129,9 @@ ssl.enabledProtocols=TLSv1.3,TLSv1.2
 function serves({ port, certificates }: ZooKeeperOptions): Promise<boolean> {
   return new Promise(resolve => {
     let answer = ''
+    const shown = certificates && keyAndCertificateOf(certificates)
     const to = { port, host: '127.0.0.1', timeout: PROBE_TIMEOUT_MS }
-    const socket = certificates === undefined ? connect(to) : connectTls(to)
+    const socket = certificates === undefined ? connect(to) : connectTls({ ...to, ...shown })
     socket.on(certificates === undefined ? 'connect' : 'secureConnect', () => socket.write('srvr'))
     socket.on('data', chunk => {
       answer += chunk

@@ -1,6 +1,6 @@
 /**
- * A private CA, and the one certificate of a system on this machine, made with openssl at
- * each start. The key of the CA is gone when it has signed: nobody can make another.
+ * A private CA, and the one certificate of a system on this machine, made with openssl at each
+ * start. Servers show it to clients, and clients to RabbitMQ and ZooKeeper. The key of the CA is gone when it has signed: nobody can make another.
  */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -29,7 +29,7 @@ export function makeCertificates(dir: string): Certificates {
   openssl(dir, ['req', ...NEW_KEY, '-keyout', 'key.pem', '-out', 'request', '-subj', '/CN=Convoy'])
   writeFileSync(
     join(dir, 'extensions'),
-    `subjectAltName=${names}\nbasicConstraints=critical,CA:FALSE\nextendedKeyUsage=serverAuth\n`
+    `subjectAltName=${names}\nbasicConstraints=critical,CA:FALSE\nextendedKeyUsage=serverAuth,clientAuth\n`
   )
   openssl(dir, [
     ...['x509', '-req', '-in', 'request', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-days', DAYS],
@@ -40,9 +40,16 @@ export function makeCertificates(dir: string): Certificates {
   return { ca: join(dir, 'ca.pem'), cert: join(dir, 'cert.pem'), key: join(dir, 'key.pem') }
 }
 
-/** Key and certificate in one file: ZooKeeper reads them so. */
-export const keyAndCertificate = ({ key, cert }: Certificates): string =>
-  readFileSync(key, 'utf8') + readFileSync(cert, 'utf8')
+export const keyAndCertificateOf = ({ key, cert }: Certificates) => ({
+  key: readFileSync(key, 'utf8'),
+  cert: readFileSync(cert, 'utf8')
+})
+
+/** In one file: ZooKeeper reads them so. */
+export function keyAndCertificate(certificates: Certificates): string {
+  const { key, cert } = keyAndCertificateOf(certificates)
+  return key + cert
+}
 
 function openssl(dir: string, args: readonly string[]): void {
   execFileSync('openssl', args, { cwd: dir, env: { PATH: SYSTEM_PATH }, stdio: 'pipe' })

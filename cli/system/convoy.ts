@@ -174,7 +174,12 @@ async function startAll(options: ConvoyOptions, opened: AsyncDisposableStack): P
     environmentOf: options.environmentOf
   }
   const certificates = options.tls ? makeCertificates(folder.tls) : undefined
-  trust({ CONVOY_TLS_CA: certificates?.ca ?? options.settings['CONVOY_TLS_CA'] })
+  const { CONVOY_TLS_CA, CONVOY_TLS_CERT, CONVOY_TLS_KEY } = options.settings
+  trust({
+    CONVOY_TLS_CA: certificates?.ca ?? CONVOY_TLS_CA,
+    CONVOY_TLS_CERT: certificates?.cert ?? CONVOY_TLS_CERT,
+    CONVOY_TLS_KEY: certificates?.key ?? CONVOY_TLS_KEY
+  })
   const secured = { cluster, software, folder, secrets, ports, around, certificates }
   const services = await startServices(secured)
   opened.defer(() => stopAll(services.processes))

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { makeCertificates } from '../../cli/system/certificates.ts'
-import { certificateOf, trust } from './tls.ts'
+import { certificateOf, clientCertificate, trust } from './tls.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'convoy-'))
 t.teardown(() => rmSync(dir, { recursive: true }))
@@ -32,6 +32,12 @@ t.test('a process believes the CA that it was given, and no other', async t => {
   await t.rejects(call(), { code: /UNABLE_TO|SIGNATURE/ })
   trust({ CONVOY_TLS_CA: one.ca })
   t.equal(await call(), 204)
+})
+
+t.test('a process shows its own certificate where it has one', async t => {
+  t.strictSame(clientCertificate(), {}, 'none')
+  trust({ CONVOY_TLS_CERT: one.cert, CONVOY_TLS_KEY: one.key })
+  t.match(clientCertificate(), { cert: /BEGIN CERTIFICATE/, key: /PRIVATE KEY/ })
 })
 
 t.test('without certificates connections are plain; half of one is a mistake', async t => {

@@ -11,6 +11,7 @@
 import { isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import zookeeper, { type Client, type Stat } from 'node-zookeeper-client'
+import { clientCertificate } from '../security/tls.ts'
 
 const { ACL, CreateMode, Exception, Id, Permission } = zookeeper
 
@@ -309,7 +310,11 @@ function connectSecurely(internals: Internals, address: string): void {
   const { hostname, port } = new URL(`https://${address}`)
   const host = hostname.replace(/^\[|\]$/g, '')
   const name = isIP(host) === 0 ? { servername: host } : {}
-  const socket = connectTls({ host, port: Number(port || 443), ...name })
+  const socket = connectTls({
+    ...{ host, port: Number(port || 443) },
+    ...name,
+    ...clientCertificate()
+  })
   internals.socket = socket
   socket.setNoDelay()
   socket.on('secureConnect', () => internals.onSocketConnected())

@@ -5,13 +5,15 @@
  */
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect as connectTls, rootCertificates } from 'node:tls'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { findSoftware } from '../../cli/machine/software.ts'
+import { keyAndCertificateOf, makeCertificates } from '../../cli/system/certificates.ts'
 import { openLog } from '../../platform/log.ts'
 import { parseNode, WORKERS, type WorkerNode } from '../../platform/wire/znodes.ts'
 import { openZooKeeper } from '../../platform/zookeeper.ts'
@@ -87,6 +89,55 @@ t.test('no port answers a plain connection', async t => {
   t.notMatch(await saidTo(amqp, 'AMQP\0\0\x09\x01'), /capabilities|RabbitMQ|AMQP/, 'RabbitMQ')
   const zookeeper = Number(settings['CONVOY_ZOOKEEPER']?.split(':')[1])
   t.notMatch(await saidTo(zookeeper, 'srvr'), /Mode/, 'ZooKeeper')
+})
+
+/** What a server says over TLS to one who shows this certificate, or none. */
+function saidSecurely(
+  port: number,
+  { text, shown = {} }: { text: string; shown?: { cert?: string; key?: string } }
+): Promise<string> {
+  return new Promise(resolve => {
+    let said = ''
+    const ca = readFileSync(join(cluster.folder.tls, 'ca.pem'), 'utf8')
+    const to = { port, host: '127.0.0.1', ca, ...shown }
+    const socket = connectTls(to, () => socket.write(text, 'latin1'))
+    socket.setTimeout(REFUSED_WITHIN_MS, () => socket.destroy())
+    socket.on('data', chunk => {
+      said += chunk.toString('latin1')
+      socket.destroy()
+    })
+    socket.on('error', () => {}).on('close', () => resolve(said))
+  })
+}
+
+t.test('RabbitMQ and ZooKeeper answer nobody without a certificate of the CA', async t => {
+  const { tls } = cluster.folder
+  const own = {
+    cert: readFileSync(join(tls, 'cert.pem'), 'utf8'),
+    key: readFileSync(join(tls, 'key.pem'), 'utf8')
+  }
+  const dir = mkdtempSync(join(tmpdir(), 'convoy-'))
+  t.teardown(() => rmSync(dir, { recursive: true }))
+  const foreign = keyAndCertificateOf(makeCertificates(join(dir, 'tls')))
+  const servers = [
+    {
+      name: 'RabbitMQ',
+      port: Number(new URL(settings['CONVOY_AMQP_URL'] ?? '').port),
+      text: 'AMQP\0\0\x09\x01',
+      answer: /capabilities/
+    },
+    {
+      name: 'ZooKeeper',
+      port: Number(settings['CONVOY_ZOOKEEPER']?.split(':')[1]),
+      text: 'srvr',
+      answer: /Mode/
+    }
+  ]
+  for (const { name, port, text, answer } of servers) {
+    t.match(await saidSecurely(port, { text, shown: own }), answer, `${name}, with it`)
+    t.equal(await saidSecurely(port, { text }), '', `${name}, without`)
+    t.equal(await saidSecurely(port, { text, shown: foreign }), '', `${name}, with another CA's`)
+  }
 })
 
 t.test("a worker's PostgreSQL gives no copy over a plain connection", async t => {
