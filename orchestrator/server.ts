@@ -32,6 +32,7 @@ import { writeRoutes } from './routes/db-write.ts'
 import { eventsRoute } from './routes/events.ts'
 import { handoverRoute } from './routes/handover.ts'
 import { hostsRoute, hostsView } from './routes/hosts.ts'
+import { boundLargeBodies, LargeBodies } from './routes/large-bodies.ts'
 import { metricsTargetsRoute } from './routes/metrics-targets.ts'
 import { addPage } from './routes/page.ts'
 import { scalingRoutes } from './routes/scaling.ts'
@@ -93,6 +94,10 @@ export async function openServer(options: ServerOptions): Promise<Http> {
     missing: () => options.obstacles().map(({ why, message }) => ({ code: why, message }))
   })
   takeBodies(app)
+  boundLargeBodies(
+    app,
+    new LargeBodies(() => dispatch.largeRoomBytes(config.CONVOY_WRITE_DEADLINE_MS))
+  )
   addPage(app)
   const timeline = new Timeline(view, log)
   observeCluster(metrics, { timeline, view })

@@ -70,6 +70,8 @@ export interface Dispatch extends AsyncDisposable {
   readonly unanswered: { readonly writes: number; readonly reads: number }
   /** Writes answered so far, but for answers that say that the server cannot. */
   readonly writesAnswered: number
+  /** Bytes of large writes that are answered in time, those included that are here already. */
+  largeRoomBytes(ttlMs: number): number
   /** @throws ServiceError when the lane is full, refused by the broker, or the deadline has passed */
   write(ask: AskedWrite, ttlMs: number): Promise<Answer>
   /** @param fields of the wire's read, without its id and time */
@@ -181,6 +183,10 @@ class AmqpDispatch implements Dispatch {
   onReport(listener: (report: Report) => void): Disposable {
     this.#reportListeners.add(listener)
     return { [Symbol.dispose]: () => this.#reportListeners.delete(listener) }
+  }
+
+  largeRoomBytes(ttlMs: number): number {
+    return Math.min(this.#limits.waitingMaxBytes, this.#writes.largeRoomBytes(ttlMs))
   }
 
   async write(ask: AskedWrite, ttlMs: number): Promise<Answer> {

@@ -83,6 +83,11 @@ export class WriteLanes {
     this.#writes.led = led
   }
 
+  /** Bytes of large writes that are answered within half of `ttlMs`. */
+  largeRoomBytes(ttlMs: number): number {
+    return this.#drain.bytesWithin(DRAINED_SHARE * ttlMs)
+  }
+
   /** @throws RequestIdReusedError */
   ask(ask: WriteAsk, caller: Caller, nowMs: number): void {
     const { write, joined } = this.#writes.add(ask, caller)
@@ -93,8 +98,7 @@ export class WriteLanes {
       return
     }
     this.#askedAtMs.set(write, nowMs)
-    const forMs = DRAINED_SHARE * (write.deadlineMs - nowMs)
-    if (lane === this.#large.lane) lane.fitInto(this.#drain.bytesWithin(forMs))
+    if (lane === this.#large.lane) lane.fitInto(this.largeRoomBytes(write.deadlineMs - nowMs))
     if (!lane.offer(write)) {
       this.#writes.refused(write, new OverloadedError('too many writes wait'))
     }

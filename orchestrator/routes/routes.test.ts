@@ -2,6 +2,7 @@
  * The routes with a dispatch that says what it was asked: what comes in over HTTP,
  * what goes to the lanes, and how answers go back.
  */
+import { request } from 'node:http'
 import { Registry } from 'prom-client'
 import t, { type Test } from 'tap'
 import { Gate } from '../../platform/controls/gate.ts'
@@ -62,7 +63,14 @@ const NO_VERIFICATIONS = {} as unknown as Verifications
 
 async function server(
   t: Test,
-  { cluster = CLUSTER, env = {}, status = 200, body = '{}', verifications = NO_VERIFICATIONS } = {}
+  {
+    cluster = CLUSTER,
+    env = {},
+    status = 200,
+    body = '{}',
+    verifications = NO_VERIFICATIONS,
+    room = Number.POSITIVE_INFINITY
+  } = {}
 ) {
   const asked: unknown[] = []
   const killed: string[] = []
@@ -79,7 +87,10 @@ async function server(
     gate: new Gate(),
     room: {} as unknown as ControlRoom,
     admission,
-    dispatch: { write: answer, read: answer, up: true, depths: {} } as unknown as Dispatch,
+    dispatch: {
+      ...{ write: answer, read: answer, up: true, depths: {} },
+      largeRoomBytes: () => room
+    } as unknown as Dispatch,
     reads: { read: answer },
     view: {
       now: cluster,
@@ -500,4 +511,39 @@ t.test('a handover tells who leads now, or why nobody could take over', async t 
   const alone = { ...CLUSTER, state: { clusterId: 'c', term: 3, master: 'm', inSync: ['m'] } }
   const refused = await (await server(t, { cluster: alone })).call('POST', 'cluster/handover')
   t.strictSame(codeOf(refused), [409, 'CONVOY_NO_SUCCESSOR'])
+})
+
+t.test('while large requests fill the room, further ones are refused unread', async t => {
+  const { app } = await server(t, { room: 0 })
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const write = (sql: string) =>
+    fetch(`${url}/api/v1/db/write`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ statements: [{ sql, params: ['x'.repeat(4_000_000)] }] })
+    })
+  // Its body does not end.
+  const open = request(`${url}/api/v1/db/write`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'content-length': 1_000_000 }
+  })
+  open.on('error', () => {})
+  open.write('{')
+  for (let refused = false; !refused; ) {
+    const reply = await write('insert into t (v) values ($1)')
+    refused = reply.status === 503
+    if (!refused) continue
+    t.equal(reply.headers.get('retry-after'), '1')
+    t.match(await reply.json(), { code: 'CONVOY_OVERLOADED' })
+  }
+  const small = await app.inject({
+    method: 'POST',
+    url: '/api/v1/db/write',
+    payload: { statements: [{ sql: 'insert into t (v) values (1)' }] }
+  })
+  t.equal(small.statusCode, 200, 'small ones are taken')
+  open.destroy()
+  for (let taken = false; !taken; ) {
+    taken = (await write('insert into t (v) values ($1)')).status === 200
+  }
 })
