@@ -21,6 +21,8 @@ export interface RabbitMqOptions {
   /** The installed server, as `cli/machine/` found it. */
   readonly home: string
   readonly runAs: string | undefined
+  /** Further arguments of `erl`: a test's own. */
+  readonly args?: readonly string[]
   /** Only TLS is taken then. */
   readonly certificates?: Certificates | undefined
 }
@@ -58,7 +60,7 @@ export async function rabbitMq(options: RabbitMqOptions): Promise<ProcessSpec> {
   return {
     name: 'rabbitmq',
     command: 'erl',
-    args: ERL_ARGS,
+    args: [...ERL_ARGS, ...(options.args ?? [])],
     env: {
       PATH: '/usr/bin:/bin',
       LANG: 'C.UTF-8',

@@ -54,6 +54,8 @@ export interface ConvoyOptions {
   readonly through?: (direct: ServiceAddresses) => Promise<ServiceAddresses>
   /** More for the environment of each process that is started here, by its name. */
   readonly environmentOf?: (name: string) => Readonly<Record<string, string>>
+  /** Further arguments of RabbitMQ's `erl`: a test's own. */
+  readonly brokerArgs?: readonly string[]
 }
 
 /** `run.json`: all that a script needs to use the running system. */
@@ -180,7 +182,8 @@ async function startAll(options: ConvoyOptions, opened: AsyncDisposableStack): P
     CONVOY_TLS_CERT: certificates?.cert ?? CONVOY_TLS_CERT,
     CONVOY_TLS_KEY: certificates?.key ?? CONVOY_TLS_KEY
   })
-  const secured = { cluster, software, folder, secrets, ports, around, certificates }
+  const { brokerArgs = [] } = options
+  const secured = { cluster, software, folder, secrets, ports, around, certificates, brokerArgs }
   const services = await startServices(secured)
   opened.defer(() => stopAll(services.processes))
   await compileOnce() // while RabbitMQ starts

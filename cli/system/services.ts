@@ -37,6 +37,8 @@ export interface ServiceOptions {
   readonly ports: Ports
   /** All of the system speaks TLS then. */
   readonly certificates?: Certificates | undefined
+  /** Further arguments of RabbitMQ's `erl`: a test's own. */
+  readonly brokerArgs?: readonly string[]
   readonly around: Surroundings
 }
 
@@ -56,7 +58,8 @@ export async function startServices(options: ServiceOptions): Promise<Services> 
   }
   const dir = folder.rabbitMq
   const runAs = runningAs()
-  const broker = await rabbitMq({ ...amqp, dir, home: software.rabbitMqHome, runAs })
+  const { rabbitMqHome: home } = software
+  const broker = await rabbitMq({ ...amqp, dir, home, runAs, args: options.brokerArgs ?? [] })
   if (runAs !== undefined) giveTo(runAs, dir)
   const zooKeeper = await startZooKeeper(options)
   return {

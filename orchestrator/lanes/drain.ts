@@ -5,10 +5,13 @@
  */
 
 const HALF_LIFE_MS = 2_000
+/** Supposed before anything was answered; what is measured counts more with the first answer. */
+const FIRST_BYTES_PER_MS = 4_000
+const FIRST_MS = 100
 
 export class Drain {
-  #bytes = 0
-  #ms = 0
+  #bytes = FIRST_BYTES_PER_MS * FIRST_MS
+  #ms = FIRST_MS
   /** Of the last answer; work before it is counted. */
   #answeredAtMs = Number.NEGATIVE_INFINITY
 
@@ -21,12 +24,12 @@ export class Drain {
     this.#answeredAtMs = nowMs
   }
 
-  /** Bytes that are answered within `ms`; any number while nothing is known. */
+  /** Bytes that are answered within `ms`. */
   bytesWithin(ms: number): number {
-    return this.#ms < 1 ? Number.POSITIVE_INFINITY : (ms * this.#bytes) / this.#ms
+    return (ms * this.#bytes) / Math.max(1, this.#ms)
   }
 
   msFor(bytes: number): number {
-    return this.#bytes === 0 ? 0 : (bytes * this.#ms) / this.#bytes
+    return (bytes * this.#ms) / Math.max(1, this.#bytes)
   }
 }

@@ -148,7 +148,13 @@ export class WriteLanes {
 
   /** @param broker whether RabbitMQ is there, and takes messages */
   sweep(nowMs: number, broker: 'up' | 'down' | 'blocked'): void {
-    for (const write of this.#writes.expire(nowMs)) this.#wayOf(write).lane.expired(write, nowMs)
+    for (const write of this.#writes.expire(nowMs)) {
+      const { lane } = this.#wayOf(write)
+      // Nothing of it was done in that time, as far as is known here.
+      const { sends, sentAtMs } = write
+      if (lane === this.#large.lane && sends > 0) this.#drain.answered(0, { sentAtMs, nowMs })
+      lane.expired(write, nowMs)
+    }
     if (broker === 'up') this.#again(this.#writes.hedge(nowMs))
     for (const write of this.#writes.all) {
       if (write.sends > 0) continue

@@ -44,6 +44,8 @@ export interface ClusterOptions {
   readonly settings?: Readonly<Record<string, string>>
   /** Fills its folder before the first start, as a restore does. */
   readonly prepare?: (place: { readonly folder: Folder; readonly name: string }) => Promise<void>
+  /** Further arguments of RabbitMQ's `erl`. */
+  readonly brokerArgs?: readonly string[]
   /** What the watcher says: which process ended and is started again. */
   readonly say?: (line: string) => void
   /** Clocks of its processes that can be made to jump. */
@@ -142,6 +144,7 @@ export class Cluster extends Faults implements AsyncDisposable {
       tls = false,
       orchestrators = 1,
       settings = {},
+      brokerArgs = [],
       say = () => {},
       clocks
     } = this.#options
@@ -161,6 +164,7 @@ export class Cluster extends Faults implements AsyncDisposable {
       settings,
       postgresUser: 'postgres',
       readyMs: READY_MS,
+      brokerArgs,
       say,
       ...(network ? { through } : {}),
       ...(clocks ? { environmentOf: name => clocks.environmentOf(name) } : {})

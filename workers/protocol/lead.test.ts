@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ORIGIN } from '../entry.ts'
+import { type Entry, ORIGIN } from '../entry.ts'
 import { done, endOf, entriesAfter, peer, run, stateRead, worker } from './fixtures.ts'
 import type { Confirm, Message } from './messages.ts'
 import type { Effect, Event, State } from './state.ts'
@@ -86,6 +86,16 @@ t.test('a replica that owes a confirmation for too long is removed', async t => 
   t.strictSame(done(late.effects, 'cas'), [])
   const timedOut = run(late.state, [{ kind: 'tick' }], 1_100)
   t.match(done(timedOut.effects, 'cas'), [{ to: { inSync: { length: 2 } } }])
+})
+
+t.test('large entries have more time to be confirmed', async t => {
+  const level = run(master(), [confirm('b'), confirm('c')]).state
+  const [entry] = entriesAfter(begun, { count: 1, term: 1 })
+  const entries = [{ ...(entry as Entry), changes: 'x'.repeat(8 * 1024 * 1024) }]
+  const wrote = run(level, [{ kind: 'executed', term: 1, entries }]).state
+  t.strictSame(done(run(wrote, [{ kind: 'tick' }], 3_000).effects, 'cas'), [])
+  const overdue = run(wrote, [{ kind: 'tick' }], 3_100)
+  t.match(done(overdue.effects, 'cas'), [{ to: { inSync: { length: 2 } } }])
 })
 
 t.test("time in which RabbitMQ takes no messages is no replica's fault", async t => {

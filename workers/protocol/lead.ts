@@ -8,7 +8,7 @@ import { follow } from './follow.ts'
 import { commitIndexOf, counting, keepAfterOf, NOTHING, wantedMembers } from './members.ts'
 import type { Append, Confirm, Fetch } from './messages.ts'
 import { ChecksumTail, type Leader, type Progress, type State, type Step } from './state.ts'
-import { firstWithin, ifLeader, stay, step, then, withRole } from './steps.ts'
+import { firstWithin, ifLeader, sizeOf, stay, step, then, withRole } from './steps.ts'
 import { drain, hasDrained, mustGiveWay } from './wishes.ts'
 
 /**
@@ -16,6 +16,9 @@ import { drain, hasDrained, mustGiveWay } from './wishes.ts'
  * What is behind them shows as a gap in the next message, and is fetched.
  */
 const ANNOUNCED_MAX = 32 * 1024 * 1024
+
+/** What a replica applies at least, where it is well: large entries have so much more time. */
+const APPLIED_PER_MS = 4_096
 
 /** Elected: the term begins with an entry of its own, whatever came before. */
 export function lead(state: State, elected: { term: number; members: readonly string[] }): Step {
@@ -30,6 +33,7 @@ export function lead(state: State, elected: { term: number; members: readonly st
     sentAtMs: Number.NEGATIVE_INFINITY,
     sentCommit: 0,
     checksums: new ChecksumTail(state.last),
+    newest: { index: 0, size: 0 },
     withoutAmqpSinceMs: null,
     draining: 'no'
   }
@@ -50,7 +54,12 @@ export function onEntries(
   role.checksums.push(entries)
   const prev = state.last
   const grown: State = { ...state, last: positionOf(newest) }
-  const leader: Leader = { ...role, first: role.first ?? newest.index }
+  const size = entries.reduce((sum, entry) => sum + sizeOf(entry), 0)
+  const leader: Leader = {
+    ...role,
+    first: role.first ?? newest.index,
+    newest: { index: newest.index, size }
+  }
   const announced = firstWithin(entries, ANNOUNCED_MAX)
   return announce(withRole(grown, leader), leader, { prev, entries: announced, nowMs })
 }
@@ -158,7 +167,8 @@ function charge(state: State, role: Leader, nowMs: number): Leader {
     const of = role.progress.get(id) ?? NOTHING
     const owes = of.index < state.last.index || of.barrier < role.barrier
     if (owes === (of.due !== null) && (mayHear || of.due === null)) continue
-    const atMs = nowMs + state.settings.replicaTimeoutMs
+    const applyMs = of.index < role.newest.index ? role.newest.size / APPLIED_PER_MS : 0
+    const atMs = nowMs + state.settings.replicaTimeoutMs + applyMs
     const due = owes && mayHear ? { index: state.last.index, barrier: role.barrier, atMs } : null
     progress ??= new Map(role.progress)
     progress.set(id, { ...of, due })

@@ -104,6 +104,8 @@ export interface Leader {
   readonly sentAtMs: number
   readonly sentCommit: number
   readonly checksums: ChecksumTail
+  /** The newest entries that were appended together, and their characters. */
+  readonly newest: { readonly index: number; readonly size: number }
   readonly withoutAmqpSinceMs: number | null
   /** Finishes what it has, to make room for another master as wished. */
   readonly draining: 'no' | { readonly sinceMs: number } | 'given up'
