@@ -44,6 +44,7 @@ async function freshCluster(t: Test): Promise<() => Promise<ZooKeeper>> {
 class PlacesInMemory implements Runtime {
   readonly places = new Map<string, Place>()
   readonly done: string[] = []
+  spare: boolean | null = null
   looks = 0
   #tell: (death: Death) => void = () => {}
 
@@ -67,6 +68,9 @@ class PlacesInMemory implements Runtime {
   async start(name: string) {
     this.done.push(`start ${name}`)
     this.places.set(name, { name, workerId: name, pid: 200 + this.done.length })
+  }
+  keepSpare(wanted: boolean) {
+    this.spare = wanted
   }
   async discard(name: string, mayGo: () => Promise<boolean>) {
     if (!(await mayGo())) return
@@ -250,4 +254,23 @@ t.test('whoever acts on an old view finds out that another was elected', async t
   await until(() => runtime.looks > looks + 2, 'it to look again')
   t.equal(supervising.supervises, true, 'it believes so')
   t.strictSame(runtime.done, [])
+})
+
+t.test('the supervisor keeps a spare for two workers that serve, and nobody else does', async t => {
+  const open = await freshCluster(t)
+  const zookeeper = await open()
+  const inSync = ['a', 'b']
+  await zookeeper.create(STATE, JSON.stringify({ clusterId: 'c', term: 1, master: 'a', inSync }))
+  await zookeeper.create(`${WORKERS}/a`, worker(1, 'master'), { ephemeral: true })
+  await zookeeper.create(`${WORKERS}/b`, worker(2, 'replica'), { ephemeral: true })
+  const { runtime, supervising } = await orchestrator(t, 'one', zookeeper)
+  for (const [i, name] of inSync.entries()) {
+    runtime.places.set(name, { name, workerId: name, pid: i + 1 })
+  }
+  await until(() => runtime.spare === true, 'a spare')
+  t.strictSame(runtime.done, [])
+  t.ok(supervising.supervises)
+  const other = await orchestrator(t, 'two', await open())
+  await until(() => other.runtime.spare !== null, 'another one to look')
+  t.equal(other.runtime.spare, false)
 })

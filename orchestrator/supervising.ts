@@ -32,7 +32,8 @@ import {
   type Past,
   type Silent,
   silentOf,
-  started
+  started,
+  wantsSpare
 } from './supervisor.ts'
 import { wish } from './wish.ts'
 
@@ -121,7 +122,7 @@ export class Supervising implements AsyncDisposable {
     const { zookeeper, view, runtime, wanted, brokerUp } = this.#options
     if (!zookeeper.connected) return
     await this.#elect()
-    if (!this.supervises) return
+    if (!this.supervises) return runtime.keepSpare?.(false)
     const { orchestrators, workers } = view.now
     for (const [id, node] of orchestrators) {
       if (isKnownDead(node)) await this.#bury(id, [`${ORCHESTRATORS}/${id}`])
@@ -130,7 +131,7 @@ export class Supervising implements AsyncDisposable {
     await this.#unregisterAbsent(places, workers)
     const nowMs = performance.now()
     this.#silent = silentOf(this.#silent, { places, workers: view.now.workers, nowMs })
-    const actions = decide({
+    const situation = {
       nowMs,
       wanted: wanted(),
       places,
@@ -138,11 +139,13 @@ export class Supervising implements AsyncDisposable {
       silent: this.#silent,
       cluster: view.now,
       brokerUp: brokerUp()
-    })
-    for (const action of actions) {
+    }
+    for (const action of decide(situation)) {
       if (this.#stopped || !(await this.#isElected())) return
       await this.#do(action)
     }
+    const spare = wantsSpare(situation)
+    if (spare !== null && !this.#stopped) runtime.keepSpare?.(spare)
   }
 
   /** Stands when nobody supervises, or one who is known to be dead. */

@@ -9,7 +9,8 @@ import {
   type Past,
   type Situation,
   silentOf,
-  started
+  started,
+  wantsSpare
 } from './supervisor.ts'
 
 const node = (fields: Partial<WorkerNode> = {}): WorkerNode => ({
@@ -273,4 +274,23 @@ t.test('a worker that dies before it has data is known by its process', async t 
   t.equal(joinerOf(workers, death(7)), 'x')
   t.equal(joinerOf(workers, death(5)), null, 'not one that has data')
   t.equal(joinerOf(workers, death(9)), null)
+})
+
+t.test('a process is kept ready for the next start while a death would stop writes', t => {
+  const two = cluster({ a: node({ role: 'master' }), b: node() })
+  const all = ['a', 'b'].map(name => place(name))
+  const past = (startedAtMs: number) => new Map([['b', { ...started(undefined, startedAtMs) }]])
+  const spare = (situation: Partial<Situation>) =>
+    wantsSpare({
+      ...{ nowMs: 100_000, wanted: 2, places: all, past: past(0), silent: new Map() },
+      ...{ cluster: two, brokerUp: true, ...situation }
+    })
+  t.equal(spare({}), true)
+  t.equal(spare({ wanted: 3 }), false, 'not where a copy is to spare')
+  t.equal(spare({ past: past(96_000) }), null, 'none is made in the middle of a start')
+  t.equal(spare({ places: [place('a'), place('b', { pid: null })] }), null, 'nor let go of')
+  t.equal(spare({ places: [place('a')] }), null)
+  t.equal(spare({ cluster: cluster({ a: node({ role: 'master' }), b: node() }, ['a']) }), null)
+  t.equal(spare({ cluster: cluster({ a: node(), b: node() }) }), null, 'nor in an election')
+  t.end()
 })

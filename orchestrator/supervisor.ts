@@ -22,6 +22,10 @@ const SILENT_MS = 15_000
 const SPEECHLESS_MS = 30_000
 /** A start takes a second of CPU, of which a failover has the better use. */
 const CALM_MS = 300
+/** With so many workers, writes wait for the start of any one that dies. */
+const NONE_TO_SPARE = 2
+/** A spare costs half a second of CPU: it is made when all have been running for so long. */
+const SETTLED_MS = 5_000
 const RESTART: BackoffPolicy = { firstMs: 500, maxMs: 10_000 }
 
 export type Action =
@@ -65,6 +69,20 @@ export function decide(situation: Situation): Action[] {
   const kept = without(places, [...wasted, ...discards])
   const ups = [...starts(situation, kept), ...creations(situation, kept)]
   return [...wasted, ...discards, ...ups, ...wishes]
+}
+
+/**
+ * Whether a process is to be kept that has loaded its code, for the next start: where writes
+ * would wait for it. @returns null when one that is there stays, and none is made
+ */
+export function wantsSpare({ nowMs, wanted, places, past, cluster }: Situation): boolean | null {
+  if (wanted > NONE_TO_SPARE) return false
+  const isSettled = ({ name, workerId, pid }: Place) =>
+    pid !== null &&
+    cluster.state?.inSync.includes(workerId ?? '') === true &&
+    nowMs - (past.get(name)?.startedAtMs ?? 0) >= SETTLED_MS
+  const settled = places.length >= wanted && places.every(isSettled) && masterOf(cluster) !== null
+  return settled ? true : null
 }
 
 /** @returns what is remembered of a place from this start on */

@@ -133,8 +133,10 @@ export const WORKER = {
   })
 }
 
-export function loadWorkerConfig() {
-  const config = loadConfig(WORKER)
+/** @param folder the worker's own, of one that the environment tells none */
+export function loadWorkerConfig(folder?: string) {
+  const environment = folder === undefined ? {} : { CONVOY_WORKER_DIR: folder }
+  const config = loadConfig(WORKER, { ...process.env, ...environment })
   if (config.CONVOY_REPLICA_TIMEOUT_MS < 2 * config.CONVOY_HEARTBEAT_MS) {
     const problem = 'CONVOY_REPLICA_TIMEOUT_MS must be at least twice CONVOY_HEARTBEAT_MS'
     throw new ConfigError(`bad environment:\n  ${problem}`)

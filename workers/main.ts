@@ -9,17 +9,21 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { certificateFiles, limitsOf, loadWorkerConfig } from './config.ts'
 import { openHome, showLife, takeHome } from './home.ts'
 import { hasDatabase, startPostgres } from './postgres/server.ts'
+import { isSpare, waitForPlace } from './spare.ts'
 
 const STOP_GRACE_MS = 8_000
 const UNREGISTER_MS = 200
 
-/** Milliseconds from the start of the process to the end of each step of its own. */
+// A spare has all its code when it gets its folder.
+if (isSpare()) await import('./rest.ts')
+const { folder, beganMs } = waitForPlace()
+/** Milliseconds from the start of this worker to the end of each step of its own. */
 const doneMs: Record<string, number> = {}
 const done = (step: string) => {
-  doneMs[step] = Math.round(performance.now())
+  doneMs[step] = Math.round(performance.now() - beganMs)
 }
 
-const config = loadWorkerConfig()
+const config = loadWorkerConfig(folder)
 const home = await openHome(config.CONVOY_WORKER_DIR)
 const claim = await takeHome(home.dir)
 const alive = await showLife(home, () => home.identity()?.workerId ?? null)

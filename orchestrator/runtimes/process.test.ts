@@ -4,13 +4,23 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openLog } from '../../platform/log.ts'
 import { startTimeOf } from '../../platform/process-identity.ts'
 import { HomeTakenError, takeHome } from '../../workers/home.ts'
+import { processState } from '../../workers/postgres/backends.ts'
+import { SPARE } from '../../workers/spare.ts'
 import { ProcessRuntime } from './process.ts'
 import type { Death, Runtime } from './runtime.ts'
 
@@ -19,10 +29,11 @@ const log = openLog({ service: 'test', level: 'silent' })
 const yes = async () => true
 
 const STAND_IN = `
+  import { waitForPlace } from ${JSON.stringify(import.meta.resolve('../../workers/spare.ts'))}
   import { readFileSync, writeFileSync, rmSync } from 'node:fs'
   import { createServer } from 'node:net'
   import { basename, join } from 'node:path'
-  const dir = process.env.CONVOY_WORKER_DIR
+  const dir = waitForPlace().folder ?? process.env.CONVOY_WORKER_DIR
   const stat = readFileSync('/proc/self/stat', 'utf8')
   const life = {
     pid: process.pid,
@@ -131,6 +142,75 @@ t.test('a worker that another orchestrator started is adopted, and its death tol
   process.kill(pid, 'SIGKILL')
   await until(() => second.deaths.length > 0, 'the death')
   t.strictSame(second.deaths, [{ name, workerId, pid }])
+})
+
+/** Pids of the spares whose program lies in `root`. */
+function spares(root: string): number[] {
+  const isSpare = (pid: number) => {
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+      const isAlive = startTimeOf(pid) !== undefined
+      return isAlive && words.includes(SPARE) && words.some(word => word.startsWith(root))
+    } catch {
+      return false // it ended meanwhile
+    }
+  }
+  return readdirSync('/proc').map(Number).filter(Number.isInteger).filter(isSpare)
+}
+
+t.test('a spare becomes the next worker, and is one like any other from then on', async t => {
+  const { runtime, deaths, root } = openRuntime(t)
+  const { name, workerId, pid } = await startOne(runtime)
+  runtime.keepSpare(true)
+  runtime.keepSpare(true)
+  const [spare, ...others] = spares(root)
+  t.strictSame([startTimeOf(spare ?? 0) !== undefined, others], [true, []], 'there is one')
+  process.kill(pid, 'SIGKILL')
+  await until(() => deaths.length > 0, 'the death')
+  await runtime.start(name)
+  t.strictSame(await runtime.list(), [{ name, workerId, pid: spare }])
+  const noted = () => JSON.parse(readFileSync(join(root, name, 'worker.pid'), 'utf8')).pid
+  await until(() => noted() === spare, 'it to show that it lives')
+  const said = readFileSync(join(root, name, 'worker.log'), 'utf8')
+  t.strictSame(said.match(/started hello/g)?.length, 2, 'its output goes where that of others goes')
+  t.equal(await runtime.kill(workerId), spare)
+  await until(() => deaths.length > 1, 'its death')
+  t.strictSame(deaths[1], { name, workerId, pid: spare })
+})
+
+t.test('a spare that has ended or stands still is not taken', async t => {
+  const { runtime, deaths, root } = openRuntime(t)
+  for (const signal of ['SIGKILL', 'SIGSTOP'] as const) {
+    runtime.keepSpare(true)
+    const [spare = 0] = spares(root)
+    process.kill(spare, signal)
+    await until(
+      () => processState(spare)?.state !== 'S' && processState(spare)?.state !== 'R',
+      signal
+    )
+    const { pid } = await startOne(runtime)
+    t.not(pid, spare)
+    await until(() => spares(root).length === 0, 'it to be ended')
+  }
+  t.strictSame(deaths, [], 'and its end is the death of no worker')
+})
+
+t.test('a spare ends when it is not wanted, and with who keeps it', async t => {
+  const { runtime, root } = openRuntime(t)
+  runtime.keepSpare(true)
+  t.equal(spares(root).length, 1)
+  runtime.keepSpare(false)
+  await until(() => spares(root).length === 0, 'its end')
+  const keeper = `
+    const { Spare } = await import(${JSON.stringify(import.meta.resolve('./spare.ts'))})
+    const log = { debug() {}, warn() {} }
+    new Spare({ args: [${JSON.stringify(join(root, 'stand-in.mjs'))}], env: {}, log })
+    setInterval(() => {}, 1000)`
+  const parent = spawn(process.execPath, ['--input-type=module', '-e', keeper])
+  t.teardown(() => parent.kill('SIGKILL'))
+  await until(() => spares(root).length === 1, 'another one')
+  parent.kill('SIGKILL')
+  await until(() => spares(root).length === 0, 'its end')
 })
 
 t.test('a pid file of a process that is no more means nothing', async t => {

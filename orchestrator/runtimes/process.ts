@@ -6,6 +6,7 @@
  * - A process is known by pid and start time, never by its pid alone.
  * - A death is told once: when a child exits, or an adopted worker's socket ends.
  * - A folder is removed under the claim that a worker holds while it works there.
+ * - A spare (workers/spare.ts) is nobody's worker until it gets a folder.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -22,6 +23,7 @@ import { parseNode } from '../../platform/wire/znodes.ts'
 import { homeClaim } from '../../workers/home.ts'
 import { endProgramsIn } from '../../workers/postgres/processes.ts'
 import type { Death, Place, Runtime } from './runtime.ts'
+import { Spare } from './spare.ts'
 
 const MAIN = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
 const NAME = /^[0-9a-f]{8}$/
@@ -49,6 +51,7 @@ export class ProcessRuntime implements Runtime {
   /** Who was seen where: a folder may be lost together with its worker. */
   readonly #lastIds = new Map<string, string>()
   readonly #listeners = new Set<(death: Death) => void>()
+  #spare: Spare | null = null
   #disposed = false
 
   constructor(options: ProcessRuntimeOptions) {
@@ -87,22 +90,42 @@ export class ProcessRuntime implements Runtime {
   async start(name: string): Promise<void> {
     if ((await this.#running(name)) !== null || this.#disposed) return
     const folder = join(this.#options.dir, name)
+    const spare = this.#spare?.take(folder)
+    this.#spare = null
+    if (spare !== undefined) return this.#attendChild(name, spare)
     const output = await open(join(folder, 'worker.log'), 'a', 0o600)
     try {
       const child = spawn(process.execPath, [...NODE_ARGS, this.#options.main ?? MAIN], {
         detached: true,
-        env: {
-          ...this.#options.environment,
-          CONVOY_WORKER_DIR: folder,
-          NODE_OPTIONS,
-          // What one worker has compiled, the next need not: half the time that a start takes.
-          NODE_COMPILE_CACHE: join(this.#options.dir, '.compiled')
-        },
+        env: { ...this.#environment(), CONVOY_WORKER_DIR: folder },
         stdio: ['ignore', output.fd, output.fd]
       })
       this.#attendChild(name, child)
     } finally {
       await output.close()
+    }
+  }
+
+  keepSpare(wanted: boolean): void {
+    const keeps = wanted && !this.#disposed
+    if (keeps && this.#spare?.isThere) return
+    this.#endSpare()
+    if (!keeps) return
+    const { main = MAIN, log } = this.#options
+    this.#spare = new Spare({ args: [...NODE_ARGS, main], env: this.#environment(), log })
+  }
+
+  #endSpare(): void {
+    this.#spare?.[Symbol.dispose]()
+    this.#spare = null
+  }
+
+  #environment(): NodeJS.ProcessEnv {
+    return {
+      ...this.#options.environment,
+      NODE_OPTIONS,
+      // What one worker has compiled, the next need not: half the time that a start takes.
+      NODE_COMPILE_CACHE: join(this.#options.dir, '.compiled')
     }
   }
 
@@ -149,6 +172,7 @@ export class ProcessRuntime implements Runtime {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true
+    this.#endSpare()
     this.#listeners.clear()
     for (const { socket } of this.#attended.values()) socket?.destroy()
   }

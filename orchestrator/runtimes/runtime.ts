@@ -45,6 +45,8 @@ export interface Runtime extends AsyncDisposable {
   onDeath(listener: (death: Death) => void): Disposable
   /** Makes an empty place and starts a worker in it. @returns its name */
   create(): Promise<string>
+  /** Whether a process is kept ready for the next start; absent where that cannot be. */
+  keepSpare?(wanted: boolean): void
   /** Does nothing when a worker runs there. */
   start(name: string): Promise<void>
   /**
