@@ -1,6 +1,6 @@
 /**
  * `npm run simulate:mutations`: proves that the simulator can see. Each deliberate fault
- * has to be found, and within 1,000 schedules; how many it took is told.
+ * has to be found, and within 4,000 schedules; how many it took is told.
  */
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
@@ -9,7 +9,7 @@ import { SEE_HELP } from '../../cli/script.ts'
 import { MUTATIONS, type Mutation } from './mutations.ts'
 import type { Result, Task } from './mutations-worker.ts'
 
-const SEEDS_MAX = 1_000
+const SEEDS_MAX = 4_000
 /** A fault may also make a schedule endless. */
 const LIMIT_MS = 120_000
 
