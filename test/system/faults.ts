@@ -3,7 +3,7 @@
  * processes, folders removed, connections gone silent, all of it past Convoy's own code.
  * What lasts is a `Fault`, and ends when it is healed, at the latest with the cluster.
  */
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { dataDirOf } from '../../workers/postgres/server.ts'
@@ -56,6 +56,7 @@ export abstract class Faults implements Scene {
   protected abstract readonly network: Network
   readonly #lasting = new Set<Fault>()
   readonly #disks = new Map<string, Disk>()
+  #disksMade = 0
 
   /** kill -9, of several at the same moment. @returns the pids that were killed */
   async kill(...victims: Victim[]): Promise<number[]> {
@@ -141,13 +142,15 @@ export abstract class Faults implements Scene {
     return this.#lasts({ what: 'hold the clone', pids: found }, () => signalAll(found, 'SIGCONT'))
   }
 
-  /** Gives each worker a small disk of its own, for `fillDisk` and `hangDisk`. @returns the pids that were killed */
+  /** Gives each worker that has none a small disk of its own, for `fillDisk` and `hangDisk`. @returns the pids that were killed */
   async smallDisks(sizeMiB?: number): Promise<number[]> {
     const dead: number[] = []
-    const moved = placesOf(this)
+    const moved = placesOf(this).filter(({ dir }) => !isOnDisk(dir))
     for (const { workerId } of moved) dead.push(...(await this.#stopped(`worker ${workerId}`)))
     for (const { dir } of moved) {
-      const disk = new Disk(join(this.folder.root, 'disks'), basename(dir), sizeMiB)
+      this.#disks.get(dir)?.[Symbol.dispose]() // of data that has been copied anew since
+      const name = `${basename(dir)}-${++this.#disksMade}`
+      const disk = new Disk(join(this.folder.root, 'disks'), name, sizeMiB)
       this.#disks.set(dir, disk)
       disk.adopt(dataDirOf(dir))
     }
@@ -222,7 +225,7 @@ export abstract class Faults implements Scene {
   async #diskOf(victim: WorkerVictim): Promise<Disk> {
     const { dir } = await placeOf(victim, this)
     const disk = this.#disks.get(dir)
-    if (disk === undefined) throw new Error(`${victim} has no small disk`)
+    if (disk === undefined || !isOnDisk(dir)) throw new Error(`${victim} has no small disk`)
     return disk
   }
 
@@ -249,6 +252,10 @@ function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
 
 const memoryOf = (server: Server, folder: Places): string =>
   server === 'rabbitmq' ? join(folder.rabbitMq, 'mnesia') : join(folder.zooKeeper, 'data')
+
+/** Whether a worker's data lies on a small disk: a new copy of it does not. */
+const isOnDisk = (dir: string): boolean =>
+  lstatSync(dataDirOf(dir), { throwIfNoEntry: false })?.isSymbolicLink() === true
 
 function empty(dir: string): void {
   for (const name of readdirSync(dir)) rmSync(join(dir, name), { recursive: true, force: true })

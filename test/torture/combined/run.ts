@@ -30,7 +30,9 @@ const CALM_MS = 3_000
 /** After the last fault of a round has ended. Whoever takes longer has not recovered. */
 const WHOLE_MS = 150_000
 const SERVED_MS = 60_000
-const PROBE_MS = 3_000
+const PROBE_MS = 5_000
+/** Worth saying who it was. */
+const SLOW_MS = 10_000
 const SETTLE_MS = 120_000
 const PROBLEMS_TOLD = 20
 
@@ -164,10 +166,19 @@ class Run {
     for (const planned of drawRounds(kinds, new Dice(seed), lastsMaxMs)) {
       await this.#sleep(Math.min(CALM_MS, untilMs - performance.now()))
       if (stopped.aborted || performance.now() >= untilMs) return
+      if (planned.some(({ kind }) => kind.startsWith('disk-'))) await this.#renewDisks()
       const round = await this.#round(planned)
       this.#rounds.push(round)
       if (round.wholeAfterMs === null || round.servedAfterMs === null) return
     }
+  }
+
+  /** For workers that have been replaced or copied anew. */
+  async #renewDisks(): Promise<void> {
+    const { cluster } = this.#around
+    await this.#attempt('starting on new disks', async () => {
+      await cluster.healed(await cluster.smallDisks(DISK_MIB), { withinMs: WHOLE_MS })
+    })
   }
 
   async #round(planned: readonly Planned[]): Promise<Round> {
@@ -216,7 +227,9 @@ class Run {
 
   /** Resolves when each orchestrator writes and reads, and the gateway answers. */
   async #served(): Promise<void> {
-    const { cluster } = this.#around
+    const { cluster, timeline } = this.#around
+    const fromMs = performance.now()
+    let last = ''
     const asked = { judge: this.#judge, patienceMs: PROBE_MS, headers: bearerOf(cluster) }
     const body = { statements: [{ sql: "update combined_keys set n = n where key = 'none'" }] }
     const sql = { sql: 'select 1 as one', consistency: 'strong' }
@@ -230,10 +243,14 @@ class Run {
     const answered = calls.map(call =>
       until(`${call.url}${call.path} to answer`, { withinMs: SERVED_MS }, async () => {
         const { status } = await ask(call)
-        return status >= 200 && status < 300 ? true : undefined
+        if (status < 200 || status >= 300) return undefined
+        last = `${call.path} of ${call.url}`
+        return true
       })
     )
     await Promise.all(answered)
+    const waitedMs = performance.now() - fromMs
+    if (waitedMs > SLOW_MS) timeline.add('stall', `the last to answer: ${last}`)
   }
 
   async #compare(): Promise<void> {
