@@ -19,7 +19,7 @@ interface Entry {
 }
 
 /** Whether the outcome is one that stays. */
-const isFinal = ({ status }: Told): boolean => status === 200 || status === 409 || status === 422
+const isFinal = ({ status }: Told): boolean => [200, 400, 409, 422].includes(status)
 
 export class Ledger {
   readonly #entries = new Map<string, Entry>()
