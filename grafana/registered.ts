@@ -91,6 +91,7 @@ function worker(): Registry {
   const { registry, show } = openMetrics()
   const last = { index: 0, term: 0, checksum: '' }
   const state = { role: { kind: 'waiting' }, term: 0, last, commitIndex: 0 } as const
-  show(() => ({ state, reads: 0, memoryMiB: 0 }), 0)
+  const scrub = { totals: { pages: 0, entries: 0 }, now: null }
+  show(() => ({ state, reads: 0, memoryMiB: 0, scrub }), 0)
   return registry
 }

@@ -23,6 +23,7 @@ import { ClusterView } from './cluster-view.ts'
 import { laneLimits, loadOrchestratorConfig } from './config.ts'
 import { ControlRoom } from './controls/control-room.ts'
 import { joinEngines, takeControls } from './controls/take.ts'
+import { DamageWatch } from './damage.ts'
 import { Queues } from './dashboard/queues.ts'
 import { foundCluster } from './found.ts'
 import { handOver } from './handover.ts'
@@ -151,6 +152,7 @@ opened.use(
     stopWorkers: config.CONVOY_STOP_WORKERS
   })
 )
+opened.use(new DamageWatch({ orchestratorId, view, zookeeper, log }))
 const queues = new Queues(() => dispatch.link)
 const verifications = new Verifications({
   ...{ dispatch, view, zookeeper, log },

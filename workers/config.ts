@@ -125,6 +125,13 @@ export const WORKER = {
     default: 3,
     description: 'PostgreSQL connections that serve quick reads'
   }),
+  CONVOY_SCRUB_KIB_PER_S: Type.Integer({
+    minimum: 0,
+    maximum: 1_048_576,
+    default: 2_048,
+    description:
+      'How fast a worker reads its whole database again and again to find damaged pages; 0: never'
+  }),
   CONVOY_SLOW_READERS: Type.Integer({
     minimum: 1,
     maximum: 8,

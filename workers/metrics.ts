@@ -5,6 +5,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { collectProcessMetrics } from '../platform/process-metrics.ts'
 import type { State } from './protocol/state.ts'
+import type { Scrub } from './scrub/scrub.ts'
 
 const BUCKETS_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10]
 const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
@@ -31,6 +32,7 @@ export interface WorkerNow {
   readonly reads: number
   /** Of the process and its PostgreSQL together. */
   readonly memoryMiB: number
+  readonly scrub: Pick<Scrub, 'totals' | 'now'>
 }
 
 export interface WorkerMetrics {
@@ -122,6 +124,25 @@ function show(registry: Registry, now: () => WorkerNow, cloneMs: number): void {
     'What the copy took that this worker began with; 0 when it made none',
     () => cloneMs / 1_000
   )
+  gauge(
+    'convoy_scrub_damage',
+    'Damaged pages and log entries that the scrub has found since the start, the first few',
+    ({ scrub }) => scrub.now?.damage.length ?? 0
+  )
+  const counter = (name: string, help: string, value: (now: WorkerNow) => number) =>
+    new Counter({
+      ...{ name, help, registers },
+      collect() {
+        this.reset()
+        this.inc(value(now()))
+      }
+    })
+  counter('convoy_scrub_pages_total', 'Pages of the database whose checksum was looked at', of => {
+    return of.scrub.totals.pages
+  })
+  counter('convoy_scrub_entries_total', 'Log entries whose checksum was looked at', of => {
+    return of.scrub.totals.entries
+  })
   new Counter({
     name: 'convoy_worker_reads_total',
     help: 'Reads that this worker has answered',

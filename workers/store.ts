@@ -11,6 +11,7 @@ import type { ReadCommand, WriteCommand } from '../platform/wire/requests.ts'
 import type { Report } from '../platform/wire/verify.ts'
 import type { Entry, Position } from './entry.ts'
 import type { Leftover, Sender } from './postgres/copies.ts'
+import type { LogPiece } from './postgres/log-check.ts'
 
 /** What a worker remembers beside its log. `/state` below this means ZooKeeper lost its memory. */
 export interface Memory {
@@ -136,6 +137,9 @@ export interface Store extends AsyncDisposable {
    * @param begins called before the execution of one begins, which waits for it
    */
   read(reads: readonly ReadCommand[], begins?: () => Promise<void>): readonly Promise<ReadResult>[]
+
+  /** Looks at the whole log, piece by piece. @param share of the time that it works */
+  checkLog(share: number): AsyncIterable<LogPiece>
 
   /** Where goes what verifications find here (postgres/verifier.ts). */
   onReport(sink: (replyTo: string, report: Report) => void): void

@@ -28,12 +28,13 @@ import { endLeftovers } from './leftovers.ts'
 import { type Loop, nowMs, startLoop } from './loop.ts'
 import type { WorkerMetrics } from './metrics.ts'
 import { Outbox } from './outbox.ts'
-import type { PostgresServer } from './postgres/server.ts'
+import { dataDirOf, type PostgresServer } from './postgres/server.ts'
 import { beginning, type Settings, type State } from './protocol/state.ts'
 import { isNamed } from './protocol/steps.ts'
 import { publishRole } from './publish.ts'
 import { openReads, PREFETCH, type Reads } from './reads.ts'
 import type { Registration } from './registration.ts'
+import { Scrub } from './scrub/scrub.ts'
 import { DiskFullError, type Store } from './store.ts'
 import { openTeller } from './telling.ts'
 import { openWrites } from './writes.ts'
@@ -200,9 +201,15 @@ function keepHouse(
     inContainer: parts.config.CONVOY_LIFE !== undefined
   })
   const kept = keptSize({ dir: parts.home.dir, loop, log })
+  const scrub = opened.use(
+    new Scrub({
+      ...{ store, log, dataDir: dataDirOf(parts.home.dir) },
+      bytesPerS: 1024 * parts.config.CONVOY_SCRUB_KIB_PER_S
+    })
+  )
   const answered = () => work.reads.reduce((sum, of) => sum + of.answered, 0)
   let memoryMiB = 0
-  const now = () => ({ state: loop.state, reads: answered(), memoryMiB })
+  const now = () => ({ state: loop.state, reads: answered(), memoryMiB, scrub })
   parts.metrics.show(now, parts.cloneMs)
   const showing = setInterval(() => {
     const { last } = loop.state
@@ -212,7 +219,8 @@ function keepHouse(
       .show(identity.workerId, {
         last: { index: last.index, term: last.term },
         needsFrom: isNamed(loop.state) ? null : last.index,
-        figures: { ...shown, ...kept() }
+        figures: { ...shown, ...kept() },
+        scrub: scrub.now
       })
       .catch((err: unknown) => log.debug({ err }, 'figures could not be shown'))
   }, FIGURES_MS)

@@ -86,6 +86,7 @@ export function describe(cluster: Cluster, { minCopies, stuck, ...scaling }: Con
           : null,
       ...{ reachesAmqp: node.reachesAmqp, diverged: node.diverged, trouble: node.trouble },
       copying: node.copying ?? null,
+      scrub: node.scrub ? { ...node.scrub, damage: [...node.scrub.damage] } : null,
       since: node.since
     })),
     ...describeScaling(cluster, scaling),

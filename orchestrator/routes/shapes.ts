@@ -71,6 +71,12 @@ export const SettingsAnswer = Type.Object(
   { description: 'The settings from now on' }
 )
 
+const Scrub = Type.Object({
+  pages: Type.Object({ read: Type.Integer(), of: Type.Integer(), passAt: Nullable }),
+  entries: Type.Object({ read: Type.Integer(), passAt: Nullable }),
+  damage: Type.Array(Type.String())
+})
+
 export const ClusterAnswer = Type.Object(
   {
     clusterId: Nullable,
@@ -116,6 +122,9 @@ export const ClusterAnswer = Type.Object(
           ],
           { description: 'The copy that it makes now' }
         ),
+        scrub: Type.Union([Scrub, Type.Null()], {
+          description: 'How far it has looked for damaged pages and log entries'
+        }),
         since: Type.String()
       })
     ),

@@ -107,8 +107,18 @@ export interface WorkerNode {
   readonly since: string
   /** Ids of the last requests that were refused here because they are harmful. */
   readonly harmful?: readonly string[]
+  /** What its scrub has looked at; null when that is off. */
+  readonly scrub?: ScrubNode | null
   /** For `cluster`: figures of the last second or so. */
   readonly figures: WorkerFigures
+}
+
+/** Of the present pass, and when the last one ended. */
+export interface ScrubNode {
+  readonly pages: { readonly read: number; readonly of: number; readonly passAt: string | null }
+  readonly entries: { readonly read: number; readonly passAt: string | null }
+  /** The first few findings since the worker started. */
+  readonly damage: readonly string[]
 }
 
 export interface WorkerFigures {

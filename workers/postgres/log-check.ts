@@ -8,14 +8,24 @@ import type { Connection } from './connection.ts'
 import { lostTo } from './sql-error.ts'
 
 const ENTRIES = 500
-const FASTEST_MS = 100
+/** Of a piece, unless one entry alone is larger: they may be 8 MiB each. */
+const BYTES = 2 * 1024 * 1024
 /** Of a statement that was ended for its time, or for somebody else's sake. */
 const CANCELLED = '57014'
+const TRIES_MAX = 5
 
-/** The last entry of a piece: one that is there, so that the next piece knows what precedes it. */
+/**
+ * The last entry of a piece: one that is there, so that the next piece knows what precedes it.
+ * Sizes are told without reading the values.
+ */
 const LAST = `
   select max(index) from (
-    select index from convoy.log where index > $1 and index <= $2 order by index limit $3::int8) l`
+    select index, row_number() over w as n,
+      sum(octet_length(changes) + octet_length(result) + 200) over w as upto
+    from (
+      select * from convoy.log where index > $1 and index <= $2 order by index limit ${ENTRIES}) l
+    window w as (order by index)) l
+  where n = 1 or upto <= ${BYTES}`
 const FAULTS = 'select name, found from convoy.log_faults($1, $2, $3)'
 
 export interface LogFault {
@@ -42,10 +52,10 @@ export async function* checkLog(
   connection: Connection,
   { secret, after, upto, share }: LogRange
 ): AsyncGenerator<LogPiece> {
-  let size = ENTRIES
+  let tries = 0
   for (let at = after; at < upto; ) {
     const beganMs = performance.now()
-    const [last] = await connection.rows(LAST, [String(at), String(upto), String(size)])
+    const [last] = await connection.rows(LAST, [String(at), String(upto)])
     // None is left, though the range goes on: the fault is that they are missing.
     const to = Number(last?.[0] ?? upto)
     const faults: LogFault[] = []
@@ -57,13 +67,12 @@ export async function* checkLog(
     }
     const values = [secret, String(at), String(to)]
     const { error } = await connection.run([{ sql: FAULTS, values, sink }])
-    const tookMs = performance.now() - beganMs
+    tries += 1
     if (error === undefined) {
       yield { upto: to, entries: to - at, faults }
       at = to
-    } else if (error.sqlstate !== CANCELLED || size === 1) throw lostTo(error)
-    // Entries may be 8 MiB each.
-    size = error !== undefined || tookMs > FASTEST_MS ? Math.max(1, Math.floor(size / 2)) : ENTRIES
-    await sleep(tookMs * (1 / share - 1))
+      tries = 0
+    } else if (error.sqlstate !== CANCELLED || tries >= TRIES_MAX) throw lostTo(error)
+    await sleep((performance.now() - beganMs) * (1 / share - 1))
   }
 }

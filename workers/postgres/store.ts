@@ -24,13 +24,14 @@ import type { GuardEvent } from './guard.ts'
 import type { Life } from './life.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import { APPEND, appendValues } from './log.ts'
+import { checkLog, type LogPiece } from './log-check.ts'
 import type { Mode } from './master.ts'
 import { Rerun } from './rerun.ts'
 import { prepareSchema } from './schema.ts'
 import type { PostgresServer } from './server.ts'
 import { lostTo } from './sql-error.ts'
 import { Survival } from './survival.ts'
-import type { ReportSink } from './verifier.ts'
+import { type ReportSink, yieldToOthers } from './verifier.ts'
 
 /** Of the log at a time, to find what was committed of a batch. */
 const ENTRIES_BYTES = 16 * 1024 * 1024
@@ -246,6 +247,13 @@ class PostgresStore implements Store {
 
   cancel(): Promise<void> {
     return this.#survival.cancel()
+  }
+
+  async *checkLog(share: number): AsyncGenerator<LogPiece> {
+    await using connection = await this.#survival.life.openAside()
+    yieldToOthers(connection)
+    const { secret } = this.#survival
+    yield* checkLog(connection, { secret, after: 0, upto: this.last.index, share })
   }
 
   onReport(sink: ReportSink): void {

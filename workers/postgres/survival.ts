@@ -103,6 +103,10 @@ export class Survival implements AsyncDisposable {
     return this.#life
   }
 
+  get secret(): string {
+    return this.#options.secret
+  }
+
   get committedMs(): number {
     return this.#formerCommittedMs + this.#life.committedMs
   }

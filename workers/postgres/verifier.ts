@@ -197,7 +197,7 @@ function problemOf(err: unknown): Without<Report> {
 }
 
 /** For good: priority cannot be raised again. */
-function yieldToOthers({ pid }: Connection): void {
+export function yieldToOthers({ pid }: Connection): void {
   try {
     setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL)
   } catch {

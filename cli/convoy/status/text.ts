@@ -27,6 +27,7 @@ export function statusText(sight: Sight, nowMs = Date.now()): string {
     '',
     workersTable(cluster.workers, nowMs),
     '',
+    ...scrubText(cluster, nowMs),
     loadText(sight),
     '',
     instancesText(sight),
@@ -63,6 +64,24 @@ function keptText({ workers }: ClusterNow): string[] {
     ),
     'when nothing of that is wanted any more, `convoy recover --forget` removes it'
   ]
+}
+
+/** How far each worker has looked for damage of its own; nothing where that is off. */
+function scrubText({ workers }: ClusterNow, nowMs: number): string[] {
+  const lines = workers.flatMap(({ pid, scrub }) => {
+    if (!scrub) return []
+    const { pages, entries, damage } = scrub
+    const percent = pages.of === 0 ? 0 : Math.min(100, Math.round((100 * pages.read) / pages.of))
+    const last = (at: string | null) => (at === null ? 'never' : `${ageText(at, nowMs)} ago`)
+    const found =
+      damage.length === 0
+        ? styled('green', 'no damage')
+        : styled('red', `DAMAGED: ${damage.join(', ')}`)
+    const ofPages = `pages ${percent} % (last pass ${last(pages.passAt)})`
+    const ofLog = `log entries ${entries.read} (last pass ${last(entries.passAt)})`
+    return [`  ${pid}  ${ofPages}, ${ofLog}: ${found}`]
+  })
+  return lines.length === 0 ? [] : [styled('bold', 'scrub'), ...lines, '']
 }
 
 interface LoadLine {
