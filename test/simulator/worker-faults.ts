@@ -152,10 +152,17 @@ export class WorkerFaults {
     return worker.id
   }
 
-  /** A member is left with data that nobody doubts: else nobody promises anything. */
+  /**
+   * A member is left with data that nobody doubts: else nobody promises anything. A master in
+   * doubt still removes members that are silent, so beside it no other member may lose its data.
+   */
   #isSafe(without: string | null = null): boolean {
     const { disks, doubted, zookeeper } = this.#world
-    return zookeeper.members.some(id => disks.has(id) && !doubted.has(id) && id !== without)
+    const { members } = zookeeper
+    const isSound = (id: string) => disks.has(id) && !doubted.has(id) && id !== without
+    const unsound = members.filter(id => !isSound(id)).length
+    const mayBe = members.some(id => doubted.has(id)) ? 1 : members.length - 1
+    return unsound <= mayBe && unsound < members.length
   }
 
   hang(): string | null {
