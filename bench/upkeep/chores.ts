@@ -33,14 +33,19 @@ export async function fillRows(client: Client, workersDir: string, bytes: number
   await onEveryWorker(workersDir, ['set temp_file_limit = -1', fill, 'checkpoint'])
 }
 
-/** What the log has may be let go: it lies before what is put in. */
-const AGED = `update convoy.log set at = at - interval '1 day'`
+/** All of the log was committed a day ago: it may be pruned. */
+const AGED = `
+  insert into convoy.mark (index, ran_ms)
+  select l.index, m.ran_ms + ago
+  from (select max(index) as index from convoy.log) l,
+    (select coalesce(max(ran_ms), 0) as ran_ms from convoy.mark) m,
+    unnest(array[0, 86400000]) as ago`
 
-/** Entries of a write each, a day old, behind those that the log has. */
+/** Entries of a write each, behind those that the log has. */
 const FILL_LOG = `
-  insert into convoy.log (index, term, request_id, request_key, command_hash, status, changes, result, checksum, at)
+  insert into convoy.log (index, term, request_id, request_key, command_hash, status, changes, result, checksum)
   select l.index + n, l.term, 'fill-' || n, 'fill-' || n, md5('command' || n), 200,
-    '[]', '[{"rowCount":1,"rows":[{"id":"' || n || '"}]}]', md5(n::text), now() - interval '1 day'
+    '[]', '[{"rowCount":1,"rows":[{"id":"' || n || '"}]}]', md5(n::text)
   from (select index, term from convoy.log order by index desc limit 1) l,
     generate_series(1::int8, $ENTRIES::int8) as n`
 
@@ -59,7 +64,7 @@ export async function fillLog(
   for (const pid of [supervisor, ...workers]) process.kill(pid, 'SIGSTOP')
   let last = 0
   try {
-    await onEveryWorker(workersDir, [AGED, filled, 'vacuum convoy.log', 'checkpoint'])
+    await onEveryWorker(workersDir, [filled, AGED, 'vacuum convoy.log', 'checkpoint'])
     last = Math.min(...(await askEveryWorker(workersDir, LAST)).map(Number))
   } finally {
     for (const pid of workers) process.kill(pid, 'SIGKILL')

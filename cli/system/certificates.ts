@@ -1,6 +1,7 @@
 /**
  * A private CA, and the one certificate of a system on this machine, made with openssl at each
- * start. Servers show it to clients, and clients to RabbitMQ and ZooKeeper. The key of the CA is gone when it has signed: nobody can make another.
+ * start. Servers show it to clients, and clients to RabbitMQ and ZooKeeper. The key of the CA is
+ * gone when it has signed: nobody can make another.
  */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
