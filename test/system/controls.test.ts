@@ -241,7 +241,12 @@ await t.test('what is said while RabbitMQ is away is taken from /config', async 
 })
 
 await t.test('what makes no sense is refused and changes nothing', async t => {
-  const before = await ask('GET controls')
+  // Each instance says by itself which settings it has; the last change may be on its way yet.
+  const before = await until('all to have the newest settings', { withinMs: 10_000 }, async () => {
+    const answer = await ask('GET controls')
+    const { instances } = answer.body as { instances: readonly { version: number }[] }
+    return new Set(instances.map(({ version }) => version)).size === 1 ? answer : undefined
+  })
   const wrong: [`${Method} ${string}`, object, number, string][] = [
     ['PUT controls/log', { service: 'kitchen', level: 'info' }, 400, 'CONVOY_INVALID_REQUEST'],
     ['PUT controls/log', { service: 'lb', level: 'loud' }, 400, 'CONVOY_INVALID_REQUEST'],
