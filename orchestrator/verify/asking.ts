@@ -63,7 +63,9 @@ export class Asking {
       if (isKind('slow')) return { kind: 'slow' }
       const missing = problems.filter(([, one]) => one?.kind !== 'done')
       if (missing.length === 0) {
-        return { kind: 'done', index, reports: heard as ReadonlyMap<string, Done> }
+        // Others may have reported too: one that was left out before, or that joined since.
+        const reports = new Map(this.workers.map(id => [id, heard.get(id) as Done]))
+        return { kind: 'done', index, reports }
       }
       if (isKind('changed')) {
         if (tries >= TRIES_MAX) return { kind: 'changed' }
