@@ -2,6 +2,7 @@ import t from 'tap'
 import type { WorkerNode, WorkerRole } from '../platform/wire/znodes.ts'
 import { observe } from './cluster-events.ts'
 import { type Cluster, NOTHING_KNOWN } from './cluster-view.ts'
+import { decidedByWindow } from './scaling/fixtures.ts'
 
 interface Shown {
   readonly term: number
@@ -87,25 +88,10 @@ t.test('a worker that differs is told at once, with what differs', async t => {
 t.test(
   'another number of replicas is told with its reason, a decision to keep it is not',
   async t => {
-    const decided = (from: number, to: number): Cluster => {
-      const decision = { at: 'a', policy: 'window', from, to, reason: 'r' } as const
-      const span = {
-        sinceMs: 0,
-        reads: 0,
-        cpuPercent: 0,
-        readLoadPercent: 0,
-        idleCores: 0,
-        samples: 0
-      }
-      const rest = {
-        policy: 'window',
-        seenAtMs: 0,
-        changedAtMs: 0,
-        calmSinceMs: 0,
-        counted: {}
-      } as const
-      return { ...WELL, scaling: { wanted: to, decision, span, ...rest } }
-    }
+    const decided = (from: number, to: number): Cluster => ({
+      ...WELL,
+      scaling: decidedByWindow({ from, to, reason: 'r' })
+    })
     t.strictSame(seen(decided(2, 2), decided(2, 4)).events, [
       { type: 'scaled', policy: 'window', from: 2, to: 4, reason: 'r' }
     ])

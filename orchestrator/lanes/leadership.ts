@@ -27,8 +27,8 @@ export class Leaderships {
   look(cluster: Cluster): Leadership {
     const term = cluster.state?.term ?? 0
     if (term > this.#term) {
-      // How the term of a master that it never saw ended, an orchestrator does not know. It may
-      // have sent writes to one before it could read any term.
+      // If an orchestrator never saw a master, it does not know how that master's term ended. It
+      // may have sent writes to it before it could read any term.
       this.#orderly = term === this.#term + 1 && this.#livesOn(cluster)
       this.#term = term
       this.#seen = false

@@ -17,7 +17,7 @@ import { NoSuccessorError } from '../errors.ts'
 import type { Dispatch } from '../lanes/dispatch.ts'
 import { NONE_WAITS, obstaclesOf } from '../obstacles.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
-import { SETTINGS } from '../scaling/fixtures.ts'
+import { decidedByWindow, SETTINGS } from '../scaling/fixtures.ts'
 import type { ScalingChange } from '../scaling/settings.ts'
 import { openServer } from '../server.ts'
 import type { Verified } from '../verify/verification.ts'
@@ -345,22 +345,13 @@ t.test('the cluster tells who leads, who counts, and how far each is', async t =
 })
 
 t.test('the cluster tells how many replicas are wanted, why, and what comes next', async t => {
-  const decision = { at: 'a', policy: 'window', from: 2, to: 4, reason: '61 reads' } as const
-  const span = { sinceMs: 0, reads: 7, cpuPercent: 0, readLoadPercent: 0, idleCores: 0, samples: 0 }
-  const rest = {
-    policy: 'window',
-    seenAtMs: 0,
-    changedAtMs: 0,
-    calmSinceMs: 0,
-    counted: {}
-  } as const
-  const scaling = { wanted: 4, decision, span, ...rest }
+  const scaling = decidedByWindow({ from: 2, to: 4, reason: '61 reads', reads: 7 })
   const { call } = await server(t, { cluster: { ...CLUSTER, scaling } })
   const { replicas, policy } = JSON.parse((await call('GET', 'cluster')).body)
   t.strictSame(replicas, { count: null, min: 2, max: 5, wanted: 4, actual: 2 })
   t.strictSame(policy, {
     ...{ kind: 'window', windowS: 120, readsPerReplica: 20, readsPerS: 100, coolDownS: 30 },
-    ...{ rule: 'the rule', decision, reads: 7, next: '2026-11-22T06:02:00.000Z' }
+    ...{ rule: 'the rule', decision: scaling.decision, reads: 7, next: '2026-11-22T06:02:00.000Z' }
   })
 })
 

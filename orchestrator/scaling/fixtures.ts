@@ -59,3 +59,25 @@ export const changesOf = (wanted: readonly number[]): { second: number; by: numb
     const by = number - (wanted[second - 1] ?? number)
     return by === 0 ? [] : [{ second, by }]
   })
+
+const SPAN = { sinceMs: 0, reads: 0, cpuPercent: 0, readLoadPercent: 0, idleCores: 0, samples: 0 }
+
+/** What ZooKeeper holds after this decision of the policy `window`, `reads` reads later. */
+export function decidedByWindow(change: {
+  readonly from: number
+  readonly to: number
+  readonly reason: string
+  readonly reads?: number
+}) {
+  const { from, to, reason, reads = 0 } = change
+  return {
+    wanted: to,
+    decision: { at: 'a', policy: 'window', from, to, reason },
+    span: { ...SPAN, reads },
+    policy: 'window',
+    seenAtMs: 0,
+    changedAtMs: 0,
+    calmSinceMs: 0,
+    counted: {}
+  } as const
+}

@@ -11,7 +11,7 @@ import { NoSuchWorkerError } from '../errors.ts'
 import { condemn } from '../wish.ts'
 import { Asking, type AskingOptions, type Done } from './asking.ts'
 import { Plan } from './plan.ts'
-import { readVerified, type TableSum } from './verified.ts'
+import { added, readVerified, type TableSum } from './verified.ts'
 import { Findings, vote } from './vote.ts'
 
 /** Of the time of one core, at each worker. */
@@ -155,7 +155,9 @@ export class Verification {
   #keep(item: Item): void {
     const key = `${item.kind} ${item.name}`
     const before = this.#items.get(key)
-    this.#items.set(key, before === undefined || item.kind !== 'rows' ? item : sum(before, item))
+    const isFurther = before !== undefined && item.kind === 'rows'
+    const kept = isFurther ? { ...before, ...added(rowSumOf(before), rowSumOf(item)) } : item
+    this.#items.set(key, kept)
   }
 
   async #end(): Promise<Verified> {
@@ -209,9 +211,4 @@ function sizesOf(reports: readonly Done[]): Map<string, number> {
   return sizes
 }
 
-function sum(one: Item, other: Item): Item {
-  const rows = String(BigInt(one.rows ?? 0) + BigInt(other.rows ?? 0))
-  const sums = (one.sum ?? '').split(':')
-  const added = (other.sum ?? '').split(':').map((part, i) => BigInt(part) + BigInt(sums[i] ?? 0))
-  return { ...one, rows, sum: added.join(':') }
-}
+const rowSumOf = ({ rows, sum }: Item) => ({ rows: rows ?? '0', sum: sum ?? '' })

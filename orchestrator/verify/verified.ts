@@ -1,7 +1,7 @@
 /**
- * What a verification found to be right, as it is shown to whoever asked. Pure. A partitioned table stands beside its partitions, with what these come to.
+ * What a verification found to be right, as it is shown to whoever asked. Pure. A partitioned
+ * table stands beside its partitions, with what these come to.
  */
-
 import type { Item } from '../../platform/wire/verify.ts'
 
 export interface TableSum {
@@ -18,20 +18,18 @@ export function readVerified(items: readonly Item[]) {
     objects[kind] = (objects[kind] ?? 0) + 1
     if (kind !== 'rows' || rows == null || sum === null) continue
     tables.set(name, { table: name, rows, sum })
-    if (root != null) tables.set(root, together(root, tables.get(root), { rows, sum }))
+    if (root != null) tables.set(root, { table: root, ...added(tables.get(root), { rows, sum }) })
   }
   const byName = [...tables.values()].sort((a, b) => (a.table < b.table ? -1 : 1))
   return { tables: byName, objects }
 }
 
-/** Sums add up, as those of rows do. */
-function together(
-  table: string,
-  one: TableSum | undefined,
-  other: Pick<TableSum, 'rows' | 'sum'>
-): TableSum {
+type RowSum = Pick<TableSum, 'rows' | 'sum'>
+
+/** Row counts and checksums of disjoint sets of rows add up. */
+export function added(one: RowSum | undefined, other: RowSum): RowSum {
   const rows = String(BigInt(one?.rows ?? 0) + BigInt(other.rows))
   const sums = one?.sum.split(':') ?? []
   const sum = other.sum.split(':').map((part, i) => String(BigInt(part) + BigInt(sums[i] ?? 0)))
-  return { table, rows, sum: sum.join(':') }
+  return { rows, sum: sum.join(':') }
 }
