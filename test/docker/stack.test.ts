@@ -229,7 +229,8 @@ async function ownContainers(): Promise<string[]> {
 async function equalOnAllWorkers(t: Test): Promise<void> {
   const { status, body } = await stack.call('POST /cluster/verify')
   t.equal(status, 200)
-  const { workers } = body as { workers: { equal: boolean }[] }
+  const { workers, leftOut } = body as { workers: { equal: boolean }[]; leftOut: object[] }
+  t.strictSame(leftOut, [], 'all were asked')
   t.strictSame(
     workers.map(({ equal }) => equal),
     [true, true, true],

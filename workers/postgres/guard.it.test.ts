@@ -104,7 +104,7 @@ t.test(
     const reading = readOf(store, endless)
     await latencies(t, { name: 'beside it', during: reading, ask: insert })
     t.equal((await reading).body.sqlstate, '57014')
-    t.equal((await stoppedIn(dir)).length, 1)
+    await until('one to stand still', async () => (await stoppedIn(dir)).length === 1)
     await latencies(t, { name: 'while it is frozen', during: sleep(1_000), ask: insert })
     const [altered] = await Promise.all([
       store.execute([ddl('alter table a add column u text')], 1),
@@ -169,8 +169,9 @@ t.test(
 
 t.test('nothing is left of frozen processes when PostgreSQL is stopped', async t => {
   const { dir, server, store } = await startWorker(t, { readTimeoutMs: LIMIT_MS })
-  await readOf(store, ENDLESS[0] ?? '')
-  t.equal((await stoppedIn(dir)).length, 1)
+  const { status, body } = await readOf(store, ENDLESS[0] ?? '')
+  t.strictSame([status, body.sqlstate], [400, '57014'])
+  await until('one to stand still', async () => (await stoppedIn(dir)).length === 1)
   const beganMs = performance.now()
   await server.stop()
   t.ok(performance.now() - beganMs < 3_000)
