@@ -9,8 +9,8 @@
  */
 import { OverloadedError } from '../platform/errors.ts'
 import { childOf, type Logger } from '../platform/log.ts'
-import { SERVICES, type ServiceNode } from '../platform/wire/znodes.ts'
 import type { Node, ZooKeeper } from '../platform/zookeeper.ts'
+import { SERVICES, type ServiceNode } from '../wire/znodes.ts'
 import { choose } from './choice.ts'
 import { NoInstanceError } from './errors.ts'
 import { Instance } from './instance.ts'

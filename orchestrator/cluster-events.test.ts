@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { WorkerNode, WorkerRole } from '../platform/wire/znodes.ts'
+import type { WorkerNode, WorkerRole } from '../wire/znodes.ts'
 import { observe } from './cluster-events.ts'
 import { type Cluster, NOTHING_KNOWN } from './cluster-view.ts'
 import { decidedByWindow } from './scaling/fixtures.ts'

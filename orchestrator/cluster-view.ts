@@ -4,6 +4,7 @@
  */
 import type { InstanceNode } from '../platform/controls/shapes.ts'
 import type { Logger } from '../platform/log.ts'
+import type { Node, ZooKeeper } from '../platform/zookeeper.ts'
 import {
   type ClusterState,
   CONFIG,
@@ -18,8 +19,7 @@ import {
   type Wishes,
   WORKERS,
   type WorkerNode
-} from '../platform/wire/znodes.ts'
-import type { Node, ZooKeeper } from '../platform/zookeeper.ts'
+} from '../wire/znodes.ts'
 import { TimeoutError } from './errors.ts'
 import type { Config } from './scaling/settings.ts'
 import { parseState, type ScalingState } from './scaling/state.ts'

@@ -5,8 +5,8 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Logger } from '../platform/log.ts'
-import { type ClusterState, STATE } from '../platform/wire/znodes.ts'
 import type { ZooKeeper } from '../platform/zookeeper.ts'
+import { type ClusterState, STATE } from '../wire/znodes.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 
 /** @returns whether it was made: not where there is one already, nor over workers that have data */

@@ -2,7 +2,7 @@
  * Every state in which writes cannot succeed has a test here, in the order of `WHYS`.
  */
 import t from 'tap'
-import type { WorkerNode } from '../platform/wire/znodes.ts'
+import type { WorkerNode } from '../wire/znodes.ts'
 import { type Cluster, NOTHING_KNOWN } from './cluster-view.ts'
 import {
   type Facts,

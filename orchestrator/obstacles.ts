@@ -3,7 +3,7 @@
  * The best-known reason comes first. The last one, `writesUnanswered`, is measured and rests
  * on no explanation: writes wait, and none was answered.
  */
-import type { WorkerNode } from '../platform/wire/znodes.ts'
+import type { WorkerNode } from '../wire/znodes.ts'
 import { type Cluster, masterOf } from './cluster-view.ts'
 import { type Absences, type Missing, stuckOf } from './stuck.ts'
 

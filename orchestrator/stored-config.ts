@@ -3,8 +3,8 @@
  * compare-and-set, so that of two who change different parts neither undoes the other.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CONFIG, parseNode } from '../platform/wire/znodes.ts'
 import { type ZooKeeper, ZooKeeperUnavailableError } from '../platform/zookeeper.ts'
+import { CONFIG, parseNode } from '../wire/znodes.ts'
 import { SettingsNotStoredError } from './errors.ts'
 import type { Config } from './scaling/settings.ts'
 

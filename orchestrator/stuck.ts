@@ -3,7 +3,7 @@
  * worker is gone, or ZooKeeper has lost its memory. Pure; who was seen last, and where,
  * is remembered from one view of the cluster to the next.
  */
-import type { WorkerNode } from '../platform/wire/znodes.ts'
+import type { WorkerNode } from '../wire/znodes.ts'
 import { type Cluster, masterOf } from './cluster-view.ts'
 
 /** A worker that `/state` names and that is not there. */

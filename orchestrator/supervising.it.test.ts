@@ -6,15 +6,9 @@ import t, { type Test } from 'tap'
 import { openLog } from '../platform/log.ts'
 import { pidSpace } from '../platform/process-identity.ts'
 import { registerOrchestrator } from '../platform/registration.ts'
-import {
-  ORCHESTRATORS,
-  type OrchestratorNode,
-  STATE,
-  SUPERVISOR,
-  WORKERS
-} from '../platform/wire/znodes.ts'
 import { openZooKeeper, type ZooKeeper } from '../platform/zookeeper.ts'
 import { startServices } from '../test/environment.ts'
+import { ORCHESTRATORS, type OrchestratorNode, STATE, SUPERVISOR, WORKERS } from '../wire/znodes.ts'
 import { ClusterView } from './cluster-view.ts'
 import { foundCluster } from './found.ts'
 import type { Death, Place, Runtime } from './runtimes/runtime.ts'

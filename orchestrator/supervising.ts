@@ -12,6 +12,7 @@
 import { type BackoffPolicy, backoffMs } from '../platform/backoff.ts'
 import type { Logger } from '../platform/log.ts'
 import { isKnownDead } from '../platform/process-identity.ts'
+import { type ZooKeeper, ZooKeeperUnavailableError } from '../platform/zookeeper.ts'
 import {
   ORCHESTRATORS,
   parseNode,
@@ -19,8 +20,7 @@ import {
   SUPERVISOR,
   WORKERS,
   type WorkerNode
-} from '../platform/wire/znodes.ts'
-import { type ZooKeeper, ZooKeeperUnavailableError } from '../platform/zookeeper.ts'
+} from '../wire/znodes.ts'
 import { type ClusterView, masterOf } from './cluster-view.ts'
 import type { Death, Place, Runtime } from './runtimes/runtime.ts'
 import {

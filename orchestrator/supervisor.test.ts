@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { WorkerNode } from '../platform/wire/znodes.ts'
+import type { WorkerNode } from '../wire/znodes.ts'
 import { type Cluster, NOTHING_KNOWN } from './cluster-view.ts'
 import type { Place } from './runtimes/runtime.ts'
 import {

@@ -8,7 +8,7 @@
  * - A cluster that nobody has led is founded by one worker; copies follow when it leads.
  */
 import { type BackoffPolicy, backoffMs } from '../platform/backoff.ts'
-import { mayHoldGivenUp } from '../platform/wire/znodes.ts'
+import { mayHoldGivenUp } from '../wire/znodes.ts'
 import { type Cluster, masterOf } from './cluster-view.ts'
 import type { Death, Place } from './runtimes/runtime.ts'
 import { going } from './scaling/leaving.ts'

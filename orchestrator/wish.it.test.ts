@@ -1,9 +1,9 @@
 /** Changing `/wishes` in a real ZooKeeper. */
 import t from 'tap'
 import { openLog } from '../platform/log.ts'
-import { WISHES } from '../platform/wire/znodes.ts'
 import { openZooKeeper } from '../platform/zookeeper.ts'
 import { startServices } from '../test/environment.ts'
+import { WISHES } from '../wire/znodes.ts'
 import { wish } from './wish.ts'
 
 const log = openLog({ service: 'test', level: 'silent' })

@@ -1,8 +1,9 @@
 /**
  * Changes what is asked of workers.
  */
-import { NO_WISHES, parseNode, WISHES, type Wishes } from '../platform/wire/znodes.ts'
+
 import type { ZooKeeper } from '../platform/zookeeper.ts'
+import { NO_WISHES, parseNode, WISHES, type Wishes } from '../wire/znodes.ts'
 
 /** Leaves the other wishes as they are. @returns false when somebody else was faster */
 export async function wish(zookeeper: ZooKeeper, change: Partial<Wishes>): Promise<boolean> {

@@ -4,16 +4,17 @@
  * `/orchestrators/<id>`. Register when ready to answer, and dispose before the server
  * is closed.
  */
-import type { Targets } from './client/targets.ts'
-import type { Logger } from './log.ts'
-import { pidSpace, startTimeOf } from './process-identity.ts'
+
 import {
   ORCHESTRATORS,
   type OrchestratorNode,
   parseNode,
   SERVICES,
   type ServiceNode
-} from './wire/znodes.ts'
+} from '../wire/znodes.ts'
+import type { Targets } from './client/targets.ts'
+import type { Logger } from './log.ts'
+import { pidSpace, startTimeOf } from './process-identity.ts'
 import type { ZooKeeper } from './zookeeper.ts'
 
 export interface Registered extends AsyncDisposable {

@@ -6,8 +6,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../platform/log.ts'
-import { type ClusterState, STATE, WORKERS, type WorkerNode } from '../platform/wire/znodes.ts'
 import { type ZooKeeper, ZooKeeperUnavailableError } from '../platform/zookeeper.ts'
+import { type ClusterState, STATE, WORKERS, type WorkerNode } from '../wire/znodes.ts'
 import type { WorkerConfig } from './config.ts'
 import { chooseDonor } from './donor.ts'
 import { type Home, type Identity, newWorkerId } from './home.ts'

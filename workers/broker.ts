@@ -14,8 +14,8 @@ import {
   SYNC_EXCHANGE,
   syncQueueOf,
   WRITE_QUEUE
-} from '../platform/wire/queues.ts'
-import type { Report } from '../platform/wire/verify.ts'
+} from '../wire/queues.ts'
+import type { Report } from '../wire/verify.ts'
 import type { Outbox } from './outbox.ts'
 import { decodeWorkerMessage, encodeWorkerMessage, type Message } from './protocol/messages.ts'
 

@@ -5,7 +5,7 @@
  */
 import type { AmqpLink } from '../platform/amqp.ts'
 import type { Logger } from '../platform/log.ts'
-import { READ_QUEUE, STRONG_QUEUE } from '../platform/wire/queues.ts'
+import { READ_QUEUE, STRONG_QUEUE } from '../wire/queues.ts'
 import { consumptionOf } from './protocol/answers.ts'
 import type { View } from './protocol/view.ts'
 import { PREFETCH, type Reads } from './reads.ts'

@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseNode } from '../platform/wire/znodes.ts'
+import { parseNode } from '../wire/znodes.ts'
 
 export const CONTAINER_FILE = 'container.json'
 const TOLD_WITHIN_MS = 30_000

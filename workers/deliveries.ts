@@ -9,7 +9,7 @@
  */
 import type { Channel, ConsumeMessage } from 'amqplib'
 import { whileOpen } from '../platform/amqp.ts'
-import { WRITE_QUEUE } from '../platform/wire/queues.ts'
+import { WRITE_QUEUE } from '../wire/queues.ts'
 
 const PREFETCH = 6
 /** Of each further consumer. */

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { WorkerNode } from '../platform/wire/znodes.ts'
+import type { WorkerNode } from '../wire/znodes.ts'
 import { chooseDonor } from './donor.ts'
 
 const worker = (role: string, more: Partial<WorkerNode> = {}): WorkerNode =>

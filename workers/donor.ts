@@ -3,7 +3,7 @@
  * spared; of several, a random one, so that they share the load of many copies at once; and
  * rather one from which no copy has failed, so that one bad source stops nobody.
  */
-import type { WorkerNode } from '../platform/wire/znodes.ts'
+import type { WorkerNode } from '../wire/znodes.ts'
 
 export interface Donor {
   readonly id: string

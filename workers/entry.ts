@@ -4,7 +4,7 @@
  * an index mean equal logs up to it.
  */
 import { hash } from 'node:crypto'
-import type { Mark } from '../platform/wire/verify.ts'
+import type { Mark } from '../wire/verify.ts'
 
 export interface Entry {
   /** 1, 2, 3, ... without gaps. */

@@ -3,7 +3,7 @@
  * process and its PostgreSQL together, over the time since the last call.
  */
 import { readFileSync } from 'node:fs'
-import type { WorkerFigures } from '../platform/wire/znodes.ts'
+import type { WorkerFigures } from '../wire/znodes.ts'
 import { openMachine } from './machine.ts'
 
 const TICKS_PER_S = 100

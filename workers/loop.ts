@@ -5,13 +5,13 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../platform/log.ts'
-import type { ClusterState } from '../platform/wire/znodes.ts'
-import { parseNode, STATE } from '../platform/wire/znodes.ts'
 import {
   type ZooKeeper,
   ZooKeeperRefusedError,
   ZooKeeperUnavailableError
 } from '../platform/zookeeper.ts'
+import type { ClusterState } from '../wire/znodes.ts'
+import { parseNode, STATE } from '../wire/znodes.ts'
 import type { Broker } from './broker.ts'
 import type { Position } from './entry.ts'
 import type { CommitTimes } from './metrics.ts'

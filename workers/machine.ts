@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
-import type { MachineFigures } from '../platform/wire/znodes.ts'
+import type { MachineFigures } from '../wire/znodes.ts'
 
 const TICKS_PER_S = 100
 

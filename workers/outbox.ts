@@ -6,8 +6,8 @@
  */
 import { setInterval } from 'node:timers'
 import { type AmqpLink, whileOpen } from '../platform/amqp.ts'
-import { takenQueueOf } from '../platform/wire/queues.ts'
-import { encodeReplies, type Reply } from '../platform/wire/requests.ts'
+import { takenQueueOf } from '../wire/queues.ts'
+import { encodeReplies, type Reply } from '../wire/requests.ts'
 import { nowMs } from './loop.ts'
 import { type LargeReply, ReplyWindow } from './reply-window.ts'
 

@@ -3,7 +3,7 @@
  */
 import { setTimeout } from 'node:timers'
 import type { ConsumeMessage } from 'amqplib'
-import type { ReadMessage, ReadRequest } from '../platform/wire/requests.ts'
+import type { ReadMessage, ReadRequest } from '../wire/requests.ts'
 import { nowMs } from './loop.ts'
 import type { ReadResult } from './store.ts'
 

@@ -4,12 +4,7 @@
  */
 import type { ConfirmChannel } from 'amqplib'
 import { type AmqpLink, whileOpen } from '../platform/amqp.ts'
-import {
-  encodeReplies,
-  type Note,
-  type ReadRequest,
-  type Reply
-} from '../platform/wire/requests.ts'
+import { encodeReplies, type Note, type ReadRequest, type Reply } from '../wire/requests.ts'
 
 export class ReadNotes {
   readonly #link: AmqpLink

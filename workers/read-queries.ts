@@ -8,7 +8,7 @@ import {
   type OutcomeQuery,
   type ReadCommand,
   type ReadRequest
-} from '../platform/wire/requests.ts'
+} from '../wire/requests.ts'
 import type { Loop } from './loop.ts'
 import type { ReadResult, Store } from './store.ts'
 

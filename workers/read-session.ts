@@ -13,7 +13,7 @@ import type { Channel, ConsumeMessage } from 'amqplib'
 import { type AmqpLink, whileOpen } from '../platform/amqp.ts'
 import type { Logger } from '../platform/log.ts'
 import { LASTS_MS } from '../platform/shares/paces.ts'
-import { STRONG_QUEUE } from '../platform/wire/queues.ts'
+import { STRONG_QUEUE } from '../wire/queues.ts'
 import {
   decodeReads,
   encodeMessage,
@@ -23,7 +23,7 @@ import {
   type ReadMessage,
   type ReadRequest,
   type Reply
-} from '../platform/wire/requests.ts'
+} from '../wire/requests.ts'
 import { type Loop, nowMs } from './loop.ts'
 import { isLarge, type Outbox } from './outbox.ts'
 import { barrierFor, isBeyond, mayLeave } from './protocol/answers.ts'

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AmqpLink } from '../platform/amqp.ts'
 import type { Logger } from '../platform/log.ts'
-import { type READ_QUEUE, STRONG_QUEUE } from '../platform/wire/queues.ts'
+import { type READ_QUEUE, STRONG_QUEUE } from '../wire/queues.ts'
 import { type Loop, nowMs } from './loop.ts'
 import type { Outbox } from './outbox.ts'
 import { ReadNotes } from './read-notes.ts'

@@ -2,8 +2,9 @@
  * This worker's znode: what others decide by. It is there from the copying on, and
  * tells a candidacy only after `published` was awaited.
  */
-import { WORKERS, type WorkerNode } from '../platform/wire/znodes.ts'
+
 import type { Kept, ZooKeeper } from '../platform/zookeeper.ts'
+import { WORKERS, type WorkerNode } from '../wire/znodes.ts'
 import type { Outside } from './container.ts'
 
 export interface Registration extends AsyncDisposable {

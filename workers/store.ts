@@ -7,8 +7,8 @@
  * Every one of them is durable when its promise resolves (fsync is on), and rejects with
  * DiskFullError when there is no room for it.
  */
-import type { ReadCommand, WriteCommand } from '../platform/wire/requests.ts'
-import type { Report } from '../platform/wire/verify.ts'
+import type { ReadCommand, WriteCommand } from '../wire/requests.ts'
+import type { Report } from '../wire/verify.ts'
 import type { Entry, Position } from './entry.ts'
 import type { Leftover, Sender } from './postgres/copies.ts'
 import type { LogPiece } from './postgres/log-check.ts'

@@ -6,7 +6,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LASTS_MS } from '../platform/shares/paces.ts'
-import type { ReadCommand } from '../platform/wire/requests.ts'
+import type { ReadCommand } from '../wire/requests.ts'
 import type { ReadResult, Store } from './store.ts'
 
 export interface SuspectsOptions {

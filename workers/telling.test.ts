@@ -1,7 +1,7 @@
 import t from 'tap'
 import { openLog } from '../platform/log.ts'
 import { type EndedSpan, Tracer } from '../platform/tracing/tracer.ts'
-import type { WriteCommand } from '../platform/wire/requests.ts'
+import type { WriteCommand } from '../wire/requests.ts'
 import { openTeller } from './telling.ts'
 
 const log = openLog({ service: 'test', level: 'silent' })

@@ -6,6 +6,7 @@ import type { AmqpLink } from '../platform/amqp.ts'
 import type { ControlListener } from '../platform/controls/listener.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Tracing } from '../platform/tracing/otlp.ts'
+import type { ZooKeeper } from '../platform/zookeeper.ts'
 import {
   NO_WISHES,
   parseNode,
@@ -14,8 +15,7 @@ import {
   type Wishes,
   WORKERS,
   type WorkerNode
-} from '../platform/wire/znodes.ts'
-import type { ZooKeeper } from '../platform/zookeeper.ts'
+} from '../wire/znodes.ts'
 import { holdNews } from './announce.ts'
 import { openBroker } from './broker.ts'
 import type { WorkerConfig } from './config.ts'

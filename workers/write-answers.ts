@@ -2,7 +2,7 @@
  * What is told of writes that were executed: their replies, by the queue of whoever asked,
  * and from which index on they may leave.
  */
-import type { Reply, WriteCommand } from '../platform/wire/requests.ts'
+import type { Reply, WriteCommand } from '../wire/requests.ts'
 import type { Delivery } from './deliveries.ts'
 import type { Entry } from './entry.ts'
 import { nowMs } from './loop.ts'

@@ -9,7 +9,7 @@
  */
 import type { Channel, ConsumeMessage } from 'amqplib'
 import type { AmqpLink } from '../platform/amqp.ts'
-import { decodeWrites, type WriteCommand, type WriteMessage } from '../platform/wire/requests.ts'
+import { decodeWrites, type WriteCommand, type WriteMessage } from '../wire/requests.ts'
 import { Deliveries } from './deliveries.ts'
 import type { Entry } from './entry.ts'
 import { type Loop, nowMs, refusal } from './loop.ts'

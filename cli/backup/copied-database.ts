@@ -3,7 +3,7 @@
  * PostgreSQL can finish what the copy began, and that Convoy's log in it holds together.
  */
 import { join } from 'node:path'
-import type { BackupHead } from '../../platform/wire/backup.ts'
+import type { BackupHead } from '../../wire/backup.ts'
 import { checksumOf } from '../../workers/entry.ts'
 import { accountFor } from '../../workers/postgres/account.ts'
 import { runAs } from '../../workers/postgres/group.ts'

@@ -3,7 +3,7 @@
  */
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { headMember } from '../../orchestrator/backup/head-member.ts'
-import { MANIFEST_NAME } from '../../platform/wire/backup.ts'
+import { MANIFEST_NAME } from '../../wire/backup.ts'
 
 export const HEAD = {
   ...{ format: 1, clusterId: 'c', term: 2, index: 3, workerId: 'w' },

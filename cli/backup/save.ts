@@ -5,7 +5,7 @@
  */
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { BackupHead } from '../../platform/wire/backup.ts'
+import type { BackupHead } from '../../wire/backup.ts'
 import { readArchive } from './archive.ts'
 
 export interface SaveOptions {

@@ -6,7 +6,7 @@
  */
 import { chown, mkdir, open, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type BackupHead, MANIFEST_NAME } from '../../platform/wire/backup.ts'
+import { type BackupHead, MANIFEST_NAME } from '../../wire/backup.ts'
 import { type Account, makeFolder } from '../../workers/postgres/account.ts'
 import { dataDirOf } from '../../workers/postgres/server.ts'
 import { type Archive, readArchive } from './archive.ts'

@@ -4,8 +4,8 @@
 import { foundCluster } from '../../orchestrator/found.ts'
 import { ProcessRuntime } from '../../orchestrator/runtimes/process.ts'
 import { openLog } from '../../platform/log.ts'
-import { parseNode, WORKERS, type WorkerNode } from '../../platform/wire/znodes.ts'
 import type { ZooKeeper } from '../../platform/zookeeper.ts'
+import { parseNode, WORKERS, type WorkerNode } from '../../wire/znodes.ts'
 import { stateOf } from '../recover/survey.ts'
 import { reachZooKeeper } from './zookeeper.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { ClusterState, WorkerNode } from '../../platform/wire/znodes.ts'
+import type { ClusterState, WorkerNode } from '../../wire/znodes.ts'
 import { bestOf, chosen, loose, lossOf, newState, situationOf } from './choice.ts'
 import { lossText, reportOf } from './report.ts'
 import type { KnownWorker, Survey } from './survey.ts'

@@ -3,7 +3,7 @@
  * lose, and what is written for it. Pure.
  * Invariant: never while somebody leads or can be elected without an operator's help.
  */
-import type { ClusterState } from '../../platform/wire/znodes.ts'
+import type { ClusterState } from '../../wire/znodes.ts'
 import { UserError } from '../script.ts'
 import type { KnownWorker, Survey } from './survey.ts'
 

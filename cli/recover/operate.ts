@@ -6,14 +6,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openLog } from '../../platform/log.ts'
-import {
-  type ClusterState,
-  parseNode,
-  STATE,
-  WISHES,
-  type Wishes
-} from '../../platform/wire/znodes.ts'
 import type { ZooKeeper } from '../../platform/zookeeper.ts'
+import { type ClusterState, parseNode, STATE, WISHES, type Wishes } from '../../wire/znodes.ts'
 import type { Orchestrators } from '../convoy/orchestrator.ts'
 import { UserError } from '../script.ts'
 import { bestOf, chosen, loose, newState, type Situation, situationOf } from './choice.ts'

@@ -7,14 +7,8 @@ import { ProcessRuntime } from '../../orchestrator/runtimes/process.ts'
 import type { Place } from '../../orchestrator/runtimes/runtime.ts'
 import type { Missing } from '../../orchestrator/stuck.ts'
 import type { Logger } from '../../platform/log.ts'
-import {
-  type ClusterState,
-  parseNode,
-  STATE,
-  WORKERS,
-  type WorkerNode
-} from '../../platform/wire/znodes.ts'
 import type { ZooKeeper } from '../../platform/zookeeper.ts'
+import { type ClusterState, parseNode, STATE, WORKERS, type WorkerNode } from '../../wire/znodes.ts'
 import type { Orchestrators } from '../convoy/orchestrator.ts'
 import { remembered } from './memory.ts'
 

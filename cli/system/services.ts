@@ -2,7 +2,7 @@
  * Starts the two servers that every part of Convoy talks through, RabbitMQ and
  * ZooKeeper, for `npm start` and for tests alike.
  */
-import { vhostOf } from '../../platform/wire/queues.ts'
+import { vhostOf } from '../../wire/queues.ts'
 import type { Software } from '../machine/software.ts'
 import type { Ports } from '../processes/ports.ts'
 import { type Surroundings, WatchedProcess } from '../processes/watched.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { ServiceError } from '../../platform/errors.ts'
-import type { Param } from '../../platform/wire/requests.ts'
+import type { Param } from '../../wire/requests.ts'
 import { openAdmission } from './admission.ts'
 import { openParser } from './parser.ts'
 

@@ -8,8 +8,8 @@
  */
 import { hash } from 'node:crypto'
 import { InvalidRequestError } from '../../platform/errors.ts'
-import { DEPTH_MAX, hasHalfPair, isTooDeep } from '../../platform/wire/param-text.ts'
-import type { Param } from '../../platform/wire/requests.ts'
+import { DEPTH_MAX, hasHalfPair, isTooDeep } from '../../wire/param-text.ts'
+import type { Param } from '../../wire/requests.ts'
 import {
   ParamCountError,
   ParamError,

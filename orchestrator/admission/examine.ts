@@ -3,7 +3,7 @@
  * worker runs alike. Pure but for the parser, so it runs in any thread.
  */
 import type { RawStmt } from 'libpg-query'
-import type { StatementKind } from '../../platform/wire/requests.ts'
+import type { StatementKind } from '../../wire/requests.ts'
 import { SqlNotAllowedError, SqlSyntaxError, StatementError } from '../errors.ts'
 import { extentOf } from './extent.ts'
 import { type Findings, walk } from './findings.ts'

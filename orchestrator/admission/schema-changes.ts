@@ -22,7 +22,7 @@ import type {
   TruncateStmt,
   ViewStmt
 } from 'libpg-query'
-import { RECORD_NAMES, RECORD_TABLE } from '../../platform/wire/record-names.ts'
+import { RECORD_NAMES, RECORD_TABLE } from '../../wire/record-names.ts'
 import { namesOf, saysDateWord, walk } from './findings.ts'
 import { alterationName } from './statement-names.ts'
 

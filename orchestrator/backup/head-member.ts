@@ -3,7 +3,7 @@
  * own archive follows: members of gzip one after the other are one valid file.
  */
 import { gzipSync } from 'node:zlib'
-import { type BackupHead, HEAD_NAME } from '../../platform/wire/backup.ts'
+import { type BackupHead, HEAD_NAME } from '../../wire/backup.ts'
 
 const BLOCK_BYTES = 512
 

@@ -2,7 +2,7 @@
  * From which worker a backup is taken. Pure. Every worker that `/state` names has every
  * acknowledged write, so any of them will do; a replica, so that the master is spared.
  */
-import type { ClusterState, WorkerNode } from '../../platform/wire/znodes.ts'
+import type { ClusterState, WorkerNode } from '../../wire/znodes.ts'
 import { appliedBy, type Cluster } from '../cluster-view.ts'
 
 export interface Source {

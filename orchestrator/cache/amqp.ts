@@ -5,7 +5,7 @@
 import type { Channel } from 'amqplib'
 import type { AmqpLink } from '../../platform/amqp.ts'
 import type { Logger } from '../../platform/log.ts'
-import { cacheQueueOf, SYNC_EXCHANGE } from '../../platform/wire/queues.ts'
+import { cacheQueueOf, SYNC_EXCHANGE } from '../../wire/queues.ts'
 import { newsIn } from './changes.ts'
 import type { News } from './heard.ts'
 

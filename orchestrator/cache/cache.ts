@@ -5,7 +5,7 @@
  */
 import { setInterval } from 'node:timers'
 import type { Logger } from '../../platform/log.ts'
-import type { Dependence, LogEnd, Param } from '../../platform/wire/requests.ts'
+import type { Dependence, LogEnd, Param } from '../../wire/requests.ts'
 import type { Dispatch } from '../lanes/dispatch.ts'
 import type { ReadLane } from '../lanes/pending-reads.ts'
 import type { Answer } from '../lanes/pending-writes.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { encodeFrame } from '../../platform/wire/frame.ts'
-import type { Mark, Part } from '../../platform/wire/verify.ts'
+import { encodeFrame } from '../../wire/frame.ts'
+import type { Mark, Part } from '../../wire/verify.ts'
 import type { Change, Entry } from '../../workers/entry.ts'
 import { encodeWorkerMessage } from '../../workers/protocol/messages.ts'
 import { changedIn, newsIn } from './changes.ts'

@@ -3,7 +3,7 @@
  * changed. Rows are passed over as bytes. Within JSON text an unescaped `"op":"` stands
  * at the begin of a change and nowhere else, whatever the rows hold.
  */
-import { decodeFrame } from '../../platform/wire/frame.ts'
+import { decodeFrame } from '../../wire/frame.ts'
 import type { Append } from '../../workers/protocol/messages.ts'
 import type { Changed, News } from './heard.ts'
 

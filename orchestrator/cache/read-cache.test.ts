@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Dependence } from '../../platform/wire/requests.ts'
+import type { Dependence } from '../../wire/requests.ts'
 import { Answers } from './answers.ts'
 import type { Changed } from './heard.ts'
 import { type AskedRead, ReadCache } from './read-cache.ts'

@@ -3,7 +3,7 @@
  * and what is heard and told; whoever owns it does the asking. What may be told is
  * decided in heard.ts, anew for each read: see docs/decisions/read-cache.md.
  */
-import type { Param } from '../../platform/wire/requests.ts'
+import type { Param } from '../../wire/requests.ts'
 import { Answers } from './answers.ts'
 import { type Ground, Heard, isVoid, type Refusal, tellableAt } from './heard.ts'
 import { Recent } from './recent.ts'

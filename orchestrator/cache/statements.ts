@@ -2,7 +2,7 @@
  * What is known of each statement whose answers may be kept, and which of them are to
  * be asked about. Bounded; the longest unused leaves first.
  */
-import type { Dependence, Param } from '../../platform/wire/requests.ts'
+import type { Dependence, Param } from '../../wire/requests.ts'
 import type { Ground, Heard } from './heard.ts'
 
 const STATEMENTS_MAX = 2_000

@@ -4,7 +4,7 @@
  */
 import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseNode } from '../../platform/wire/znodes.ts'
+import { parseNode } from '../../wire/znodes.ts'
 
 /** Of the end of each file. */
 const TAIL_BYTES = 16 * 1024 * 1024

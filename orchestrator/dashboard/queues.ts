@@ -4,7 +4,7 @@
  */
 import type { Channel } from 'amqplib'
 import type { AmqpLink } from '../../platform/amqp.ts'
-import { READ_QUEUE, STRONG_QUEUE, WRITE_QUEUE } from '../../platform/wire/queues.ts'
+import { READ_QUEUE, STRONG_QUEUE, WRITE_QUEUE } from '../../wire/queues.ts'
 
 const QUEUES = [WRITE_QUEUE, STRONG_QUEUE, READ_QUEUE]
 

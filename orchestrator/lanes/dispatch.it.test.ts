@@ -5,15 +5,15 @@
 import { connect } from 'amqplib'
 import t, { type Test } from 'tap'
 import { openLog } from '../../platform/log.ts'
-import { READ_QUEUE, SHARED_QUEUE, STRONG_QUEUE, WRITE_QUEUE } from '../../platform/wire/queues.ts'
+import { startServices, type TestServices } from '../../test/environment.ts'
+import { READ_QUEUE, SHARED_QUEUE, STRONG_QUEUE, WRITE_QUEUE } from '../../wire/queues.ts'
 import {
   decodeReads,
   decodeWrites,
   encodeReplies,
   type ReadCommand,
   type WriteCommand
-} from '../../platform/wire/requests.ts'
-import { startServices, type TestServices } from '../../test/environment.ts'
+} from '../../wire/requests.ts'
 import { type Dispatch, type DispatchOptions, openDispatch } from './dispatch.ts'
 import type { LaneLimits } from './lane.ts'
 

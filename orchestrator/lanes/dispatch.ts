@@ -16,9 +16,9 @@ import {
   SHARED_QUEUE,
   STRONG_QUEUE,
   WRITE_QUEUE
-} from '../../platform/wire/queues.ts'
-import { decodeReplies } from '../../platform/wire/requests.ts'
-import type { Report } from '../../platform/wire/verify.ts'
+} from '../../wire/queues.ts'
+import { decodeReplies } from '../../wire/requests.ts'
+import type { Report } from '../../wire/verify.ts'
 import { digestOf } from './harmful-reads.ts'
 import type { Batch, Lane, LaneLimits, Sendable } from './lane.ts'
 import type { Leadership } from './leadership.ts'

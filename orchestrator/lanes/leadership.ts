@@ -4,7 +4,7 @@
  * Invariant: a master counts as ended unless its very process has said that it leads no more,
  * and names no trouble. What it had in hand may then be what ended it.
  */
-import type { WorkerNode } from '../../platform/wire/znodes.ts'
+import type { WorkerNode } from '../../wire/znodes.ts'
 import { type Cluster, masterOf } from '../cluster-view.ts'
 
 export interface Leadership {

@@ -9,7 +9,7 @@
  */
 import { OverloadedError } from '../../platform/errors.ts'
 import type { Pace } from '../../platform/shares/paces.ts'
-import type { Note } from '../../platform/wire/requests.ts'
+import type { Note } from '../../wire/requests.ts'
 import { RequestHarmfulError, TimeoutError } from '../errors.ts'
 import { Lateness } from './lateness.ts'
 import type { Answer, Caller } from './pending-writes.ts'

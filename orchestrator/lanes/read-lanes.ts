@@ -6,7 +6,7 @@
  */
 import { OverloadedError } from '../../platform/errors.ts'
 import { LASTS_MS, type Pace, Paces } from '../../platform/shares/paces.ts'
-import type { Note } from '../../platform/wire/requests.ts'
+import type { Note } from '../../wire/requests.ts'
 import { RequestHarmfulError } from '../errors.ts'
 import { HarmfulReads } from './harmful-reads.ts'
 import { Lane, type LaneLimits } from './lane.ts'

@@ -4,7 +4,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { refusals } from '../../platform/http/openapi.ts'
 import { VIEW } from '../../platform/security/access.ts'
-import { mayHoldGivenUp } from '../../platform/wire/znodes.ts'
+import { mayHoldGivenUp } from '../../wire/znodes.ts'
 import { appliedBy, type Cluster, type ClusterView } from '../cluster-view.ts'
 import type { Obstacle } from '../obstacles.ts'
 import type { Scaling } from '../scaling/scaling.ts'

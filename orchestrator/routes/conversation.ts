@@ -24,8 +24,8 @@ import {
   encodeAnswer,
   type NumberedAnswer,
   type NumberedCall
-} from '../../platform/wire/calls.ts'
-import { keepExact } from '../../platform/wire/exact-params.ts'
+} from '../../wire/calls.ts'
+import { keepExact } from '../../wire/exact-params.ts'
 import type { Answer } from '../lanes/pending-writes.ts'
 import type { Way } from './way.ts'
 

@@ -1,7 +1,7 @@
 /**
  * POST /api/v1/db/calls: reads and writes of one service over one connection, each
  * answered when it is ready, by the functions of `db/read` and `db/write`. The form is in
- * platform/wire/calls.ts, the reasons in docs/decisions/calls-on-one-connection.md.
+ * wire/calls.ts, the reasons in docs/decisions/calls-on-one-connection.md.
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Registry } from 'prom-client'
@@ -11,7 +11,7 @@ import { requestTimes } from '../../platform/http/times.ts'
 import type { Logger } from '../../platform/log.ts'
 import { needs } from '../../platform/security/access.ts'
 import type { Tracing } from '../../platform/tracing/otlp.ts'
-import { CALLS_PATH, CALLS_TYPE } from '../../platform/wire/calls.ts'
+import { CALLS_PATH, CALLS_TYPE } from '../../wire/calls.ts'
 import { Conversation, type Kind } from './conversation.ts'
 import { Read, type ReadRouteOptions, reader } from './db-read.ts'
 import { Write, type WriteRouteOptions, writer } from './db-write.ts'

@@ -3,7 +3,7 @@
  * bytes and are sent as they are: these describe them and touch nothing.
  */
 import Type from 'typebox'
-import { WORKER_ROLES } from '../../platform/wire/znodes.ts'
+import { WORKER_ROLES } from '../../wire/znodes.ts'
 import { WHYS } from '../obstacles.ts'
 
 const Rows = Type.Array(Type.Record(Type.String(), Type.Unknown()), {

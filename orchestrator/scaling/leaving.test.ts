@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { WorkerNode, WorkerRole } from '../../platform/wire/znodes.ts'
+import type { WorkerNode, WorkerRole } from '../../wire/znodes.ts'
 import { type Cluster, NOTHING_KNOWN } from '../cluster-view.ts'
 import type { Place } from '../runtimes/runtime.ts'
 import { going } from './leaving.ts'

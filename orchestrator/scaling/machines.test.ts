@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { WorkerNode } from '../../platform/wire/znodes.ts'
+import type { WorkerNode } from '../../wire/znodes.ts'
 import { coresOf } from './machines.ts'
 
 const on = (id: string | null, cpuPercent: number, idleCores = 0) => {

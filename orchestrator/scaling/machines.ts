@@ -1,7 +1,7 @@
 /**
  * What the workers tell of their load and of the machines under them. Pure.
  */
-import type { MachineFigures, WorkerNode } from '../../platform/wire/znodes.ts'
+import type { MachineFigures, WorkerNode } from '../../wire/znodes.ts'
 import type { Cluster } from '../cluster-view.ts'
 import type { Seen } from './scale.ts'
 

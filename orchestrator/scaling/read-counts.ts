@@ -3,8 +3,9 @@
  * ephemeral znode of its own, so that whoever supervises can sum them; what is not
  * shown yet when a process dies is not counted.
  */
-import { READS } from '../../platform/wire/znodes.ts'
+
 import type { Kept, ZooKeeper } from '../../platform/zookeeper.ts'
+import { READS } from '../../wire/znodes.ts'
 
 const SHOW_MS = 500
 

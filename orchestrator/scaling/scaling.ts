@@ -5,8 +5,8 @@
  */
 import { setInterval } from 'node:timers'
 import type { Logger } from '../../platform/log.ts'
-import { SCALING } from '../../platform/wire/znodes.ts'
 import { type ZooKeeper, ZooKeeperUnavailableError } from '../../platform/zookeeper.ts'
+import { SCALING } from '../../wire/znodes.ts'
 import type { ClusterView } from '../cluster-view.ts'
 import { coresOf, seenOf } from './machines.ts'
 import { ruleOf } from './policies.ts'

@@ -3,7 +3,7 @@
  */
 import Type, { type Static } from 'typebox'
 import Value from 'typebox/value'
-import { parseNode } from '../../platform/wire/znodes.ts'
+import { parseNode } from '../../wire/znodes.ts'
 import { ScalingSettings } from './settings.ts'
 
 const { policy } = ScalingSettings.properties

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Mark, Report } from '../../platform/wire/verify.ts'
+import type { Mark, Report } from '../../wire/verify.ts'
 import { type Cluster, NOTHING_KNOWN } from '../cluster-view.ts'
 import { Asking, type AskingOptions } from './asking.ts'
 

@@ -2,7 +2,7 @@
  * Cuts the tables of a verification into parts of about the same time. Pure: how long a part
  * took decides how many rows the next one has.
  */
-import type { Key, Range } from '../../platform/wire/verify.ts'
+import type { Key, Range } from '../../wire/verify.ts'
 
 /** Of a part, at the slowest worker: an operator's schema change waits no longer than that. */
 const TARGET_MS = 100

@@ -4,8 +4,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../../platform/log.ts'
-import type { Item, Part } from '../../platform/wire/verify.ts'
 import type { ZooKeeper } from '../../platform/zookeeper.ts'
+import type { Item, Part } from '../../wire/verify.ts'
 import type { ClusterView } from '../cluster-view.ts'
 import { NoSuchWorkerError } from '../errors.ts'
 import { condemn } from '../wish.ts'

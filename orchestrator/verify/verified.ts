@@ -2,7 +2,7 @@
  * What a verification found to be right, as it is shown to whoever asked. Pure. A partitioned
  * table stands beside its partitions, with what these come to.
  */
-import type { Item } from '../../platform/wire/verify.ts'
+import type { Item } from '../../wire/verify.ts'
 
 export interface TableSum {
   readonly table: string

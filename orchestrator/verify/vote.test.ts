@@ -2,7 +2,7 @@
  * The vote alone, and what must hold of it whatever workers report.
  */
 import t from 'tap'
-import type { Item } from '../../platform/wire/verify.ts'
+import type { Item } from '../../wire/verify.ts'
 import { Findings, vote } from './vote.ts'
 
 const rows = (name: string, sum: string, count = '1'): Item => ({

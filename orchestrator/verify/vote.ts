@@ -6,7 +6,7 @@
  *   an operator has named the worker that is right
  * - nobody is called wrong when nobody would be left who is right in everything
  */
-import type { Item } from '../../platform/wire/verify.ts'
+import type { Item } from '../../wire/verify.ts'
 
 /** What each worker found in one part. */
 export type Ballots = ReadonlyMap<string, readonly Item[]>

@@ -3,9 +3,10 @@
  * a newer version, and gathers who has taken it, by their messages or, while RabbitMQ is
  * away, by what they show in `/instances`.
  */
+
+import { acknowledgeQueueOf, CONTROL_EXCHANGE } from '../../wire/queues.ts'
 import { type AmqpLink, whileOpen } from '../amqp.ts'
 import type { Logger } from '../log.ts'
-import { acknowledgeQueueOf, CONTROL_EXCHANGE } from '../wire/queues.ts'
 import type { Instance } from './listener.ts'
 import { decodeAcknowledgement, encode, type InstanceNode } from './shapes.ts'
 

@@ -6,10 +6,10 @@
  * - It acknowledges a version when all who listen here have taken it, not before.
  */
 import { isDeepStrictEqual } from 'node:util'
+import { CONTROL_EXCHANGE, controlQueueOf } from '../../wire/queues.ts'
+import { CONFIG, INSTANCES, parseNode } from '../../wire/znodes.ts'
 import { type AmqpLink, whileOpen } from '../amqp.ts'
 import { type Logger, setLevel } from '../log.ts'
-import { CONTROL_EXCHANGE, controlQueueOf } from '../wire/queues.ts'
-import { CONFIG, INSTANCES, parseNode } from '../wire/znodes.ts'
 import type { Kept, Node, ZooKeeper } from '../zookeeper.ts'
 import type { Gate } from './gate.ts'
 import {

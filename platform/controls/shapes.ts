@@ -5,8 +5,8 @@
  */
 import Type, { type Static } from 'typebox'
 import Value from 'typebox/value'
+import { parseNode } from '../../wire/znodes.ts'
 import { LOG_LEVELS } from '../config.ts'
-import { parseNode } from '../wire/znodes.ts'
 
 export const SERVICES_CONTROLLED = [
   'orchestrator',

@@ -4,8 +4,8 @@
  * further on, is a part of it.
  */
 import type { FastifyRequest } from 'fastify'
+import { CALLS_PATH } from '../../wire/calls.ts'
 import type { Http } from '../http.ts'
-import { CALLS_PATH } from '../wire/calls.ts'
 import { TRACEPARENT } from './traceparent.ts'
 import { KIND, type Span, type Tracer } from './tracer.ts'
 

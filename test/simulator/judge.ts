@@ -3,7 +3,7 @@
  * be committed is compared with one true log; as each checksum runs over the whole log
  * before it, one comparison tells of all entries up to there.
  */
-import type { ClusterState } from '../../platform/wire/znodes.ts'
+import type { ClusterState } from '../../wire/znodes.ts'
 import type { Entry } from '../../workers/entry.ts'
 import type { Disk, Executed } from './database.ts'
 import type { AskedRead } from './orchestrator.ts'

@@ -3,7 +3,7 @@
  * dead: a simulated supervisor over simulated machines. A place without data copies
  * that of a running worker and begins as a new one.
  */
-import type { ClusterState } from '../../platform/wire/znodes.ts'
+import type { ClusterState } from '../../wire/znodes.ts'
 import { Machine } from './cable.ts'
 import { Disk } from './database.ts'
 import { Process } from './process.ts'

@@ -1,5 +1,5 @@
 /**
- * What simulated orchestrators and workers say to each other: platform/wire/requests.ts
+ * What simulated orchestrators and workers say to each other: wire/requests.ts
  * with one statement per command, in the language of rows.ts. An answer's body is
  * `<index> <result>`.
  */

@@ -3,7 +3,7 @@
  * broker and ZooKeeper. It does what workers/loop.ts, publish.ts, consume.ts and
  * worker.ts do, on virtual time.
  */
-import type { Wishes } from '../../platform/wire/znodes.ts'
+import type { Wishes } from '../../wire/znodes.ts'
 import { consumptionOf } from '../../workers/protocol/answers.ts'
 import { agedIndex, marked } from '../../workers/protocol/forgetting.ts'
 import type { Message } from '../../workers/protocol/messages.ts'

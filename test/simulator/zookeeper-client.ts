@@ -3,7 +3,7 @@
  * real one: operations answer or fail, expiry is told before a new session begins, and
  * after each reconnect everything watched is read again.
  */
-import type { ClusterState } from '../../platform/wire/znodes.ts'
+import type { ClusterState } from '../../wire/znodes.ts'
 import type { Machine } from './cable.ts'
 import type { Attached, Process } from './process.ts'
 import type { World } from './world.ts'

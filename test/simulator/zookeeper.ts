@@ -3,7 +3,7 @@
  * the workers, sessions that expire in silence, watches, and servers that lag behind.
  * An operation may be carried out although its answer never comes.
  */
-import { type ClusterState, NO_WISHES, type Wishes } from '../../platform/wire/znodes.ts'
+import { type ClusterState, NO_WISHES, type Wishes } from '../../wire/znodes.ts'
 import type { Peer } from '../../workers/protocol/state.ts'
 import type { World } from './world.ts'
 import type { ZooKeeperClient } from './zookeeper-client.ts'

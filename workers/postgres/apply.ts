@@ -6,7 +6,7 @@
  * is called a divergence: a net effect may fail where its parts do not.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Item, Mark } from '../../platform/wire/verify.ts'
+import type { Item, Mark } from '../../wire/verify.ts'
 import { type Change, checksumOf, type Entry, positionOf } from '../entry.ts'
 import { DivergedError, TermRaisedError } from '../store.ts'
 import { SET_SEQUENCE, sequenceStep, stepsOf, truncateSteps } from './apply-steps.ts'

@@ -3,7 +3,7 @@
  * commands, read changes], then [append, commit]. The commands run straight on (straight.ts), or
  * under savepoints (careful.ts).
  */
-import type { Statement, WriteCommand } from '../../platform/wire/requests.ts'
+import type { Statement, WriteCommand } from '../../wire/requests.ts'
 import { checksumOf, type Entry } from '../entry.ts'
 import { type Ran, runCarefully } from './careful.ts'
 import type { CapturedChanges } from './changes.ts'

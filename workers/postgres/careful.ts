@@ -7,7 +7,7 @@
  *   behind the last command that is kept
  * - S2 nothing is sent behind a command that may yet turn out to be wrong though it went well
  */
-import type { WriteCommand } from '../../platform/wire/requests.ts'
+import type { WriteCommand } from '../../wire/requests.ts'
 import { readCatalog } from './catalog.ts'
 import { CapturedChanges } from './changes.ts'
 import {

@@ -1,9 +1,9 @@
 /**
  * One command within a batch: what is sent for it, and its outcome.
  */
-import { RECORD_TABLE } from '../../platform/wire/record-names.ts'
-import type { Statement, WriteCommand } from '../../platform/wire/requests.ts'
-import { type Mark, markOf } from '../../platform/wire/verify.ts'
+import { RECORD_TABLE } from '../../wire/record-names.ts'
+import type { Statement, WriteCommand } from '../../wire/requests.ts'
+import { type Mark, markOf } from '../../wire/verify.ts'
 import { type Catalog, publicName } from './catalog.ts'
 import { positionItemsText } from './comparison.ts'
 import type { Outcome, Step } from './connection.ts'

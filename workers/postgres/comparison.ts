@@ -6,11 +6,11 @@
  * Checksums of rows are equal where the same rows are, in whatever order they lie: hashes of
  * each row's text, as the output functions of its types write it, added up exactly.
  */
-import type { Item } from '../../platform/wire/verify.ts'
+import type { Item } from '../../wire/verify.ts'
 import { literal, publicName } from './catalog.ts'
 import type { Sink } from './connection.ts'
 
-export type { Item } from '../../platform/wire/verify.ts'
+export type { Item } from '../../wire/verify.ts'
 
 const COLUMNS = ['kind', 'name', 'rows', 'root', 'sum'] as const
 

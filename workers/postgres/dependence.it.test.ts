@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Dependence } from '../../platform/wire/requests.ts'
+import type { Dependence } from '../../wire/requests.ts'
 import { command, ddl, startWorker } from './testing.ts'
 
 const SCHEMA = [

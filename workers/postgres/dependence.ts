@@ -3,7 +3,7 @@
  * tables that PostgreSQL sees in it, unless something else can change its answer. It
  * is analysed and not run. See docs/decisions/read-cache.md.
  */
-import type { Dependence } from '../../platform/wire/requests.ts'
+import type { Dependence } from '../../wire/requests.ts'
 import type { ReadResult } from '../store.ts'
 import { Connection, type ConnectOptions } from './connection.ts'
 import { type Named, namedIn } from './query-tree.ts'

@@ -5,8 +5,8 @@
  * - E2 no request id is executed twice: the log's unique key has the last word
  * - E3 the term is locked and checked by the transaction that writes
  */
-import type { WriteCommand } from '../../platform/wire/requests.ts'
-import type { Item } from '../../platform/wire/verify.ts'
+import type { WriteCommand } from '../../wire/requests.ts'
+import type { Item } from '../../wire/verify.ts'
 import { type Entry, positionOf } from '../entry.ts'
 import type { Bystanders, Executed, Postponed } from '../store.ts'
 import { Attempt, KnownIdError, NothingRanError } from './attempt.ts'

@@ -3,7 +3,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import type { ReadCommand } from '../../platform/wire/requests.ts'
+import type { ReadCommand } from '../../wire/requests.ts'
 import type { ReadResult, Store } from '../store.ts'
 import { below, command, ddl, startWorker, type TestWorker } from './testing.ts'
 

@@ -5,7 +5,7 @@
  * transaction; those behind it are left, to be run again in a new one.
  */
 import { constants, setPriority } from 'node:os'
-import type { ReadCommand } from '../../platform/wire/requests.ts'
+import type { ReadCommand } from '../../wire/requests.ts'
 import { type ReadResult, StoreLostError } from '../store.ts'
 import { Connection, type ConnectOptions, type Outcome, type Step } from './connection.ts'
 import { JsonRows } from './encode.ts'

@@ -7,7 +7,7 @@
 import { setInterval } from 'node:timers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LASTS_MS, Paces } from '../../platform/shares/paces.ts'
-import type { ReadCommand } from '../../platform/wire/requests.ts'
+import type { ReadCommand } from '../../wire/requests.ts'
 import type { ReadResult } from '../store.ts'
 import { ReadSchedule, type Slot } from './read-schedule.ts'
 import { type Left, Reader, ReaderLostError, type ReaderOptions, type Waiting } from './reader.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { WriteCommand } from '../../platform/wire/requests.ts'
+import type { WriteCommand } from '../../wire/requests.ts'
 import type { Entry } from '../entry.ts'
 import { outcomesOf, planOf } from './repeats.ts'
 

@@ -2,7 +2,7 @@
  * Which commands of a batch are to be run: not those whose request id has an
  * outcome already, here or by an earlier command of the batch. Pure.
  */
-import type { WriteCommand } from '../../platform/wire/requests.ts'
+import type { WriteCommand } from '../../wire/requests.ts'
 import type { Entry } from '../entry.ts'
 import type { Executed, Postponed } from '../store.ts'
 import { requestIdReused } from './refusals.ts'

@@ -5,7 +5,7 @@
  * A transaction that was under way is gone unless its commit had been sent; then the log
  * tells. Entries that came to be in the log belong to this batch, for nobody else writes.
  */
-import type { WriteCommand } from '../../platform/wire/requests.ts'
+import type { WriteCommand } from '../../wire/requests.ts'
 import type { Entry } from '../entry.ts'
 import type { Executed } from '../store.ts'
 import { isQuery } from './guard.ts'

@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import t, { type Test } from 'tap'
-import type { Statement, WriteCommand } from '../../platform/wire/requests.ts'
+import type { Statement, WriteCommand } from '../../wire/requests.ts'
 import { checksumOf } from '../entry.ts'
 import type { Store } from '../store.ts'
 import { SETUP_ROLE } from './server.ts'

@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import type { Logger } from '../../platform/log.ts'
-import type { ReadCommand, WriteCommand } from '../../platform/wire/requests.ts'
+import type { ReadCommand, WriteCommand } from '../../wire/requests.ts'
 import { checksumOf, type Entry, type Position, positionOf } from '../entry.ts'
 import {
   type Answer,

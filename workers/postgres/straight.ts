@@ -7,7 +7,7 @@
  * A command that ended the transaction takes nothing with it: reading the changes fails in
  * a transaction whose batch is not open, and undoes what ran behind it.
  */
-import type { WriteCommand } from '../../platform/wire/requests.ts'
+import type { WriteCommand } from '../../wire/requests.ts'
 import { CapturedChanges } from './changes.ts'
 import {
   type CommandContext,

@@ -2,9 +2,9 @@
  * PostgreSQL's text form of arrays and of rows, written and read, and the binary form of
  * arrays of texts.
  */
-import { quoted } from '../../platform/wire/param-text.ts'
+import { quoted } from '../../wire/param-text.ts'
 
-export { paramText } from '../../platform/wire/param-text.ts'
+export { paramText } from '../../wire/param-text.ts'
 
 /** An array literal of texts. */
 export function textArray(values: readonly (string | null)[]): string {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { StatementKind, WriteCommand } from '../../platform/wire/requests.ts'
+import type { StatementKind, WriteCommand } from '../../wire/requests.ts'
 import { Turn } from './turn.ts'
 
 const limits = { writeTimeoutMs: 5_000, writePatienceMs: 1_000 }

@@ -6,7 +6,7 @@
  * Invariant: the first command of a batch that is begun is never postponed for others' sake, so
  * every batch gets something done.
  */
-import type { WriteCommand } from '../../platform/wire/requests.ts'
+import type { WriteCommand } from '../../wire/requests.ts'
 import type { Bystanders } from '../store.ts'
 import { locksTables } from './command.ts'
 import type { Limits } from './limits.ts'

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import type { Mark, Part, Range, Report } from '../../platform/wire/verify.ts'
+import type { Mark, Part, Range, Report } from '../../wire/verify.ts'
 import { rowsText } from './comparison.ts'
 import {
   below,

@@ -9,7 +9,7 @@
  */
 import { constants, setPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Item, Mark, Problem, Report } from '../../platform/wire/verify.ts'
+import type { Item, Mark, Problem, Report } from '../../wire/verify.ts'
 import type { Catalog } from './catalog.ts'
 import type { Connection } from './connection.ts'
 import { computePart, type Found, PartError } from './verify-part.ts'

@@ -4,7 +4,7 @@
  * and with pauses.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Item, Key, Part, Problem, Range, TableSize } from '../../platform/wire/verify.ts'
+import type { Item, Key, Part, Problem, Range, TableSize } from '../../wire/verify.ts'
 import { type Catalog, identifier, keyColumns, literal, publicName, type Table } from './catalog.ts'
 import { Items, Objects } from './comparison.ts'
 import type { Connection, Step } from './connection.ts'

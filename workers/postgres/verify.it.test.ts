@@ -3,7 +3,7 @@
  * something of everything. Differences are made below Convoy, on the replica alone.
  */
 import t, { type Test } from 'tap'
-import type { Item } from '../../platform/wire/verify.ts'
+import type { Item } from '../../wire/verify.ts'
 import { below, command, ddl, type Pair, startPair, verifyBoth } from './testing.ts'
 
 const write = (...sql: string[]) => command(sql)

@@ -6,7 +6,7 @@
  * SHOWN    no answer leaves before what it shows is known to be committed
  * BARRIER  a strong read is answered behind a barrier that was sent after its snapshot
  */
-import type { WriteCommand } from '../../platform/wire/requests.ts'
+import type { WriteCommand } from '../../wire/requests.ts'
 import type { Role, State } from './state.ts'
 import type { View } from './view.ts'
 

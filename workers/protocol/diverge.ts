@@ -2,7 +2,7 @@
  * A worker whose log or rows are not the cluster's confirms and serves nothing, and says
  * so. Keeps NAMED (state.ts): its data stays while `/state` names it.
  */
-import { mayHoldGivenUp } from '../../platform/wire/znodes.ts'
+import { mayHoldGivenUp } from '../../wire/znodes.ts'
 import type { Divergence, State, Step } from './state.ts'
 import { isNamed, stay, step } from './steps.ts'
 

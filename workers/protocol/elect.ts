@@ -5,7 +5,7 @@
  * spares copies; after a loss of contact candidates wait for each other (grace.ts). What
  * makes it safe is STAND: who stands confirms the old term no more.
  */
-import type { ClusterState } from '../../platform/wire/znodes.ts'
+import type { ClusterState } from '../../wire/znodes.ts'
 import { follow } from './follow.ts'
 import { isMasterExpected, mayOthersCome } from './grace.ts'
 import type { Candidate, Peer, State, Step } from './state.ts'

@@ -4,7 +4,7 @@
  * nothing, and a master that is heard over RabbitMQ keeps its place (docs/decisions/session-grace.md).
  * The grace is about when to act, never about what is safe: NAMED and STAND hold without it.
  */
-import type { ClusterState } from '../../platform/wire/znodes.ts'
+import type { ClusterState } from '../../wire/znodes.ts'
 import type { Append } from './messages.ts'
 import type { State } from './state.ts'
 

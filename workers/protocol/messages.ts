@@ -3,7 +3,7 @@
  * Every message carries the term it was sent in. Any of them may be lost, doubled,
  * delayed or reordered: nothing here relies on more than the broker's best effort.
  */
-import { decodeFrame, encodeFrame } from '../../platform/wire/frame.ts'
+import { decodeFrame, encodeFrame } from '../../wire/frame.ts'
 import type { Entry } from '../entry.ts'
 
 /** Master to replicas: entries that follow `prev`, or none (a heartbeat). */

@@ -9,12 +9,7 @@
  * MATCHED  a replica takes nothing of a master before their logs agree up to its own end
  * STAND    who has published itself as candidate confirms the old term no more
  */
-import {
-  type ClusterState,
-  NO_WISHES,
-  type Wishes,
-  type WorkerRole
-} from '../../platform/wire/znodes.ts'
+import { type ClusterState, NO_WISHES, type Wishes, type WorkerRole } from '../../wire/znodes.ts'
 import type { Entry, Position } from '../entry.ts'
 import type { Append, Message } from './messages.ts'
 

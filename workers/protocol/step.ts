@@ -3,7 +3,7 @@
  * from that. Pure (but for the append-only checksum tail): no clock, no socket,
  * no randomness; results of effects come back as events.
  */
-import type { Wishes } from '../../platform/wire/znodes.ts'
+import type { Wishes } from '../../wire/znodes.ts'
 import { positionOf } from '../entry.ts'
 import { diverge } from './diverge.ts'
 import { advanceCandidate, mustStand, stand } from './elect.ts'

@@ -2,7 +2,7 @@
  * What follows from a state without anything having to happen: what the znode
  * says, which queues are consumed, which answers may leave.
  */
-import type { WorkerRole } from '../../platform/wire/znodes.ts'
+import type { WorkerRole } from '../../wire/znodes.ts'
 import { isKept } from './diverge.ts'
 import { keepAfterOf, passedBarrierOf } from './members.ts'
 import type { Leader, State } from './state.ts'

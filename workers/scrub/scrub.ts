@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../../platform/log.ts'
-import type { ScrubNode } from '../../platform/wire/znodes.ts'
+import type { ScrubNode } from '../../wire/znodes.ts'
 import type { Store } from '../store.ts'
 import { pagesIn, readPages } from './pages.ts'
 

@@ -4,7 +4,7 @@
  * another machine. An archive here is a tar of one file.
  */
 import type { Container } from 'dockerode'
-import { parseNode } from '../../../platform/wire/znodes.ts'
+import { parseNode } from '../../../wire/znodes.ts'
 import { isStatus } from './errors.ts'
 
 const BLOCK = 512
