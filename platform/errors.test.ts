@@ -4,7 +4,16 @@ import { join } from 'node:path'
 import t from 'tap'
 
 const ROOT = join(import.meta.dirname, '..')
-const FOLDERS = ['orchestrator', 'workers', 'platform', 'wire', 'users-api', 'rides-api', 'lb']
+const FOLDERS = [
+  'orchestrator',
+  'workers',
+  'platform',
+  'wire',
+  'client',
+  'users-api',
+  'rides-api',
+  'lb'
+]
 
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
 const found = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(m => m[1] ?? '')

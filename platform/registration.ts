@@ -5,6 +5,7 @@
  * is closed.
  */
 
+import type { Targets } from '../client/targets.ts'
 import {
   ORCHESTRATORS,
   type OrchestratorNode,
@@ -12,7 +13,6 @@ import {
   SERVICES,
   type ServiceNode
 } from '../wire/znodes.ts'
-import type { Targets } from './client/targets.ts'
 import type { Logger } from './log.ts'
 import { pidSpace, startTimeOf } from './process-identity.ts'
 import type { ZooKeeper } from './zookeeper.ts'

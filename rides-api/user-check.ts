@@ -2,9 +2,9 @@
  * Whether a user exists. Only users-api knows, and it is asked through lb, once per
  * ride created or joined.
  */
-import { type Answered, Caller, type Context, GivenUpError } from '../platform/client/caller.ts'
-import { isDisabled } from '../platform/client/errors.ts'
-import { Targets } from '../platform/client/targets.ts'
+import { type Answered, Caller, type Context, GivenUpError } from '../client/caller.ts'
+import { isDisabled } from '../client/errors.ts'
+import { Targets } from '../client/targets.ts'
 import { OperationDisabledError } from '../platform/controls/errors.ts'
 import { UsersUnavailableError } from './errors.ts'
 

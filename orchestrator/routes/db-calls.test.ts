@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { Registry } from 'prom-client'
 import t, { type Test } from 'tap'
-import { CallStream } from '../../platform/client/call-stream.ts'
+import { CallStream } from '../../client/call-stream.ts'
 import { OverloadedError } from '../../platform/errors.ts'
 import { openHttp } from '../../platform/http.ts'
 import { openLog } from '../../platform/log.ts'

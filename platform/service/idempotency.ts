@@ -4,7 +4,7 @@
  * key of its own, which still makes its own retries harmless.
  */
 import { randomUUID } from 'node:crypto'
-import type { Context, Database, Row, WriteStatement } from '../client/database.ts'
+import type { Context, Database, Row, WriteStatement } from '../../client/database.ts'
 import { InvalidRequestError } from '../errors.ts'
 
 export interface Steps {

@@ -3,10 +3,10 @@
  * the service may be started long before it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Database } from '../../client/database.ts'
+import { DatabaseUnavailableError, UnknownOutcomeError } from '../../client/errors.ts'
+import { type Migrating, migrate } from '../../client/migrations.ts'
 import { backoffMs, RECONNECT } from '../backoff.ts'
-import type { Database } from '../client/database.ts'
-import { DatabaseUnavailableError, UnknownOutcomeError } from '../client/errors.ts'
-import { type Migrating, migrate } from '../client/migrations.ts'
 import type { Logger } from '../log.ts'
 
 /**

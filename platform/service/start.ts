@@ -6,9 +6,9 @@
  */
 import { randomUUID } from 'node:crypto'
 import { Registry } from 'prom-client'
+import { type Context, type Database, openDatabase } from '../../client/database.ts'
+import { Targets } from '../../client/targets.ts'
 import type { AmqpLink } from '../amqp.ts'
-import { type Context, type Database, openDatabase } from '../client/database.ts'
-import { Targets } from '../client/targets.ts'
 import { Gate } from '../controls/gate.ts'
 import { listenToControls } from '../controls/listener.ts'
 import { originOf } from '../http/origin.ts'

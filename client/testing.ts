@@ -4,7 +4,7 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
-import { CALLS_PATH } from '../../wire/calls.ts'
+import { CALLS_PATH } from '../wire/calls.ts'
 
 /** One that takes no calls over one connection, ended with `t`. @returns its address */
 export async function serve(t: Test, listener: RequestListener): Promise<string> {

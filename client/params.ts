@@ -3,7 +3,7 @@
  * Invariant: a value arrives as it is, or InvalidParameterError is thrown before anything is
  * sent; nothing becomes something else because JSON has no form for it.
  */
-import { DEPTH_MAX } from '../../wire/param-text.ts'
+import { DEPTH_MAX } from '../wire/param-text.ts'
 
 export type Param =
   | string

@@ -1,8 +1,8 @@
 /** Values of an application, and the text that PostgreSQL is given for them in the end. */
 import t from 'tap'
-import { keepExact } from '../../wire/exact-params.ts'
-import { paramText } from '../../wire/param-text.ts'
-import type { Param as SentParam } from '../../wire/requests.ts'
+import { keepExact } from '../wire/exact-params.ts'
+import { paramText } from '../wire/param-text.ts'
+import type { Param as SentParam } from '../wire/requests.ts'
 import { InvalidParameterError, type Param, paramsJson } from './params.ts'
 
 /** Over the client's JSON and the orchestrator's reading of it. */

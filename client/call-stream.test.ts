@@ -8,7 +8,7 @@ import {
   CallReader,
   encodeAnswer,
   type NumberedCall
-} from '../../wire/calls.ts'
+} from '../wire/calls.ts'
 import { CallStream } from './call-stream.ts'
 
 type Reply = (call: NumberedCall, response: ServerResponse, request: IncomingMessage) => void

@@ -17,7 +17,7 @@ import {
   CALLS_TYPE,
   encodeCall,
   type NumberedAnswer
-} from '../../wire/calls.ts'
+} from '../wire/calls.ts'
 import type { Answered, Failed } from './exchange.ts'
 import { retryAfterS } from './retry.ts'
 
