@@ -5,7 +5,7 @@
 import { type Database, openDatabase } from './database.ts'
 import { Targets } from './targets.ts'
 
-export { OperationDisabledError } from '../platform/controls/errors.ts'
+export { OperationDisabledError } from '../wire/operation-errors.ts'
 export type { Context } from './caller.ts'
 export type {
   Database,

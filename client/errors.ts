@@ -4,8 +4,9 @@
  * when the client can do something about it; what only a bug causes (bad SQL) is no
  * ServiceError and becomes a 500.
  */
-import { OperationDisabledError } from '../platform/controls/errors.ts'
-import { ServiceError } from '../platform/errors.ts'
+
+import { ServiceError } from '../wire/errors.ts'
+import { OperationDisabledError } from '../wire/operation-errors.ts'
 
 /** The error body of `db/*`, as far as the client reads it. */
 export interface DatabaseErrorBody {

@@ -4,7 +4,7 @@
  * nothing and writes because each keeps its request id; so everything that is not an
  * answer to the request itself is tried again until the caller's deadline.
  */
-import { type BackoffPolicy, backoffMs } from '../platform/backoff.ts'
+import { type BackoffPolicy, backoffMs } from '../wire/backoff.ts'
 
 /** Short: an orchestrator is started again within a second. */
 const RETRY: BackoffPolicy = { firstMs: 20, maxMs: 400 }

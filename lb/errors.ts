@@ -1,5 +1,5 @@
 /** What lb answers itself, when no instance did. */
-import { ServiceError } from '../platform/errors.ts'
+import { ServiceError } from '../wire/errors.ts'
 
 /** This client sends more than it may. Nothing was done. */
 export class RateLimitedError extends ServiceError {

@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { Counter, Gauge, type Registry } from 'prom-client'
-import { OverloadedError } from '../platform/errors.ts'
+import { OverloadedError } from '../wire/errors.ts'
 import {
   BadGatewayError,
   GatewayTimeoutError,

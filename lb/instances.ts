@@ -7,9 +7,10 @@
  * - Whoever finds no instance waits for one, with others, until a deadline; the
  *   number of those who wait is bounded.
  */
-import { OverloadedError } from '../platform/errors.ts'
+
 import { childOf, type Logger } from '../platform/log.ts'
 import type { Node, ZooKeeper } from '../platform/zookeeper.ts'
+import { OverloadedError } from '../wire/errors.ts'
 import { SERVICES, type ServiceNode } from '../wire/znodes.ts'
 import { choose } from './choice.ts'
 import { NoInstanceError } from './errors.ts'

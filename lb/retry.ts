@@ -7,7 +7,7 @@
  * - A request that reached instances three times, and got no answer, is not sent to a
  *   fourth: it may be what kills them.
  */
-import { type BackoffPolicy, backoffMs } from '../platform/backoff.ts'
+import { type BackoffPolicy, backoffMs } from '../wire/backoff.ts'
 
 export type Failure =
   /** Never sent: no connection. */

@@ -2,7 +2,7 @@
  * Failures that the orchestrator itself decides. Those that a worker decides
  * arrive as whole bodies and are passed on unread.
  */
-import { ServiceError } from '../platform/errors.ts'
+import { ServiceError } from '../wire/errors.ts'
 
 type Details = Readonly<Record<string, unknown>>
 

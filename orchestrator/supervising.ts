@@ -9,10 +9,10 @@
  * - The workers are stopped with the last orchestrator only.
  */
 
-import { type BackoffPolicy, backoffMs } from '../platform/backoff.ts'
 import type { Logger } from '../platform/log.ts'
 import { isKnownDead } from '../platform/process-identity.ts'
 import { type ZooKeeper, ZooKeeperUnavailableError } from '../platform/zookeeper.ts'
+import { type BackoffPolicy, backoffMs } from '../wire/backoff.ts'
 import {
   ORCHESTRATORS,
   parseNode,

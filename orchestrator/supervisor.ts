@@ -7,7 +7,7 @@
  *   `/state` can be seen, no worker doubts it, and no operator wants it kept.
  * - A cluster that nobody has led is founded by one worker; copies follow when it leads.
  */
-import { type BackoffPolicy, backoffMs } from '../platform/backoff.ts'
+import { type BackoffPolicy, backoffMs } from '../wire/backoff.ts'
 import { mayHoldGivenUp } from '../wire/znodes.ts'
 import { type Cluster, masterOf } from './cluster-view.ts'
 import type { Death, Place } from './runtimes/runtime.ts'

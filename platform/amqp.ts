@@ -12,7 +12,7 @@ import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Channel, type ChannelModel, connect, IllegalOperationError } from 'amqplib'
-import { backoffMs, RECONNECT } from './backoff.ts'
+import { backoffMs, RECONNECT } from '../wire/backoff.ts'
 import type { Logger } from './log.ts'
 import { clientCertificate } from './security/tls.ts'
 

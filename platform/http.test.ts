@@ -1,7 +1,7 @@
 import { Registry } from 'prom-client'
 import t, { type Test } from 'tap'
 import Type from 'typebox'
-import { InvalidRequestError, OverloadedError } from './errors.ts'
+import { InvalidRequestError, OverloadedError } from '../wire/errors.ts'
 import { type Http, openHttp } from './http.ts'
 import { openLog } from './log.ts'
 

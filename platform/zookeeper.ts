@@ -8,8 +8,8 @@
  * - After each (re)connect, everything watched or kept is read again.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { backoffMs, RECONNECT } from '../wire/backoff.ts'
 import { chrootOf, INSTANCES, ORCHESTRATORS, SERVICES, WORKERS } from '../wire/znodes.ts'
-import { backoffMs, RECONNECT } from './backoff.ts'
 import type { Logger } from './log.ts'
 import { type Keeper, type Kept, KeptNode } from './zookeeper/keep.ts'
 import {

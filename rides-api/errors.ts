@@ -1,5 +1,5 @@
 /** Failures that a caller of rides-api can cause or must react to. */
-import { ServiceError } from '../platform/errors.ts'
+import { ServiceError } from '../wire/errors.ts'
 
 export class InvalidAreaError extends ServiceError {
   readonly code = 'CONVOY_AREA_INVALID'

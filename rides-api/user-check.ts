@@ -5,7 +5,7 @@
 import { type Answered, Caller, type Context, GivenUpError } from '../client/caller.ts'
 import { isDisabled } from '../client/errors.ts'
 import { Targets } from '../client/targets.ts'
-import { OperationDisabledError } from '../platform/controls/errors.ts'
+import { OperationDisabledError } from '../wire/operation-errors.ts'
 import { UsersUnavailableError } from './errors.ts'
 
 export class UserCheck implements AsyncDisposable {

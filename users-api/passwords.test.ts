@@ -1,5 +1,5 @@
 import t from 'tap'
-import { OverloadedError } from '../platform/errors.ts'
+import { OverloadedError } from '../wire/errors.ts'
 import { InvalidPasswordError } from './errors.ts'
 import { checkPassword, PasswordHasher } from './passwords.ts'
 

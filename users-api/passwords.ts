@@ -9,7 +9,7 @@
  */
 import { hash, scrypt } from 'node:crypto'
 import { promisify } from 'node:util'
-import { OverloadedError } from '../platform/errors.ts'
+import { OverloadedError } from '../wire/errors.ts'
 import { InvalidPasswordError } from './errors.ts'
 
 const AT_ONCE = 2

@@ -12,11 +12,11 @@ import {
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
-import { MethodNotAllowedError, NotFoundError, type ServiceError } from '../platform/errors.ts'
 import { answerEdges, EDGES, pathOf, refusalOf } from '../platform/http/edges.ts'
 import { answerUnreadable } from '../platform/http/unreadable.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Certificate } from '../platform/security/tls.ts'
+import { MethodNotAllowedError, NotFoundError, type ServiceError } from '../wire/errors.ts'
 
 /** As of the other servers. */
 const HEAD_WITHIN_MS = 15_000

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { ServiceError } from '../../platform/errors.ts'
+import type { ServiceError } from '../../wire/errors.ts'
 import type { Param } from '../../wire/requests.ts'
 import { openAdmission } from './admission.ts'
 import { openParser } from './parser.ts'

@@ -7,7 +7,7 @@
  *   parsed, 2 ms at worst; threads parse what is longer.
  */
 import { hash } from 'node:crypto'
-import { InvalidRequestError } from '../../platform/errors.ts'
+import { InvalidRequestError } from '../../wire/errors.ts'
 import { DEPTH_MAX, hasHalfPair, isTooDeep } from '../../wire/param-text.ts'
 import type { Param } from '../../wire/requests.ts'
 import {

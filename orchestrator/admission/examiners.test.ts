@@ -3,7 +3,7 @@
  * up another client for long.
  */
 import t, { type Test } from 'tap'
-import type { ServiceError } from '../../platform/errors.ts'
+import type { ServiceError } from '../../wire/errors.ts'
 import { openAdmission } from './admission.ts'
 import { Examiners } from './examiners.ts'
 import { openParser } from './parser.ts'

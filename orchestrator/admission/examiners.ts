@@ -9,7 +9,7 @@
  * Threads start when there is work, and end when there has been none for a while.
  */
 import { Worker } from 'node:worker_threads'
-import { OverloadedError } from '../../platform/errors.ts'
+import { OverloadedError } from '../../wire/errors.ts'
 import { SqlNotAllowedError } from '../errors.ts'
 import type { Examined } from './examine.ts'
 

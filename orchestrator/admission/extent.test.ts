@@ -4,7 +4,7 @@
  * parsed much before.
  */
 import t from 'tap'
-import type { ServiceError } from '../../platform/errors.ts'
+import type { ServiceError } from '../../wire/errors.ts'
 import { SqlSyntaxError } from '../errors.ts'
 import { extentOf } from './extent.ts'
 import { openParser } from './parser.ts'

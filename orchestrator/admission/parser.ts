@@ -12,7 +12,7 @@ import { createRequire } from 'node:module'
 import { setFlagsFromString } from 'node:v8'
 import type * as PgQuery from 'libpg-query'
 import type { RawStmt } from 'libpg-query'
-import { OverloadedError } from '../../platform/errors.ts'
+import { OverloadedError } from '../../wire/errors.ts'
 import { SqlNotAllowedError, SqlSyntaxError } from '../errors.ts'
 
 type Instance = typeof PgQuery

@@ -1,7 +1,7 @@
 /**
  * Failures of a backup that its caller can act on.
  */
-import { ServiceError } from '../../platform/errors.ts'
+import { ServiceError } from '../../wire/errors.ts'
 
 export class BackupRunningError extends ServiceError {
   readonly code = 'CONVOY_BACKUP_RUNNING'

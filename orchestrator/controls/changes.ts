@@ -4,7 +4,7 @@
  */
 
 import type { Controls, InstanceNode, ServiceName } from '../../platform/controls/shapes.ts'
-import { InvalidRequestError } from '../../platform/errors.ts'
+import { InvalidRequestError } from '../../wire/errors.ts'
 import { HostRefusedError, LastInstanceError, UnknownOperationError } from '../errors.ts'
 
 export type Change = (before: Controls) => Controls

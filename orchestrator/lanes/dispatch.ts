@@ -8,8 +8,8 @@
 import { setInterval } from 'node:timers'
 import type { Channel, ChannelModel, ConfirmChannel, ConsumeMessage } from 'amqplib'
 import { type Amqp, type AmqpLink, openAmqp, whileOpen } from '../../platform/amqp.ts'
-import { OverloadedError } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/log.ts'
+import { OverloadedError } from '../../wire/errors.ts'
 import {
   READ_QUEUE,
   replyQueueOf,

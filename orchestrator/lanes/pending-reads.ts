@@ -7,8 +7,9 @@
  * - A read that came back from a worker which may have ended by it is a suspect, and runs
  *   alone. If it had begun as such, it has ended a second one, and goes to no third.
  */
-import { OverloadedError } from '../../platform/errors.ts'
+
 import type { Pace } from '../../platform/shares/paces.ts'
+import { OverloadedError } from '../../wire/errors.ts'
 import type { Note } from '../../wire/requests.ts'
 import { RequestHarmfulError, TimeoutError } from '../errors.ts'
 import { Lateness } from './lateness.ts'

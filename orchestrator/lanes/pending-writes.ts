@@ -11,7 +11,7 @@
  * - One that stays unanswered is sent again, after twice the time each time: what keeps the
  *   first copy may be a master that is frozen or cut off, and that nobody knows of yet.
  */
-import { OverloadedError, type ServiceError } from '../../platform/errors.ts'
+import { OverloadedError, type ServiceError } from '../../wire/errors.ts'
 import { RequestIdReusedError, UnknownOutcomeError } from '../errors.ts'
 import { Lateness } from './lateness.ts'
 

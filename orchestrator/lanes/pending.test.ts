@@ -1,5 +1,5 @@
 import t from 'tap'
-import { OverloadedError, type ServiceError } from '../../platform/errors.ts'
+import { OverloadedError, type ServiceError } from '../../wire/errors.ts'
 import { type PendingRead, PendingReads, pendingRead, readText } from './pending-reads.ts'
 import { type Answer, commandText, PendingWrites, type WriteAsk } from './pending-writes.ts'
 

@@ -4,8 +4,9 @@
  * holds quick reads beside others (docs/decisions/reads-are-fair.md). Pure: the caller gives
  * the time and does the sending.
  */
-import { OverloadedError } from '../../platform/errors.ts'
+
 import { LASTS_MS, type Pace, Paces } from '../../platform/shares/paces.ts'
+import { OverloadedError } from '../../wire/errors.ts'
 import type { Note } from '../../wire/requests.ts'
 import { RequestHarmfulError } from '../errors.ts'
 import { HarmfulReads } from './harmful-reads.ts'

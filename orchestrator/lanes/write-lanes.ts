@@ -7,7 +7,7 @@
  *   answered, is refused. So is everything that was not sent yet when RabbitMQ takes nothing. Of
  *   large writes no more wait than are answered within half of their time, as measured.
  */
-import { OverloadedError } from '../../platform/errors.ts'
+import { OverloadedError } from '../../wire/errors.ts'
 import { Drain } from './drain.ts'
 import { Lane, type LaneLimits } from './lane.ts'
 import { Patience } from './patience.ts'

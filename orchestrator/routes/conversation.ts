@@ -9,7 +9,6 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import type { TSchema } from 'typebox'
-import { InvalidRequestError, NotFoundError } from '../../platform/errors.ts'
 import { refusalOf, validationError } from '../../platform/http/replies.ts'
 import { requestIdOf } from '../../platform/http/request-id.ts'
 import type { Answered } from '../../platform/http/times.ts'
@@ -25,6 +24,7 @@ import {
   type NumberedAnswer,
   type NumberedCall
 } from '../../wire/calls.ts'
+import { InvalidRequestError, NotFoundError } from '../../wire/errors.ts'
 import { keepExact } from '../../wire/exact-params.ts'
 import type { Answer } from '../lanes/pending-writes.ts'
 import type { Way } from './way.ts'

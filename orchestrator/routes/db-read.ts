@@ -3,9 +3,9 @@
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type, { type Static } from 'typebox'
-import { InvalidRequestError } from '../../platform/errors.ts'
 import { refusals } from '../../platform/http/openapi.ts'
 import { needs } from '../../platform/security/access.ts'
+import { InvalidRequestError } from '../../wire/errors.ts'
 import type { Admission } from '../admission/admission.ts'
 import type { Dispatch } from '../lanes/dispatch.ts'
 import type { Answer } from '../lanes/pending-writes.ts'

@@ -4,8 +4,8 @@
  */
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
-import { OverloadedError } from '../../platform/errors.ts'
 import { clientOf } from '../../platform/security/client-key.ts'
+import { OverloadedError } from '../../wire/errors.ts'
 
 const READERS_MAX = 100
 /** One client cannot take the places of the others. */

@@ -3,9 +3,9 @@
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { InvalidRequestError } from '../../platform/errors.ts'
 import { refusals } from '../../platform/http/openapi.ts'
 import { needs, VIEW } from '../../platform/security/access.ts'
+import { InvalidRequestError } from '../../wire/errors.ts'
 import { withHost } from '../controls/changes.ts'
 import type { ControlRoom } from '../controls/control-room.ts'
 import { HostRefusedError } from '../errors.ts'

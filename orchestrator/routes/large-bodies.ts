@@ -7,9 +7,9 @@
  * - A body counts from its head to the end of its answer.
  */
 import type { FastifyRequest } from 'fastify'
-import { OverloadedError } from '../../platform/errors.ts'
 import type { Http } from '../../platform/http.ts'
 import { clientOf } from '../../platform/security/client-key.ts'
+import { OverloadedError } from '../../wire/errors.ts'
 import { LARGE_BYTES } from '../lanes/write-lanes.ts'
 
 /** What a body counts that does not say how long it is. */

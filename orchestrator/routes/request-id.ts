@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { InvalidRequestError } from '../../platform/errors.ts'
+import { InvalidRequestError } from '../../wire/errors.ts'
 
 /** Room for what services put around a caller's own key of up to 200. */
 const KEY = /^[\x21-\x7e]{1,300}$/

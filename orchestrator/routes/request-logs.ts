@@ -4,9 +4,9 @@
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { OverloadedError } from '../../platform/errors.ts'
 import { refusals } from '../../platform/http/openapi.ts'
 import { needs } from '../../platform/security/access.ts'
+import { OverloadedError } from '../../wire/errors.ts'
 import { findLines, type LogFolders } from '../dashboard/log-search.ts'
 import { checkedRequestId } from './request-id.ts'
 

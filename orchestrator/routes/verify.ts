@@ -4,10 +4,10 @@
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { NotFoundError } from '../../platform/errors.ts'
 import { refusals } from '../../platform/http/openapi.ts'
 import { needs } from '../../platform/security/access.ts'
 import { clientOf } from '../../platform/security/client-key.ts'
+import { NotFoundError } from '../../wire/errors.ts'
 import type { Verifications } from '../verify/verifications.ts'
 
 /** Below the timeouts that clients and proxies commonly have. */

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { ConfigError } from '../../platform/config.ts'
-import { InvalidRequestError } from '../../platform/errors.ts'
+import { InvalidRequestError } from '../../wire/errors.ts'
 import { loadOrchestratorConfig } from '../config.ts'
 import { SETTINGS } from './fixtures.ts'
 import { changed, policyChange, replicasChange } from './settings.ts'

@@ -5,7 +5,7 @@
 import Type, { type Static } from 'typebox'
 import Value from 'typebox/value'
 import type { Controls } from '../../platform/controls/shapes.ts'
-import { InvalidRequestError } from '../../platform/errors.ts'
+import { InvalidRequestError } from '../../wire/errors.ts'
 
 export const POLICIES = ['load', 'window', 'rate', 'cpu', 'fixed'] as const
 

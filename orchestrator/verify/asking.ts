@@ -6,7 +6,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ServiceError } from '../../platform/errors.ts'
+import { ServiceError } from '../../wire/errors.ts'
 import type { Mark, Part, Report } from '../../wire/verify.ts'
 import { sealWrite } from '../admission/admission.ts'
 import type { ClusterView } from '../cluster-view.ts'

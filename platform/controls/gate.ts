@@ -3,8 +3,9 @@
  * operation disabled. Operations are the routes that have an `operationId`; whatever has
  * none (health, metrics, controls) is always answered.
  */
+
+import { FrozenError, OperationDisabledError } from '../../wire/operation-errors.ts'
 import type { Http } from '../http.ts'
-import { FrozenError, OperationDisabledError } from './errors.ts'
 
 export class Gate {
   /** Names of all that passes here. */

@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { InvalidRequestError, MethodNotAllowedError, type ServiceError } from '../errors.ts'
+import { InvalidRequestError, MethodNotAllowedError, type ServiceError } from '../../wire/errors.ts'
 import { refuseOn, watchRequests } from './unreadable.ts'
 
 /** For node's servers: a request without a Host field is refused here, with a body. */

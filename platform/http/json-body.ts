@@ -4,7 +4,11 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyRequest } from 'fastify'
-import { BodyTooLargeError, InvalidRequestError, UnsupportedMediaTypeError } from '../errors.ts'
+import {
+  BodyTooLargeError,
+  InvalidRequestError,
+  UnsupportedMediaTypeError
+} from '../../wire/errors.ts'
 import type { Http } from '../http.ts'
 
 /**

@@ -4,7 +4,7 @@
  * was found, so this costs other requests nothing.
  */
 
-import { MethodNotAllowedError, NotFoundError, type ServiceError } from '../errors.ts'
+import { MethodNotAllowedError, NotFoundError, type ServiceError } from '../../wire/errors.ts'
 import type { Http } from '../http.ts'
 
 export class KnownPaths {

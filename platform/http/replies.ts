@@ -10,7 +10,7 @@ import type {
   FastifySchemaValidationError
 } from 'fastify'
 import Type from 'typebox'
-import { ServiceError } from '../errors.ts'
+import { ServiceError } from '../../wire/errors.ts'
 
 type Log = Pick<FastifyRequest['log'], 'debug' | 'error'>
 

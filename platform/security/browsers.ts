@@ -5,7 +5,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import { isIP } from 'node:net'
-import { ServiceError } from '../errors.ts'
+import { ServiceError } from '../../wire/errors.ts'
 
 export class CrossSiteError extends ServiceError {
   readonly code = 'CONVOY_CROSS_SITE'

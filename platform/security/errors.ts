@@ -1,5 +1,5 @@
 /** Refusals of a call for want of a token, or of a token that may do it. */
-import { ServiceError } from '../errors.ts'
+import { ServiceError } from '../../wire/errors.ts'
 import type { Role } from './roles.ts'
 
 export class UnauthorizedError extends ServiceError {

@@ -1,5 +1,5 @@
 /** Failures that users-api and rides-api have in common. */
-import { ServiceError } from '../errors.ts'
+import { ServiceError } from '../../wire/errors.ts'
 
 /** The service has started, but what it needs is not there yet. Nothing was done. */
 export class NotReadyError extends ServiceError {

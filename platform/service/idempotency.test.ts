@@ -1,5 +1,5 @@
 import t from 'tap'
-import { InvalidRequestError } from '../errors.ts'
+import { InvalidRequestError } from '../../wire/errors.ts'
 import { stepsOf } from './idempotency.ts'
 
 const call = { service: 'users-api', operation: 'create-user' }

@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Context, Database, Row, WriteStatement } from '../../client/database.ts'
-import { InvalidRequestError } from '../errors.ts'
+import { InvalidRequestError } from '../../wire/errors.ts'
 
 export interface Steps {
   /** Whether another call may come with the same key. */

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../../client/database.ts'
 import { DatabaseUnavailableError, UnknownOutcomeError } from '../../client/errors.ts'
 import { type Migrating, migrate } from '../../client/migrations.ts'
-import { backoffMs, RECONNECT } from '../backoff.ts'
+import { backoffMs, RECONNECT } from '../../wire/backoff.ts'
 import type { Logger } from '../log.ts'
 
 /**

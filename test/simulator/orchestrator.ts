@@ -19,7 +19,7 @@ import {
   PendingWrites,
   type WriteAsk
 } from '../../orchestrator/lanes/pending-writes.ts'
-import { OverloadedError, type ServiceError } from '../../platform/errors.ts'
+import { OverloadedError, type ServiceError } from '../../wire/errors.ts'
 import type { Message } from '../../workers/protocol/messages.ts'
 import type { Machine } from './cable.ts'
 import { KeptReads } from './kept-reads.ts'

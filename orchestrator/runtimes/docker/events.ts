@@ -5,7 +5,7 @@
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Docker from 'dockerode'
-import { type BackoffPolicy, backoffMs } from '../../../platform/backoff.ts'
+import { type BackoffPolicy, backoffMs } from '../../../wire/backoff.ts'
 import { parseNode } from '../../../wire/znodes.ts'
 
 const REDIAL: BackoffPolicy = { firstMs: 100, maxMs: 2_000 }

@@ -2,8 +2,9 @@
  * Whether an engine can be reached, since when not, and when it is dialled again: with
  * backoff, whoever asks how often. Both turns of it are told once.
  */
-import { type BackoffPolicy, backoffMs } from '../../../platform/backoff.ts'
+
 import type { Logger } from '../../../platform/log.ts'
+import { type BackoffPolicy, backoffMs } from '../../../wire/backoff.ts'
 
 const REDIAL: BackoffPolicy = { firstMs: 250, maxMs: 5_000 }
 

@@ -1,5 +1,5 @@
 /** What an operator has switched off. */
-import { ServiceError } from '../errors.ts'
+import { ServiceError } from './errors.ts'
 
 /** Nothing was done, here or by any other instance. */
 export class OperationDisabledError extends ServiceError {
