@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import t, { type Test } from 'tap'
+import { serve } from '../testing/fixtures/http-server.ts'
 import { openDatabase } from './database.ts'
 import { DatabaseUnavailableError, UnknownOutcomeError } from './errors.ts'
 import { Targets } from './targets.ts'
-import { serve } from './testing.ts'
 
 const open = (t: Test, ...urls: string[]) => {
   const db = openDatabase({ targets: new Targets(urls), token: undefined })

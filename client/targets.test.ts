@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
+import { serve } from '../testing/fixtures/http-server.ts'
 import { Caller } from './caller.ts'
 import { leastBusy, Targets } from './targets.ts'
-import { serve } from './testing.ts'
 
 /** A server that answers, and how often it did. */
 async function counter(t: Test) {

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
+import { serve } from '../testing/fixtures/http-server.ts'
 import { connect, ExpectationError } from './client.ts'
-import { serve } from './testing.ts'
 
 /** A counter behind db/read and db/write, as an orchestrator would answer. */
 async function counter(t: Test, others = 0) {

@@ -8,7 +8,7 @@ import { request } from 'undici'
 import { openLog } from '../platform/log.ts'
 import { registerService } from '../platform/registration.ts'
 import { openZooKeeper } from '../platform/zookeeper.ts'
-import { startServices } from '../test/environment.ts'
+import { startServices } from '../testing/environment.ts'
 import { openLb } from './server.ts'
 
 const services = await startServices()

@@ -1,8 +1,8 @@
 import t from 'tap'
+import { decidedByWindow } from '../testing/fixtures/scaling.ts'
 import type { WorkerNode, WorkerRole } from '../wire/znodes.ts'
 import { observe } from './cluster-events.ts'
 import { type Cluster, NOTHING_KNOWN } from './cluster-view.ts'
-import { decidedByWindow } from './scaling/fixtures.ts'
 
 interface Shown {
   readonly term: number

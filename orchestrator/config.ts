@@ -176,7 +176,7 @@ export const laneLimits = (config: OrchestratorConfig): LaneLimits => ({
   clientInFlightMax: CLIENT_BATCHES * config.CONVOY_LANE_BATCH
 })
 
-/** The last two let wall clocks jump, in tests (test/faults/clocks.ts). */
+/** The last two let wall clocks jump, in tests (testing/faults/clocks.ts). */
 const KNOWN = /^(PATH|TZ|HOME|CONVOY_.*|LD_PRELOAD|CLOCK_JUMPS)$/
 
 /** The environment of a worker: nothing but what it needs. */

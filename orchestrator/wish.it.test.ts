@@ -2,7 +2,7 @@
 import t from 'tap'
 import { openLog } from '../platform/log.ts'
 import { openZooKeeper } from '../platform/zookeeper.ts'
-import { startServices } from '../test/environment.ts'
+import { startServices } from '../testing/environment.ts'
 import { WISHES } from '../wire/znodes.ts'
 import { wish } from './wish.ts'
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { startServices } from '../test/environment.ts'
+import { startServices } from '../testing/environment.ts'
 import { type Amqp, type AmqpLink, openAmqp } from './amqp.ts'
 import { openLog } from './log.ts'
 

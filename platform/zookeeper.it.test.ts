@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { startServices } from '../test/environment.ts'
+import { startServices } from '../testing/environment.ts'
 import { openLog } from './log.ts'
 import {
   type ConnectionEvent,

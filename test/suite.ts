@@ -15,10 +15,7 @@ export const CHECKOUT = fileURLToPath(new URL('..', import.meta.url))
 const TAP = join(CHECKOUT, 'node_modules', '.bin', 'tap')
 
 /** Folders below `test/` whose tests are pure. */
-const PURE = [
-  ...['test/clients/', 'test/fuzz/', 'test/history/', 'test/simulator/'],
-  'test/torture/combined/'
-]
+const PURE = ['test/fuzz/', 'test/simulator/', 'test/torture/combined/']
 
 /** Of tests that need a Docker engine, which `npm run test:docker` brings. */
 const DOCKER = 'test/docker/'

@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Channel, type ConsumeMessage, connect } from 'amqplib'
 import t, { type Test } from 'tap'
-import { startServices } from '../test/environment.ts'
+import { startServices } from '../testing/environment.ts'
 import { SHARED_QUEUE, WRITE_QUEUE } from '../wire/queues.ts'
 import { Deliveries, type Delivery } from './deliveries.ts'
 import { nowMs } from './loop.ts'

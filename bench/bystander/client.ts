@@ -4,7 +4,7 @@
  * does not hide what the others would have met.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { HttpClient } from '../../test/fuzz/http.ts'
+import { HttpClient } from '../../testing/clients/http.ts'
 
 export const KINDS = ['write', 'read', 'strong read'] as const
 export type Kind = (typeof KINDS)[number]

@@ -1,7 +1,7 @@
 /**
  * What clients noticed of each fault, of each kind of fault, and second by second. Pure.
  */
-import { longestGapMs, type Window } from '../../test/clients/gaps.ts'
+import { longestGapMs, type Window } from '../../testing/clients/gaps.ts'
 import { quantile } from '../load/figures.ts'
 import { DOORS } from './load/doors.ts'
 import type { Answer, Kind } from './load/load.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Dice } from '../../test/simulator/random.ts'
+import { Dice } from '../../testing/random.ts'
 import { drawPlan, FAULTS, type FaultName, lastsMsOf, parsePlan, textOf } from './plan.ts'
 
 const drawn = (seed: number, faults: readonly FaultName[] = FAULTS) =>

@@ -8,8 +8,8 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { request } from 'undici'
-import { BANK_TOTAL } from '../../test/clients/models.ts'
-import { Dice } from '../../test/simulator/random.ts'
+import { BANK_TOTAL } from '../../testing/clients/models.ts'
+import { Dice } from '../../testing/random.ts'
 import { Elections } from './elections.ts'
 import {
   type Carried,

@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { Operation } from '../../test/history/history.ts'
-import { change, lost, read } from '../../test/history/made.ts'
+import type { Operation } from '../../testing/history/history.ts'
+import { change, lost, read } from '../../testing/history/made.ts'
 import { type Evidence, type Guarantee, judge, type Verdict } from './verdict.ts'
 
 const PROMISES = { maxReadAgeMs: 1_100, bankTotal: 500 }

@@ -2,7 +2,7 @@
  * Whether the guarantees held, from what clients were told (the history), what was there
  * in the end, what the workers' sums say, and who led when. Pure.
  */
-import { agedReads } from '../../test/history/age.ts'
+import { agedReads } from '../../testing/history/age.ts'
 import type {
   Change,
   Consistency,
@@ -11,10 +11,10 @@ import type {
   Problem,
   Promises,
   Read
-} from '../../test/history/history.ts'
-import { problemsIn, told } from '../../test/history/laws.ts'
-import { commandsOf } from '../../test/history/objects.ts'
-import { elementsOf } from '../../test/history/set.ts'
+} from '../../testing/history/history.ts'
+import { problemsIn, told } from '../../testing/history/laws.ts'
+import { commandsOf } from '../../testing/history/objects.ts'
+import { elementsOf } from '../../testing/history/set.ts'
 
 export const GUARANTEES = {
   G1: 'no acknowledged write is lost',
@@ -64,7 +64,7 @@ export interface Verdict {
   readonly clientErrors: number
 }
 
-/** Which promise a law of `test/history/` stands for. */
+/** Which promise a law of `testing/history/` stands for. */
 const GUARANTEE_OF: Readonly<Record<string, Guarantee>> = {
   outcomes: 'G2',
   counter: 'G2',

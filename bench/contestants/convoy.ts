@@ -1,6 +1,6 @@
 /** A whole Convoy of the bench's own. */
 import type { Run } from '../../cli/system/convoy.ts'
-import { startConvoy } from '../../test/environment.ts'
+import { startConvoy } from '../../testing/environment.ts'
 import { onEveryWorker } from '../below.ts'
 import type { Processes } from '../profile/processes.ts'
 import type { Contestant } from './contestant.ts'

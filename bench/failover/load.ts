@@ -6,9 +6,9 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, request } from 'undici'
-import { longestGapMs, type Window } from '../../test/clients/gaps.ts'
-import type { Cluster } from '../../test/system/cluster.ts'
-import { until } from '../../test/system/wait.ts'
+import { longestGapMs, type Window } from '../../testing/clients/gaps.ts'
+import type { Cluster } from '../../testing/cluster/cluster.ts'
+import { until } from '../../testing/wait.ts'
 
 const TIMEOUT_MS = 10_000
 const RETRY_MS = 50

@@ -1,9 +1,10 @@
 /**
  * What is done to a system under load, how often, and what its clients may see of it.
  */
-import { call } from '../../test/contract/convoy.ts'
-import type { Cluster } from '../../test/system/cluster.ts'
-import type { Fault } from '../../test/system/faults.ts'
+
+import type { Cluster } from '../../testing/cluster/cluster.ts'
+import type { Fault } from '../../testing/cluster/faults.ts'
+import { call } from '../../testing/convoy.ts'
 
 /** In milliseconds between two answers; what is left out is only told. */
 export interface Target {

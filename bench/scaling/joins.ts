@@ -2,7 +2,7 @@
  * How long it takes from the decision that there is to be one more replica to the first
  * read that it answers, with reads going on all the time.
  */
-import { until } from '../../test/system/wait.ts'
+import { until } from '../../testing/wait.ts'
 import type { Client } from './client.ts'
 
 const WITHIN = { withinMs: 300_000 }

@@ -2,7 +2,7 @@ import { buffer } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
 import t from 'tap'
 import { headMember } from '../../orchestrator/backup/head-member.ts'
-import { altered, HEAD, NAME_AT, TYPE_AT, tar } from './fixtures.ts'
+import { altered, HEAD, NAME_AT, TYPE_AT, tar } from '../../testing/fixtures/archives.ts'
 import { BrokenArchiveError, members } from './tar.ts'
 
 /** In chunks that end nowhere in particular. */

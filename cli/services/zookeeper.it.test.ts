@@ -8,7 +8,7 @@ import zookeeper, { type Client } from 'node-zookeeper-client'
 import { pino } from 'pino'
 import t from 'tap'
 import { openZooKeeper } from '../../platform/zookeeper.ts'
-import { startServices } from '../../test/environment.ts'
+import { startServices } from '../../testing/environment.ts'
 
 const services = await startServices()
 t.teardown(() => services[Symbol.asyncDispose]())

@@ -5,15 +5,15 @@ import pg from 'pg'
 import t from 'tap'
 import { readArchive } from '../../cli/backup/archive.ts'
 import { openLog } from '../../platform/log.ts'
-import { until } from '../../test/system/wait.ts'
-import { SETUP_ROLE } from '../../workers/postgres/server.ts'
 import {
   BIN_DIR,
   CLONE_PASSWORD,
   startWorker,
   type TestWorker,
   temporaryFolder
-} from '../../workers/postgres/testing.ts'
+} from '../../testing/fixtures/postgres.ts'
+import { until } from '../../testing/wait.ts'
+import { SETUP_ROLE } from '../../workers/postgres/server.ts'
 import { openBaseBackup } from './base-backup.ts'
 
 const log = openLog({ service: 'test', level: 'silent' })

@@ -5,7 +5,7 @@
 import { connect } from 'amqplib'
 import t, { type Test } from 'tap'
 import { openLog } from '../../platform/log.ts'
-import { startServices, type TestServices } from '../../test/environment.ts'
+import { startServices, type TestServices } from '../../testing/environment.ts'
 import { READ_QUEUE, SHARED_QUEUE, STRONG_QUEUE, WRITE_QUEUE } from '../../wire/queues.ts'
 import {
   decodeReads,

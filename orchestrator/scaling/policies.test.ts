@@ -1,7 +1,7 @@
 /** The policies under generated loads: each test is a promise, held by any load that fits it. */
 import fc from 'fast-check'
 import t from 'tap'
-import { changesOf, SETTINGS, wantedBySecond } from './fixtures.ts'
+import { changesOf, SETTINGS, wantedBySecond } from '../../testing/fixtures/scaling.ts'
 import { ruleOf } from './policies.ts'
 import type { ScalingSettings } from './settings.ts'
 

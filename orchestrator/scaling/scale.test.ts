@@ -1,5 +1,5 @@
 import t from 'tap'
-import { SETTINGS } from './fixtures.ts'
+import { SETTINGS } from '../../testing/fixtures/scaling.ts'
 import { dueAtMs, type Seen, scale } from './scale.ts'
 import type { ScalingSettings } from './settings.ts'
 import { parseState, type ScalingState } from './state.ts'

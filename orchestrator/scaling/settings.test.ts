@@ -1,8 +1,8 @@
 import t from 'tap'
 import { ConfigError } from '../../platform/config.ts'
+import { SETTINGS } from '../../testing/fixtures/scaling.ts'
 import { InvalidRequestError } from '../../wire/errors.ts'
 import { loadOrchestratorConfig } from '../config.ts'
-import { SETTINGS } from './fixtures.ts'
 import { changed, policyChange, replicasChange } from './settings.ts'
 import { startingSettings } from './start.ts'
 

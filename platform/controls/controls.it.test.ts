@@ -2,8 +2,8 @@
  * Telling and being told, with the real RabbitMQ and ZooKeeper.
  */
 import t, { type Test } from 'tap'
-import { startServices } from '../../test/environment.ts'
-import { until } from '../../test/system/wait.ts'
+import { startServices } from '../../testing/environment.ts'
+import { until } from '../../testing/wait.ts'
 import { CONFIG, INSTANCES } from '../../wire/znodes.ts'
 import { type AmqpLink, openAmqp } from '../amqp.ts'
 import { openLog } from '../log.ts'

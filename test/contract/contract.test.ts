@@ -3,8 +3,8 @@
  * one, for a start takes seconds; each uses names of its own, and the last one clears it.
  */
 import t from 'tap'
-import { startConvoy } from '../environment.ts'
-import type { Convoy } from './convoy.ts'
+import type { Convoy } from '../../testing/convoy.ts'
+import { startConvoy } from '../../testing/environment.ts'
 import { deletionContract, deletionFaults } from './deletion.ts'
 import { idempotencyContract } from './idempotency.ts'
 import { ridesContract } from './rides.ts'

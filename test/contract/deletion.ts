@@ -1,7 +1,7 @@
 /** What docs/api.md says about the deletion of a user who has rides. */
 import type { Test } from 'tap'
-import { until } from '../system/wait.ts'
-import { type Convoy, call, newRide, newUser, PASSWORD } from './convoy.ts'
+import { type Convoy, call, newRide, newUser, PASSWORD } from '../../testing/convoy.ts'
+import { until } from '../../testing/wait.ts'
 
 export async function deletionContract(t: Test, convoy: Convoy): Promise<void> {
   const { lb } = convoy

@@ -1,7 +1,15 @@
 /** What docs/api.md says about a caller's Idempotency-Key. */
 import { randomUUID } from 'node:crypto'
 import type { Test } from 'tap'
-import { type Answer, type Convoy, call, newName, newRide, newUser, PASSWORD } from './convoy.ts'
+import {
+  type Answer,
+  type Convoy,
+  call,
+  newName,
+  newRide,
+  newUser,
+  PASSWORD
+} from '../../testing/convoy.ts'
 
 const statusOf = ({ status }: Answer) => status
 

@@ -1,6 +1,14 @@
 /** The lines of docs/api.md about rides. */
 import type { Test } from 'tap'
-import { type Convoy, call, codeOf, newName, newRide, newUser, type RideFields } from './convoy.ts'
+import {
+  type Convoy,
+  call,
+  codeOf,
+  newName,
+  newRide,
+  newUser,
+  type RideFields
+} from '../../testing/convoy.ts'
 
 const FUTURE = '01-02-2090:03-04-05'
 

@@ -1,6 +1,14 @@
 /** What each service answers on its own port: counts, clearing, health, docs, wrong paths. */
 import type { Test } from 'tap'
-import { type Convoy, call, codeOf, type Method, newName, newRide, newUser } from './convoy.ts'
+import {
+  type Convoy,
+  call,
+  codeOf,
+  type Method,
+  newName,
+  newRide,
+  newUser
+} from '../../testing/convoy.ts'
 
 export async function serviceContract(t: Test, convoy: Convoy): Promise<void> {
   const { lb, usersApi, ridesApi, token } = convoy

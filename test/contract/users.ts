@@ -1,6 +1,6 @@
 /** The lines of docs/api.md about users. */
 import type { Test } from 'tap'
-import { type Convoy, call, codeOf, newName, newUser, PASSWORD } from './convoy.ts'
+import { type Convoy, call, codeOf, newName, newUser, PASSWORD } from '../../testing/convoy.ts'
 
 export async function usersContract(t: Test, convoy: Convoy): Promise<void> {
   const users = `${convoy.lb}/api/v1/users`

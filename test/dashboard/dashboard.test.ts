@@ -6,10 +6,10 @@
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import t from 'tap'
-import { call } from '../contract/convoy.ts'
-import { startConvoy } from '../environment.ts'
+import { call } from '../../testing/convoy.ts'
+import { startConvoy } from '../../testing/environment.ts'
+import { until } from '../../testing/wait.ts'
 import { CHECKOUT } from '../suite.ts'
-import { until } from '../system/wait.ts'
 import { unnamed } from './accessibility.ts'
 import { giveToken, hasBrowser, openBrowser, openPage } from './browser.ts'
 

@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Docker from 'dockerode'
 import { startTimeOf } from '../../platform/process-identity.ts'
+import { until } from '../../testing/wait.ts'
 import { endProcessesOf } from '../left-behind.ts'
-import { until } from '../system/wait.ts'
 
 const READY_MS = 60_000
 const STOPPED_MS = 60_000

@@ -3,7 +3,7 @@
  * time, and notes how long each answer took.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { HttpClient, type Reply } from './http.ts'
+import { HttpClient, type Reply } from '../../testing/clients/http.ts'
 
 const EVERY_MS = 50
 const TABLE = 'bystander'

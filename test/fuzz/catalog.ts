@@ -2,7 +2,7 @@
  * What the fuzzer can call: every function, operator and type of the cluster's own
  * PostgreSQL that the application's role may use, read over HTTP like any client would.
  */
-import { type Orchestrator, read } from '../system/database.ts'
+import { type Orchestrator, read } from '../../testing/cluster/database.ts'
 
 export interface Callable {
   /** Quoted and with its schema, as it stands in a statement. */

@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs'
 import yargs from 'yargs'
 import { failed, SEE_HELP, stopOnSignal } from '../../cli/script.ts'
-import { Cluster } from '../system/cluster.ts'
+import { Cluster } from '../../testing/cluster/cluster.ts'
 import { type FuzzReport, fuzz } from './run.ts'
 
 const options = await yargs(process.argv.slice(2))

@@ -4,11 +4,11 @@
  * bystander, and equal workers at the end.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Cluster, ClusterNow } from '../system/cluster.ts'
-import { write } from '../system/database.ts'
+import { HttpClient } from '../../testing/clients/http.ts'
+import type { Cluster, ClusterNow } from '../../testing/cluster/cluster.ts'
+import { write } from '../../testing/cluster/database.ts'
 import { BYSTANDER_SETUP, Bystander, type Latencies, type SlowAnswer } from './bystander.ts'
 import { readCatalog } from './catalog.ts'
-import { HttpClient } from './http.ts'
 import { type FuzzRequest, SETUP, Statements, textOf } from './statements.ts'
 
 const HOSTILE_ADDRESS = '127.0.0.3'

@@ -2,7 +2,7 @@
  * Random statements over a catalog. Each round calls every function and operator once, in
  * an order and with arguments that the seed decides. Pure.
  */
-import { Dice } from '../simulator/random.ts'
+import { Dice } from '../../testing/random.ts'
 import type { Callable, Catalog } from './catalog.ts'
 import { anyType, quoted, randomValue, stand } from './values.ts'
 

@@ -2,7 +2,7 @@
  * Random SQL for a value of a type: null, zero, the extremes, nonsense, and now and then
  * something large. Pure: the dice decide.
  */
-import type { Dice } from '../simulator/random.ts'
+import type { Dice } from '../../testing/random.ts'
 
 const LARGE_CHANCE = 0.02
 

@@ -4,7 +4,7 @@
  */
 import { UnknownOutcomeError } from '../../orchestrator/errors.ts'
 import type { Answer, Caller } from '../../orchestrator/lanes/pending-writes.ts'
-import type { Operation, Outcome } from '../history/history.ts'
+import type { Operation, Outcome } from '../../testing/history/history.ts'
 import type { Orchestrator } from './orchestrator.ts'
 import { parseBody } from './requests.ts'
 import { type Ask, Asking, shownBy, statementOf } from './workloads.ts'

@@ -16,8 +16,8 @@ import { CHECKOUT } from '../suite.ts'
 const BRANCHES_MIN = 95
 
 const INCLUDED = ['workers/protocol/*.ts', 'orchestrator/lanes/pending-*.ts']
-/** Tests and what they are made of; and the codec, which nothing simulated goes through. */
-const EXCLUDED = ['**/*.test.ts', '**/fixtures.ts', '**/messages.ts']
+/** Tests; and the codec, which nothing simulated goes through. */
+const EXCLUDED = ['**/*.test.ts', '**/messages.ts']
 
 const options = await yargs(process.argv.slice(2))
   .usage('Runs the simulator, and tells which decisions it took.')

@@ -3,8 +3,9 @@
  * timeouts are against each other, and how bad the day gets. Timeouts are some four
  * times shorter than in production, so that a few seconds hold many faults.
  */
+
+import type { Dice } from '../../testing/random.ts'
 import type { Settings } from '../../workers/protocol/state.ts'
-import type { Dice } from './random.ts'
 
 export interface Plan {
   readonly workers: number

@@ -3,7 +3,7 @@
  * with one statement per command, in the language of rows.ts. An answer's body is
  * `<index> <result>`.
  */
-import type { Consistency } from '../history/history.ts'
+import type { Consistency } from '../../testing/history/history.ts'
 
 export interface WriteCommand {
   readonly requestId: string

@@ -2,7 +2,7 @@
  * One schedule: a whole cluster on one seed, faults, healing, and all checks. The same
  * seed brings the same schedule, on any machine.
  */
-import { checkHistory, told } from '../history/laws.ts'
+import { checkHistory, told } from '../../testing/history/laws.ts'
 import { Clients } from './clients.ts'
 import { Faults } from './faults.ts'
 import type { Figures } from './figures.ts'

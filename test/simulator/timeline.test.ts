@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Dice } from './random.ts'
+import { Dice } from '../../testing/random.ts'
 import { Timeline } from './timeline.ts'
 
 t.test('what is planned happens in the order of time, and then of planning', async t => {

@@ -2,8 +2,8 @@
  * What simulated clients ask: the workloads that other databases are judged by, as
  * statements of rows.ts, and what was told of them as operations of a history.
  */
-import type { Action, Consistency, Model, Value } from '../history/history.ts'
-import type { Dice } from './random.ts'
+import type { Action, Consistency, Model, Value } from '../../testing/history/history.ts'
+import type { Dice } from '../../testing/random.ts'
 import { BANK_ACCOUNTS } from './rows.ts'
 
 /** One thing to ask. */

@@ -2,13 +2,13 @@
  * Everything that a simulated party can reach: time, dice, servers, and the judge.
  */
 
+import { Dice } from '../../testing/random.ts'
 import { Ambush } from './ambush.ts'
 import type { Disk } from './database.ts'
 import { type Figures, FiguresOf } from './figures.ts'
 import { Judge } from './judge.ts'
 import { type Plan, planFrom } from './plan.ts'
 import { RabbitMq } from './rabbitmq.ts'
-import { Dice } from './random.ts'
 import { Timeline } from './timeline.ts'
 import { ZooKeeper } from './zookeeper.ts'
 

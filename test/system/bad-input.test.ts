@@ -5,10 +5,10 @@
  */
 import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
-import { type Answer, call, codeOf, type Extra, type Method } from '../contract/convoy.ts'
-import { type Place, startCluster } from './cluster.ts'
-import { read, type Statement, tryWrite, write } from './database.ts'
-import { equalOnAllWorkers, levelPlaces, rowsIn, sumsIn } from './databases.ts'
+import { type Place, startCluster } from '../../testing/cluster/cluster.ts'
+import { read, type Statement, tryWrite, write } from '../../testing/cluster/database.ts'
+import { equalOnAllWorkers, levelPlaces, rowsIn, sumsIn } from '../../testing/cluster/databases.ts'
+import { type Answer, call, codeOf, type Extra, type Method } from '../../testing/convoy.ts'
 
 const MIB = 1024 * 1024
 

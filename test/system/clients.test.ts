@@ -4,10 +4,10 @@
  */
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
-import { call } from '../contract/convoy.ts'
-import { startCluster } from './cluster.ts'
-import { read, tryWrite, type WriteAnswer, write } from './database.ts'
-import { equalOnAllWorkers, indexIn, levelPlaces, rowsIn } from './databases.ts'
+import { startCluster } from '../../testing/cluster/cluster.ts'
+import { read, tryWrite, type WriteAnswer, write } from '../../testing/cluster/database.ts'
+import { equalOnAllWorkers, indexIn, levelPlaces, rowsIn } from '../../testing/cluster/databases.ts'
+import { call } from '../../testing/convoy.ts'
 import { onceOnAllWorkers } from './writers.ts'
 
 const CLIENTS = 200

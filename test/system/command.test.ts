@@ -8,10 +8,10 @@ import { join } from 'node:path'
 import t from 'tap'
 import { identityOf } from '../../cli/processes/identity.ts'
 import type { Run } from '../../cli/system/convoy.ts'
+import { until } from '../../testing/wait.ts'
 import { CommandSystem, convoy, convoyOnTerminal, ESCAPE, jsonOf, linesOf } from './command.ts'
 import { changesSettings, freezes, refusesEngine, switchesOperations } from './command-controls.ts'
 import { runsSql, takesLines } from './command-sql.ts'
-import { until } from './wait.ts'
 
 const TOKEN = 'a-token-that-nobody-shows'
 const folder = mkdtempSync(join(tmpdir(), 'convoy-'))

@@ -8,12 +8,12 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { Run } from '../../cli/system/convoy.ts'
 import { startStandIn } from '../../cli/system/stand-in.ts'
-import { type Answer, call, type Method } from '../contract/convoy.ts'
-import { type ClusterNow, placesOf, startCluster } from './cluster.ts'
-import { read } from './database.ts'
-import { rowsIn } from './databases.ts'
+import { type ClusterNow, placesOf, startCluster } from '../../testing/cluster/cluster.ts'
+import { read } from '../../testing/cluster/database.ts'
+import { rowsIn } from '../../testing/cluster/databases.ts'
+import { type Answer, call, type Method } from '../../testing/convoy.ts'
+import { until } from '../../testing/wait.ts'
 import { Traffic } from './traffic.ts'
-import { until } from './wait.ts'
 
 const WITHIN = { withinMs: 20_000 }
 

@@ -4,8 +4,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { startCluster } from './cluster.ts'
-import { lasting } from './faults.ts'
+import { startCluster } from '../../testing/cluster/cluster.ts'
+import { lasting } from '../../testing/cluster/faults.ts'
 import { notOver, survives } from './survives.ts'
 
 const cluster = await startCluster(t, { network: true })

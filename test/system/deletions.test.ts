@@ -3,10 +3,10 @@
  * as it does with each `npm start`.
  */
 import t from 'tap'
-import { call, newRide, newUser } from '../contract/convoy.ts'
-import { startCluster } from './cluster.ts'
-import { read } from './database.ts'
-import { until } from './wait.ts'
+import { startCluster } from '../../testing/cluster/cluster.ts'
+import { read } from '../../testing/cluster/database.ts'
+import { call, newRide, newUser } from '../../testing/convoy.ts'
+import { until } from '../../testing/wait.ts'
 
 const cluster = await startCluster(t)
 const convoy = () => ({ lb: cluster.lbUrl, usersApi: [], ridesApi: [] })

@@ -3,11 +3,11 @@
  * told of, and copied anew, while clients go on. The rows are changed below Convoy.
  */
 import t, { type Test } from 'tap'
-import { call } from '../contract/convoy.ts'
-import { type Cluster, type Place, placesOf, startCluster } from './cluster.ts'
-import { read, tryWrite, write } from './database.ts'
-import { equalOnAllWorkers, rowsIn } from './databases.ts'
-import { until } from './wait.ts'
+import { type Cluster, type Place, placesOf, startCluster } from '../../testing/cluster/cluster.ts'
+import { read, tryWrite, write } from '../../testing/cluster/database.ts'
+import { equalOnAllWorkers, rowsIn } from '../../testing/cluster/databases.ts'
+import { call } from '../../testing/convoy.ts'
+import { until } from '../../testing/wait.ts'
 
 const GONE_MS = 20_000
 const ROWS = 20

@@ -3,10 +3,10 @@
  * of its own here.
  */
 import t from 'tap'
-import { Disk } from '../faults/disk.ts'
-import { startCluster } from './cluster.ts'
-import { tryWrite } from './database.ts'
-import { lasting } from './faults.ts'
+import { startCluster } from '../../testing/cluster/cluster.ts'
+import { tryWrite } from '../../testing/cluster/database.ts'
+import { lasting } from '../../testing/cluster/faults.ts'
+import { Disk } from '../../testing/faults/disk.ts'
 import { untilReady, untilReason } from './readiness.ts'
 import { survives } from './survives.ts'
 

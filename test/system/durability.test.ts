@@ -3,9 +3,9 @@
  * workers at the same moment, and that of everything.
  */
 import t, { type Test } from 'tap'
-import { type Cluster, startCluster, type Victim } from './cluster.ts'
-import { read, write } from './database.ts'
-import { equalOnAllWorkers, levelPlaces } from './databases.ts'
+import { type Cluster, startCluster, type Victim } from '../../testing/cluster/cluster.ts'
+import { read, write } from '../../testing/cluster/database.ts'
+import { equalOnAllWorkers, levelPlaces } from '../../testing/cluster/databases.ts'
 import { onceOnAllWorkers, Writers } from './writers.ts'
 
 const CLIENTS = 8

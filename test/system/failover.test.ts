@@ -2,8 +2,8 @@
  * Workers and their databases die while clients write.
  */
 import t from 'tap'
-import { call } from '../contract/convoy.ts'
-import { startCluster, type Victim } from './cluster.ts'
+import { startCluster, type Victim } from '../../testing/cluster/cluster.ts'
+import { call } from '../../testing/convoy.ts'
 import { survives } from './survives.ts'
 
 const cluster = await startCluster(t)

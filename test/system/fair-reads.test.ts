@@ -5,12 +5,12 @@
 import { Agent, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { type Answer, call } from '../contract/convoy.ts'
-import { type Cluster, placesOf, startCluster } from './cluster.ts'
-import { write } from './database.ts'
-import { rowsIn } from './databases.ts'
+import { type Cluster, placesOf, startCluster } from '../../testing/cluster/cluster.ts'
+import { write } from '../../testing/cluster/database.ts'
+import { rowsIn } from '../../testing/cluster/databases.ts'
+import { type Answer, call } from '../../testing/convoy.ts'
+import { until } from '../../testing/wait.ts'
 import { Readers } from './readers.ts'
-import { until } from './wait.ts'
 
 const WITHIN = { withinMs: 40_000 }
 const ATTACKERS = 40

@@ -4,9 +4,9 @@
 import { Agent, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { startCluster } from './cluster.ts'
-import { write } from './database.ts'
-import { equalOnAllWorkers } from './databases.ts'
+import { startCluster } from '../../testing/cluster/cluster.ts'
+import { write } from '../../testing/cluster/database.ts'
+import { equalOnAllWorkers } from '../../testing/cluster/databases.ts'
 
 const QUICK = "insert into made (text) values ('quick')"
 /** Some seconds of work that PostgreSQL can interrupt. */

@@ -3,8 +3,8 @@
  * as long as is wanted.
  */
 import t from 'tap'
+import { startCluster } from '../../testing/cluster/cluster.ts'
 import { BYSTANDER_MS, fuzz } from '../fuzz/run.ts'
-import { startCluster } from './cluster.ts'
 
 const DURATION_MS = 30_000
 /** Other tests may have run just before, and the machine may be busy. */

@@ -3,11 +3,11 @@
  */
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
-import { type Answer, call } from '../contract/convoy.ts'
-import { type Cluster, placesOf, startCluster } from './cluster.ts'
-import { tryWrite, write } from './database.ts'
-import { equalOnAllWorkers, rowsIn } from './databases.ts'
-import { until } from './wait.ts'
+import { type Cluster, placesOf, startCluster } from '../../testing/cluster/cluster.ts'
+import { tryWrite, write } from '../../testing/cluster/database.ts'
+import { equalOnAllWorkers, rowsIn } from '../../testing/cluster/databases.ts'
+import { type Answer, call } from '../../testing/convoy.ts'
+import { until } from '../../testing/wait.ts'
 import { Writers } from './writers.ts'
 
 const WITHIN = { withinMs: 40_000 }

@@ -10,9 +10,9 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { findSoftware } from '../../cli/machine/software.ts'
 import { keptSecrets } from '../../cli/system/secrets.ts'
-import { type Cluster, type Place, placeAt, startCluster } from './cluster.ts'
-import { equalOnAllWorkers } from './databases.ts'
-import { until } from './wait.ts'
+import { type Cluster, type Place, placeAt, startCluster } from '../../testing/cluster/cluster.ts'
+import { equalOnAllWorkers } from '../../testing/cluster/databases.ts'
+import { until } from '../../testing/wait.ts'
 import { onceOnAllWorkers, Writers } from './writers.ts'
 
 const MAIN = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))

@@ -3,7 +3,7 @@
  * again, with all that was acknowledged.
  */
 import t from 'tap'
-import { startCluster } from './cluster.ts'
+import { startCluster } from '../../testing/cluster/cluster.ts'
 import { survives } from './survives.ts'
 
 const cluster = await startCluster(t, { network: true })

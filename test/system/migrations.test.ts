@@ -14,8 +14,8 @@ import t, { type Test } from 'tap'
 import { openDatabase } from '../../client/database.ts'
 import { MigrationError, migrate } from '../../client/migrations.ts'
 import { Targets } from '../../client/targets.ts'
-import { call } from '../contract/convoy.ts'
-import { startCluster } from './cluster.ts'
+import { startCluster } from '../../testing/cluster/cluster.ts'
+import { call } from '../../testing/convoy.ts'
 
 const USERS_API = fileURLToPath(new URL('../../users-api/main.ts', import.meta.url))
 const INSTANCES = 4

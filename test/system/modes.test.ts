@@ -5,8 +5,8 @@
 import { lstatSync, readdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { startCluster } from './cluster.ts'
-import { write } from './database.ts'
+import { startCluster } from '../../testing/cluster/cluster.ts'
+import { write } from '../../testing/cluster/database.ts'
 
 const cluster = await startCluster(t)
 

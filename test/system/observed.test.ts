@@ -7,10 +7,10 @@ import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { registered } from '../../grafana/registered.ts'
 import { findLines } from '../../orchestrator/dashboard/log-search.ts'
-import { call } from '../contract/convoy.ts'
-import { startCluster } from './cluster.ts'
-import { write } from './database.ts'
-import { until } from './wait.ts'
+import { startCluster } from '../../testing/cluster/cluster.ts'
+import { write } from '../../testing/cluster/database.ts'
+import { call } from '../../testing/convoy.ts'
+import { until } from '../../testing/wait.ts'
 
 const WITHIN = { withinMs: 30_000 }
 const PROCESSES = ['lb', 'orchestrator', 'rides-api', 'users-api', 'worker', 'worker', 'worker']

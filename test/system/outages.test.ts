@@ -2,8 +2,8 @@
  * What the cluster stands on dies while clients write and read, and is started again.
  */
 import t from 'tap'
-import { startCluster, type Victim } from './cluster.ts'
-import { lasting } from './faults.ts'
+import { startCluster, type Victim } from '../../testing/cluster/cluster.ts'
+import { lasting } from '../../testing/cluster/faults.ts'
 import { notOver, survives } from './survives.ts'
 
 const cluster = await startCluster(t)

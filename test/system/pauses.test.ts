@@ -2,8 +2,8 @@
  * Processes stand still (SIGSTOP) while clients write, and go on as if nothing had been.
  */
 import t from 'tap'
-import { type ClusterNow, startCluster } from './cluster.ts'
-import { lasting } from './faults.ts'
+import { type ClusterNow, startCluster } from '../../testing/cluster/cluster.ts'
+import { lasting } from '../../testing/cluster/faults.ts'
 import { notOver, survives } from './survives.ts'
 
 const cluster = await startCluster(t)

@@ -4,9 +4,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { startCluster } from './cluster.ts'
-import { type ReadOptions, read, write } from './database.ts'
-import { until } from './wait.ts'
+import { startCluster } from '../../testing/cluster/cluster.ts'
+import { type ReadOptions, read, write } from '../../testing/cluster/database.ts'
+import { until } from '../../testing/wait.ts'
 
 const WITHIN = { withinMs: 20_000 }
 /** As workers and orchestrators have it by default. */

@@ -3,8 +3,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
-import type { Cluster } from './cluster.ts'
-import { read } from './database.ts'
+import type { Cluster } from '../../testing/cluster/cluster.ts'
+import { read } from '../../testing/cluster/database.ts'
 
 const CLIENTS = 4
 const EVERY_MS = 100

@@ -1,6 +1,6 @@
 /** What an orchestrator says of whether writes can succeed. */
-import { call } from '../contract/convoy.ts'
-import { until } from './wait.ts'
+import { call } from '../../testing/convoy.ts'
+import { until } from '../../testing/wait.ts'
 
 const SEEN_MS = 20_000
 

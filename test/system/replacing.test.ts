@@ -6,12 +6,12 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { call } from '../contract/convoy.ts'
-import { startCluster } from './cluster.ts'
-import { read, tryWrite, write } from './database.ts'
-import { equalOnAllWorkers } from './databases.ts'
+import { startCluster } from '../../testing/cluster/cluster.ts'
+import { read, tryWrite, write } from '../../testing/cluster/database.ts'
+import { equalOnAllWorkers } from '../../testing/cluster/databases.ts'
+import { call } from '../../testing/convoy.ts'
+import { until } from '../../testing/wait.ts'
 import { readiness, untilReady, untilReason } from './readiness.ts'
-import { until } from './wait.ts'
 
 const KILLS = 6
 const SEEN_MS = 20_000

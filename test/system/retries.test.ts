@@ -6,12 +6,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { request } from 'undici'
-import { newUser } from '../contract/convoy.ts'
-import { Dice } from '../simulator/random.ts'
-import { startCluster, type Victim } from './cluster.ts'
-import { read } from './database.ts'
-import { lasting } from './faults.ts'
-import { until } from './wait.ts'
+import { startCluster, type Victim } from '../../testing/cluster/cluster.ts'
+import { read } from '../../testing/cluster/database.ts'
+import { lasting } from '../../testing/cluster/faults.ts'
+import { newUser } from '../../testing/convoy.ts'
+import { Dice } from '../../testing/random.ts'
+import { until } from '../../testing/wait.ts'
 
 const SEED = Math.floor(Math.random() * 1e6)
 const CALLS = 40

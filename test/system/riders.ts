@@ -5,8 +5,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
-import { type Answer, call, newName, PASSWORD } from '../contract/convoy.ts'
-import { until } from './wait.ts'
+import { type Answer, call, newName, PASSWORD } from '../../testing/convoy.ts'
+import { until } from '../../testing/wait.ts'
 import { CLIENT_TIMEOUT_MS } from './writers.ts'
 
 const CLIENTS = 8

@@ -4,10 +4,10 @@
  * another worker has taken over. Each statement here made workers differ once.
  */
 import t, { type Test } from 'tap'
-import { call } from '../contract/convoy.ts'
-import { placesOf, startCluster } from './cluster.ts'
-import { read, tryWrite, write } from './database.ts'
-import { equalOnAllWorkers, rowsIn } from './databases.ts'
+import { placesOf, startCluster } from '../../testing/cluster/cluster.ts'
+import { read, tryWrite, write } from '../../testing/cluster/database.ts'
+import { equalOnAllWorkers, rowsIn } from '../../testing/cluster/databases.ts'
+import { call } from '../../testing/convoy.ts'
 
 const cluster = await startCluster(t)
 

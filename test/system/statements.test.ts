@@ -4,9 +4,9 @@
  */
 import { request } from 'node:http'
 import t, { type Test } from 'tap'
-import { type Cluster, startCluster } from './cluster.ts'
-import { read, type Statement, tryWrite, write } from './database.ts'
-import { equalOnAllWorkers } from './databases.ts'
+import { type Cluster, startCluster } from '../../testing/cluster/cluster.ts'
+import { read, type Statement, tryWrite, write } from '../../testing/cluster/database.ts'
+import { equalOnAllWorkers } from '../../testing/cluster/databases.ts'
 
 /** What another client waits at most, promised on a machine with nothing else to do. */
 const BYSTANDER_MS = 1_500

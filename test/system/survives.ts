@@ -3,8 +3,8 @@
  * acknowledged is lost or done twice, and the cluster is whole again by itself.
  */
 import type { Test } from 'tap'
-import type { Cluster, ClusterNow } from './cluster.ts'
-import { equalOnAllWorkers } from './databases.ts'
+import type { Cluster, ClusterNow } from '../../testing/cluster/cluster.ts'
+import { equalOnAllWorkers } from '../../testing/cluster/databases.ts'
 import { Readers } from './readers.ts'
 import { CLIENT_TIMEOUT_MS, onceOnAllWorkers, Writers } from './writers.ts'
 

@@ -16,10 +16,10 @@ import { findSoftware } from '../../cli/machine/software.ts'
 import { keyAndCertificateOf, makeCertificates } from '../../cli/system/certificates.ts'
 import { openLog } from '../../platform/log.ts'
 import { openZooKeeper } from '../../platform/zookeeper.ts'
+import { startCluster } from '../../testing/cluster/cluster.ts'
+import { call, newName, PASSWORD } from '../../testing/convoy.ts'
+import { until } from '../../testing/wait.ts'
 import { parseNode, WORKERS, type WorkerNode } from '../../wire/znodes.ts'
-import { call, newName, PASSWORD } from '../contract/convoy.ts'
-import { startCluster } from './cluster.ts'
-import { until } from './wait.ts'
 
 const TOKENS = {
   CONVOY_TOKEN_READ: 'a-token-that-may-read',

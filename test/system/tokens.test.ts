@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { call } from '../contract/convoy.ts'
-import { startCluster } from './cluster.ts'
-import { bearerOf, tryWrite } from './database.ts'
+import { startCluster } from '../../testing/cluster/cluster.ts'
+import { bearerOf, tryWrite } from '../../testing/cluster/database.ts'
+import { call } from '../../testing/convoy.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'convoy-'))
 t.teardown(() => rmSync(dir, { recursive: true }))

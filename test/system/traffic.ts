@@ -5,10 +5,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
-import { type Answer, call, newName, PASSWORD } from '../contract/convoy.ts'
-import type { Cluster } from './cluster.ts'
-import { tryWrite, write } from './database.ts'
-import { until } from './wait.ts'
+import type { Cluster } from '../../testing/cluster/cluster.ts'
+import { tryWrite, write } from '../../testing/cluster/database.ts'
+import { type Answer, call, newName, PASSWORD } from '../../testing/convoy.ts'
+import { until } from '../../testing/wait.ts'
 
 const CLIENTS_EACH = 3
 const EVERY_MS = 60

@@ -10,7 +10,7 @@ import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { Ports } from '../../cli/processes/ports.ts'
-import { startConvoy } from '../environment.ts'
+import { startConvoy } from '../../testing/environment.ts'
 
 const CHECKOUT = join(import.meta.dirname, '../..')
 const RUN_MS = 120_000

@@ -4,10 +4,10 @@
  */
 import { randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
-import { call } from '../contract/convoy.ts'
-import { startCluster } from './cluster.ts'
-import { read, write } from './database.ts'
-import { equalOnAllWorkers } from './databases.ts'
+import { startCluster } from '../../testing/cluster/cluster.ts'
+import { read, write } from '../../testing/cluster/database.ts'
+import { equalOnAllWorkers } from '../../testing/cluster/databases.ts'
+import { call } from '../../testing/convoy.ts'
 import { OWN_TYPES, TYPES, type TypeValues } from './values.ts'
 
 const MIB = 1024 * 1024

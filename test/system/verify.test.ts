@@ -5,12 +5,12 @@
  */
 import t, { type Test } from 'tap'
 import type { Verified } from '../../cli/convoy/commands/verify.ts'
-import { call } from '../contract/convoy.ts'
-import { type Cluster, type Place, placesOf, startCluster } from './cluster.ts'
+import { type Cluster, type Place, placesOf, startCluster } from '../../testing/cluster/cluster.ts'
+import { read, write } from '../../testing/cluster/database.ts'
+import { equalOnAllWorkers, rowsIn } from '../../testing/cluster/databases.ts'
+import { call } from '../../testing/convoy.ts'
+import { until } from '../../testing/wait.ts'
 import { convoy, jsonOf } from './command.ts'
-import { read, write } from './database.ts'
-import { equalOnAllWorkers, rowsIn } from './databases.ts'
-import { until } from './wait.ts'
 import { Writers } from './writers.ts'
 
 const GONE_MS = 40_000

@@ -5,10 +5,10 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
-import type { Cluster, Place } from './cluster.ts'
-import { type Orchestrator, tryWrite, write } from './database.ts'
-import { levelPlaces, rowsIn } from './databases.ts'
-import { until } from './wait.ts'
+import type { Cluster, Place } from '../../testing/cluster/cluster.ts'
+import { type Orchestrator, tryWrite, write } from '../../testing/cluster/database.ts'
+import { levelPlaces, rowsIn } from '../../testing/cluster/databases.ts'
+import { until } from '../../testing/wait.ts'
 
 /** What an ordinary client waits for. */
 export const CLIENT_TIMEOUT_MS = 10_000

@@ -7,14 +7,19 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, request } from 'undici'
-import { opening, READINGS, SCHEMA, statementsOf } from '../clients/models.ts'
-import { type ObjectName, Objects } from '../clients/objects.ts'
-import { type Attempt, isUnexpected, outcomeOfAll, REFUSED } from '../clients/outcomes.ts'
-import { Session } from '../clients/session.ts'
-import type { Action, Consistency, History, Operation } from '../history/history.ts'
-import { Dice } from '../simulator/random.ts'
-import { bearerOf, type Orchestrator, write } from '../system/database.ts'
-import { until } from '../system/wait.ts'
+import { opening, READINGS, SCHEMA, statementsOf } from '../../testing/clients/models.ts'
+import { type ObjectName, Objects } from '../../testing/clients/objects.ts'
+import {
+  type Attempt,
+  isUnexpected,
+  outcomeOfAll,
+  REFUSED
+} from '../../testing/clients/outcomes.ts'
+import { Session } from '../../testing/clients/session.ts'
+import { bearerOf, type Orchestrator, write } from '../../testing/cluster/database.ts'
+import type { Action, Consistency, History, Operation } from '../../testing/history/history.ts'
+import { Dice } from '../../testing/random.ts'
+import { until } from '../../testing/wait.ts'
 
 const PATIENCE_MS = { least: 500, most: 10_000 }
 const RETRY_MS = 100

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Dice } from '../simulator/random.ts'
+import { Dice } from '../../testing/random.ts'
 import { drawFault, FAULT_KINDS } from './draw.ts'
 
 const drawn = (seed: number, kinds = FAULT_KINDS as readonly (typeof FAULT_KINDS)[number][]) => {

@@ -3,10 +3,11 @@
  * all of Convoy's code, lasts for a while, and is healed. Pure but for the inflicting:
  * the same dice draw the same faults.
  */
-import type { Dice } from '../simulator/random.ts'
-import type { Cluster } from '../system/cluster.ts'
-import type { Fault } from '../system/faults.ts'
-import type { Party, Server, Victim, WorkerVictim } from '../system/victims.ts'
+
+import type { Cluster } from '../../testing/cluster/cluster.ts'
+import type { Fault } from '../../testing/cluster/faults.ts'
+import type { Party, Server, Victim, WorkerVictim } from '../../testing/cluster/victims.ts'
+import type { Dice } from '../../testing/random.ts'
 
 export interface Drawn {
   /** For a timeline. */

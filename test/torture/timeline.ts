@@ -2,7 +2,7 @@
  * What happened when: faults, what the cluster told of itself, and how long clients
  * waited after each fault. Pure but for the clock that it is given.
  */
-import { longestGapMs, type Window } from '../clients/gaps.ts'
+import { longestGapMs, type Window } from '../../testing/clients/gaps.ts'
 
 export interface Moment {
   /** Since the beginning of the run. */

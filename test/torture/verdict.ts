@@ -1,12 +1,12 @@
 /**
- * Judges a run: the history by the laws of `test/history/`, and what the workers hold.
+ * Judges a run: the history by the laws of `testing/history/`, and what the workers hold.
  */
 
-import { BANK_TOTAL } from '../clients/models.ts'
-import type { History, Outcome, Problem, Promises } from '../history/history.ts'
-import { checkHistory, told } from '../history/laws.ts'
-import type { Cluster } from '../system/cluster.ts'
-import { levelPlaces, sumsIn } from '../system/databases.ts'
+import { BANK_TOTAL } from '../../testing/clients/models.ts'
+import type { Cluster } from '../../testing/cluster/cluster.ts'
+import { levelPlaces, sumsIn } from '../../testing/cluster/databases.ts'
+import type { History, Outcome, Problem, Promises } from '../../testing/history/history.ts'
+import { checkHistory, told } from '../../testing/history/laws.ts'
 
 /** replicaTimeoutMs and a heartbeat: what `replica` reads promise where nothing else is set. */
 const PROMISES: Promises = { maxReadAgeMs: 1_100, bankTotal: BANK_TOTAL }

@@ -1,7 +1,7 @@
 import t from 'tap'
+import { below, command, ddl, entryOf, rowsOf, startPair } from '../../testing/fixtures/postgres.ts'
 import { checksumOf, type Entry } from '../entry.ts'
 import { DivergedError } from '../store.ts'
-import { below, command, ddl, entryOf, rowsOf, startPair } from './testing.ts'
 
 const write = (...sql: string[]) => command(sql)
 

@@ -2,8 +2,16 @@
  * What a write may take of everybody's time, in the database: its own, and less while others wait.
  */
 import t, { type Test } from 'tap'
+import {
+  below,
+  command,
+  ddl,
+  entryOf,
+  resultOf,
+  rowsOf,
+  startWorker
+} from '../../testing/fixtures/postgres.ts'
 import { WorkCancelledError } from '../store.ts'
-import { below, command, ddl, entryOf, resultOf, rowsOf, startWorker } from './testing.ts'
 
 const SLOW_MACHINE_MS = 2_000
 

@@ -4,10 +4,6 @@ import { readdir, readFile, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { type CloneOptions, clonePostgres } from './clone.ts'
-import { copyName } from './copies.ts'
-import { processesIn } from './processes.ts'
-import { hasDatabase } from './server.ts'
 import {
   BIN_DIR,
   below,
@@ -15,7 +11,11 @@ import {
   startWorker,
   type TestWorker,
   temporaryFolder
-} from './testing.ts'
+} from '../../testing/fixtures/postgres.ts'
+import { type CloneOptions, clonePostgres } from './clone.ts'
+import { copyName } from './copies.ts'
+import { processesIn } from './processes.ts'
+import { hasDatabase } from './server.ts'
 
 const DEADLINE_MS = 30_000
 /** Within it a copy of the 30 MB of an empty database lasts about 6 s. */

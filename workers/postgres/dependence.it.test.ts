@@ -1,6 +1,6 @@
 import t from 'tap'
+import { command, ddl, startWorker } from '../../testing/fixtures/postgres.ts'
 import type { Dependence } from '../../wire/requests.ts'
-import { command, ddl, startWorker } from './testing.ts'
 
 const SCHEMA = [
   'create table people (id int primary key, name text, born date, seen timestamptz)',

@@ -4,10 +4,18 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { Disk } from '../../test/faults/disk.ts'
+import { Disk } from '../../testing/faults/disk.ts'
+import {
+  BIN_DIR,
+  command,
+  ddl,
+  entryOf,
+  openWorker,
+  readOf,
+  temporaryFolder
+} from '../../testing/fixtures/postgres.ts'
 import { DiskFullError } from '../store.ts'
 import { dataDirOf, initDatabase } from './server.ts'
-import { BIN_DIR, command, ddl, entryOf, openWorker, readOf, temporaryFolder } from './testing.ts'
 
 /** Less than a statement may take: it is not the statement that is waited for. */
 const NOTICED_MS = 4_000

@@ -3,7 +3,6 @@
  * sent the statement, and the outcome of a write like any other.
  */
 import t from 'tap'
-import { StoreLostError } from '../store.ts'
 import {
   below,
   command,
@@ -13,7 +12,8 @@ import {
   resultOf,
   startPair,
   startWorker
-} from './testing.ts'
+} from '../../testing/fixtures/postgres.ts'
+import { StoreLostError } from '../store.ts'
 
 /** From PostgreSQL's regression tests and a search through its functions. */
 const OWN_ERRORS: readonly (readonly [sqlstate: string, sql: string])[] = [

@@ -1,8 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import {
+  command,
+  ddl,
+  entryOf,
+  resultOf,
+  rowsOf,
+  startPair,
+  startWorker
+} from '../../testing/fixtures/postgres.ts'
 import { checksumOf } from '../entry.ts'
 import { TermRaisedError, WorkCancelledError } from '../store.ts'
-import { command, ddl, entryOf, resultOf, rowsOf, startPair, startWorker } from './testing.ts'
 
 const PEOPLE = ddl('create table people (id serial primary key, name text not null unique)')
 const insert = (name: string | null, more = {}) =>

@@ -3,9 +3,15 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import {
+  below,
+  command,
+  ddl,
+  startWorker,
+  type TestWorker
+} from '../../testing/fixtures/postgres.ts'
 import type { ReadCommand } from '../../wire/requests.ts'
 import type { ReadResult, Store } from '../store.ts'
-import { below, command, ddl, startWorker, type TestWorker } from './testing.ts'
 
 /** Takes far longer than any of these tests, and no processor. Only these tests may call it. */
 const SLOW = 'select pg_sleep(30)'

@@ -1,10 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import {
+  command,
+  ddl,
+  entryOf,
+  readOf,
+  resultOf,
+  rowsOf,
+  startWorker
+} from '../../testing/fixtures/postgres.ts'
 import type { WriteCommand } from '../../wire/requests.ts'
 import { processState } from './backends.ts'
 import { processesIn } from './processes.ts'
 import { dataDirOf } from './server.ts'
-import { command, ddl, entryOf, readOf, resultOf, rowsOf, startWorker } from './testing.ts'
 
 const LIMIT_MS = 800
 /** Half a second of grace, and what a loaded machine needs. */

@@ -1,6 +1,14 @@
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
-import { command, ddl, entryOf, readOf, resultOf, rowsOf, startWorker } from './testing.ts'
+import {
+  command,
+  ddl,
+  entryOf,
+  readOf,
+  resultOf,
+  rowsOf,
+  startWorker
+} from '../../testing/fixtures/postgres.ts'
 
 const MIB = 1024 * 1024
 /** Beyond what Node had before; several times the bound of a message. */

@@ -1,9 +1,17 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
+import {
+  command,
+  ddl,
+  entryOf,
+  readOf,
+  resultOf,
+  startPair,
+  startWorker
+} from '../../testing/fixtures/postgres.ts'
 import { BACKEND_MEMORY_MIB } from './limits.ts'
 import { processesIn } from './processes.ts'
 import { dataDirOf } from './server.ts'
-import { command, ddl, entryOf, readOf, resultOf, startPair, startWorker } from './testing.ts'
 
 const MIB = 1024 * 1024
 /** Shared buffers and the like, which each process counts as its own. */

@@ -5,8 +5,8 @@
 import t from 'tap'
 import { examine } from '../../orchestrator/admission/examine.ts'
 import { openParser } from '../../orchestrator/admission/parser.ts'
+import { below, command, type Pair, rowsOf, startPair } from '../../testing/fixtures/postgres.ts'
 import { identifier } from './catalog.ts'
-import { below, command, type Pair, rowsOf, startPair } from './testing.ts'
 
 const parser = await openParser()
 const LONG = 'n'.repeat(62)

@@ -3,8 +3,16 @@
  * command that brings it about, and of no other; where nobody's command does, of the worker.
  */
 import t from 'tap'
+import {
+  below,
+  command,
+  ddl,
+  entryOf,
+  resultOf,
+  rowsOf,
+  startWorker
+} from '../../testing/fixtures/postgres.ts'
 import { StoreLostError } from '../store.ts'
-import { below, command, ddl, entryOf, resultOf, rowsOf, startWorker } from './testing.ts'
 
 t.test('a command whose changes cannot be appended fails alone', async t => {
   const { store, server } = await startWorker(t)

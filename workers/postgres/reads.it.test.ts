@@ -1,7 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import {
+  below,
+  command,
+  ddl,
+  entryOf,
+  openWorker,
+  readOf,
+  startWorker
+} from '../../testing/fixtures/postgres.ts'
 import type { Entry } from '../entry.ts'
-import { below, command, ddl, entryOf, openWorker, readOf, startWorker } from './testing.ts'
 
 t.test('reads', async t => {
   const limits = { readTimeoutMs: 500, maxReadRows: 1_000, maxReadBytes: 100_000 }

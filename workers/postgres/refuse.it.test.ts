@@ -1,6 +1,6 @@
 import t from 'tap'
+import { command, ddl, entryOf, rowsOf, startPair } from '../../testing/fixtures/postgres.ts'
 import { harmful } from './refusals.ts'
-import { command, ddl, entryOf, rowsOf, startPair } from './testing.ts'
 
 const insert = (requestId: string) =>
   command(['insert into a values (1)'], { requestId, mayRepeat: true })

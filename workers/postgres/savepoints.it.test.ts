@@ -6,11 +6,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import t, { type Test } from 'tap'
+import {
+  below,
+  command,
+  ddl,
+  entryOf,
+  resultOf,
+  rowsOf,
+  startWorker
+} from '../../testing/fixtures/postgres.ts'
 import type { Statement, WriteCommand } from '../../wire/requests.ts'
 import { checksumOf } from '../entry.ts'
 import type { Store } from '../store.ts'
 import { SETUP_ROLE } from './server.ts'
-import { below, command, ddl, entryOf, resultOf, rowsOf, startWorker } from './testing.ts'
 
 const MODES = ['straight', 'savepoints', 'stepwise'] as const
 const MAX_ENTRY_BYTES = 4_096

@@ -3,8 +3,17 @@
  * made to differ below Convoy; the schema change itself shows it, not a `verify`.
  */
 import t, { type Test } from 'tap'
+import {
+  below,
+  command,
+  ddl,
+  entryOf,
+  type Pair,
+  resultOf,
+  rowsOf,
+  startPair
+} from '../../testing/fixtures/postgres.ts'
 import { DivergedError } from '../store.ts'
-import { below, command, ddl, entryOf, type Pair, resultOf, rowsOf, startPair } from './testing.ts'
 
 const BEFORE = [
   'create table a (id int primary key, v text, n int)',

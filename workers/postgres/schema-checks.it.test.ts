@@ -15,7 +15,7 @@ import {
   rowsOf,
   startPair,
   startWorker
-} from './testing.ts'
+} from '../../testing/fixtures/postgres.ts'
 
 /** A pair whose object identifiers and transactions are apart. */
 async function startOddPair(t: Test): Promise<Pair> {

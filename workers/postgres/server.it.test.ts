@@ -5,10 +5,6 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import t from 'tap'
-import { clonePostgres } from './clone.ts'
-import { processesIn } from './processes.ts'
-import { hasDatabase, initDatabase, SETUP_ROLE, startPostgres } from './server.ts'
-import { openStore } from './store.ts'
 import {
   BIN_DIR,
   CLONE_PASSWORD,
@@ -19,7 +15,11 @@ import {
   rowsOf,
   startWorker,
   temporaryFolder
-} from './testing.ts'
+} from '../../testing/fixtures/postgres.ts'
+import { clonePostgres } from './clone.ts'
+import { processesIn } from './processes.ts'
+import { hasDatabase, initDatabase, SETUP_ROLE, startPostgres } from './server.ts'
+import { openStore } from './store.ts'
 
 const DEADLINE_MS = 10_000
 

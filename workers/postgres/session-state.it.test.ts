@@ -3,7 +3,6 @@
  * the next client's: neither in the same batch nor later, neither in writes nor in reads.
  */
 import t from 'tap'
-import { openStore } from './store.ts'
 import {
   below,
   CLONE_PASSWORD,
@@ -13,7 +12,8 @@ import {
   readOf,
   resultOf,
   startWorker
-} from './testing.ts'
+} from '../../testing/fixtures/postgres.ts'
+import { openStore } from './store.ts'
 
 const MODES = ['straight', 'savepoints', 'stepwise'] as const
 

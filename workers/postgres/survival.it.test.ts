@@ -1,9 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import type { Entry } from '../entry.ts'
-import { processesIn } from './processes.ts'
-import { dataDirOf } from './server.ts'
 import {
   command,
   ddl,
@@ -14,7 +11,10 @@ import {
   startPair,
   startWorker,
   type TestWorker
-} from './testing.ts'
+} from '../../testing/fixtures/postgres.ts'
+import type { Entry } from '../entry.ts'
+import { processesIn } from './processes.ts'
+import { dataDirOf } from './server.ts'
 
 const KILLS = Number(process.env['CONVOY_TEST_KILLS'] ?? 12)
 

@@ -6,7 +6,14 @@
  */
 import fc from 'fast-check'
 import t from 'tap'
-import { below, command, ddl, type Pair, resultOf, startPair } from './testing.ts'
+import {
+  below,
+  command,
+  ddl,
+  type Pair,
+  resultOf,
+  startPair
+} from '../../testing/fixtures/postgres.ts'
 
 const SEED = 12
 const VALUES = 60

@@ -1,5 +1,12 @@
 import t from 'tap'
-import { command, ddl, readOf, resultOf, rowsOf, startPair } from './testing.ts'
+import {
+  command,
+  ddl,
+  readOf,
+  resultOf,
+  rowsOf,
+  startPair
+} from '../../testing/fixtures/postgres.ts'
 
 /** Of each type some values, as PostgreSQL prints them, and their JSON form where it is no string. */
 const TYPES: readonly (readonly [

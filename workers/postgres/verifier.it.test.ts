@@ -4,8 +4,6 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import type { Mark, Part, Range, Report } from '../../wire/verify.ts'
-import { rowsText } from './comparison.ts'
 import {
   below,
   command,
@@ -16,7 +14,9 @@ import {
   startPair,
   startWorker,
   type TestWorker
-} from './testing.ts'
+} from '../../testing/fixtures/postgres.ts'
+import type { Mark, Part, Range, Report } from '../../wire/verify.ts'
+import { rowsText } from './comparison.ts'
 
 const SUM = `select sum from (${rowsText('a')}) s`
 

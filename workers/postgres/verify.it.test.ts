@@ -3,8 +3,15 @@
  * something of everything. Differences are made below Convoy, on the replica alone.
  */
 import t, { type Test } from 'tap'
+import {
+  below,
+  command,
+  ddl,
+  type Pair,
+  startPair,
+  verifyBoth
+} from '../../testing/fixtures/postgres.ts'
 import type { Item } from '../../wire/verify.ts'
-import { below, command, ddl, type Pair, startPair, verifyBoth } from './testing.ts'
 
 const write = (...sql: string[]) => command(sql)
 const good = (entries: readonly { status: number; result: string }[]) =>

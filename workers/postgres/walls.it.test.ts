@@ -1,6 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { command, ddl, entryOf, readOf, resultOf, rowsOf, startWorker } from './testing.ts'
+import {
+  command,
+  ddl,
+  entryOf,
+  readOf,
+  resultOf,
+  rowsOf,
+  startWorker
+} from '../../testing/fixtures/postgres.ts'
 
 /** What admission (in the orchestrator) refuses first; here the database is on its own. */
 const SMUGGLED = [

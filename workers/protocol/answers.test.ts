@@ -1,6 +1,6 @@
 import t from 'tap'
+import { worker } from '../../testing/fixtures/protocol.ts'
 import { barrierFor, isAhead, isLeftOver, isSuspect, mayLeave, toldAt } from './answers.ts'
-import { worker } from './fixtures.ts'
 import { lead } from './lead.ts'
 import { viewOf } from './view.ts'
 

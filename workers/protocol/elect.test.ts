@@ -1,6 +1,15 @@
 import t from 'tap'
+import {
+  append,
+  done,
+  endOf,
+  entriesAfter,
+  peer,
+  run,
+  stateRead,
+  worker
+} from '../../testing/fixtures/protocol.ts'
 import { ORIGIN } from '../entry.ts'
-import { append, done, endOf, entriesAfter, peer, run, stateRead, worker } from './fixtures.ts'
 import type { Peer, State } from './state.ts'
 import { viewOf } from './view.ts'
 

@@ -1,6 +1,14 @@
 import t from 'tap'
+import {
+  append,
+  done,
+  endOf,
+  entriesAfter,
+  run,
+  stateRead,
+  worker
+} from '../../testing/fixtures/protocol.ts'
 import { ORIGIN, positionOf } from '../entry.ts'
-import { append, done, endOf, entriesAfter, run, stateRead, worker } from './fixtures.ts'
 import type { State } from './state.ts'
 
 const log = entriesAfter(ORIGIN, { count: 3, term: 1 })

@@ -1,5 +1,4 @@
 import t from 'tap'
-import { ORIGIN } from '../entry.ts'
 import {
   append,
   done,
@@ -10,7 +9,8 @@ import {
   SETTINGS,
   stateRead,
   worker
-} from './fixtures.ts'
+} from '../../testing/fixtures/protocol.ts'
+import { ORIGIN } from '../entry.ts'
 import { lead } from './lead.ts'
 import { wantedMembers } from './members.ts'
 import type { Event, Leader, Peer, State } from './state.ts'

@@ -1,6 +1,14 @@
 import t from 'tap'
+import {
+  done,
+  endOf,
+  entriesAfter,
+  peer,
+  run,
+  stateRead,
+  worker
+} from '../../testing/fixtures/protocol.ts'
 import { ORIGIN } from '../entry.ts'
-import { done, endOf, entriesAfter, peer, run, stateRead, worker } from './fixtures.ts'
 import type { Message } from './messages.ts'
 import type { Event, State } from './state.ts'
 import { mayServe, viewOf } from './view.ts'

@@ -6,7 +6,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Dispatcher, request } from 'undici'
-import type { Attempt } from '../../../test/clients/outcomes.ts'
+import type { Attempt } from '../../../testing/clients/outcomes.ts'
 
 export const PATIENCE_MS = 10_000
 const AGAIN_MS = 100

@@ -4,12 +4,12 @@
  * write is unique, and what each request was told is recorded for the checkers.
  */
 import { randomUUID } from 'node:crypto'
-import { READINGS, statementsOf } from '../../../test/clients/models.ts'
-import type { Objects } from '../../../test/clients/objects.ts'
-import { type Attempt, outcomeOf, outcomeOfAll } from '../../../test/clients/outcomes.ts'
-import type { Session } from '../../../test/clients/session.ts'
-import type { Consistency, Operation } from '../../../test/history/history.ts'
-import type { Dice } from '../../../test/simulator/random.ts'
+import { READINGS, statementsOf } from '../../../testing/clients/models.ts'
+import type { Objects } from '../../../testing/clients/objects.ts'
+import { type Attempt, outcomeOf, outcomeOfAll } from '../../../testing/clients/outcomes.ts'
+import type { Session } from '../../../testing/clients/session.ts'
+import type { Consistency, Operation } from '../../../testing/history/history.ts'
+import type { Dice } from '../../../testing/random.ts'
 import type { Client } from './client.ts'
 import { type Rides, rideBody, ridesShown } from './rides.ts'
 

@@ -5,12 +5,12 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent } from 'undici'
-import { NO_SCHEMA, opening, SCHEMA } from '../../../test/clients/models.ts'
-import { Objects } from '../../../test/clients/objects.ts'
-import { Session } from '../../../test/clients/session.ts'
-import type { Operation } from '../../../test/history/history.ts'
-import { Dice } from '../../../test/simulator/random.ts'
-import { until } from '../../../test/system/wait.ts'
+import { NO_SCHEMA, opening, SCHEMA } from '../../../testing/clients/models.ts'
+import { Objects } from '../../../testing/clients/objects.ts'
+import { Session } from '../../../testing/clients/session.ts'
+import type { Operation } from '../../../testing/history/history.ts'
+import { Dice } from '../../../testing/random.ts'
+import { until } from '../../../testing/wait.ts'
 import type { Doors } from '../targets/target.ts'
 import { type Ask, Client } from './client.ts'
 import {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Dice } from '../../../test/simulator/random.ts'
+import { Dice } from '../../../testing/random.ts'
 import { Rides, rideBody, ridesShown } from './rides.ts'
 
 t.test('a ride tells its element again, and rides of others tell nothing', async t => {

@@ -2,7 +2,7 @@
  * Rides as unique elements: those from one area to another are a set, and the time at
  * which a ride starts, no two at the same second, is its element.
  */
-import type { Dice } from '../../../test/simulator/random.ts'
+import type { Dice } from '../../../testing/random.ts'
 
 const AREAS = 198
 /** At a time: few, so that clients meet at them. */

@@ -1,8 +1,8 @@
 /** What a running system says of itself: asked at whichever orchestrator answers. */
 import { request } from 'undici'
-import { isWhole } from '../../../test/system/cluster.ts'
-import type { ClusterNow } from '../../../test/system/victims.ts'
-import { until } from '../../../test/system/wait.ts'
+import { isWhole } from '../../../testing/cluster/cluster.ts'
+import type { ClusterNow } from '../../../testing/cluster/victims.ts'
+import { until } from '../../../testing/wait.ts'
 import type { Doors } from './target.ts'
 
 const ANSWER_MS = 1_000

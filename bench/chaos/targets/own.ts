@@ -3,9 +3,9 @@
  * and small disks below its workers, where faults ask for them, everything can be done.
  */
 import { tmpdir } from 'node:os'
-import { Disk } from '../../../test/faults/disk.ts'
-import { Cluster } from '../../../test/system/cluster.ts'
-import { keepLogs } from '../../../test/torture/evidence.ts'
+import { Cluster } from '../../../testing/cluster/cluster.ts'
+import { keepLogs } from '../../../testing/evidence.ts'
+import { Disk } from '../../../testing/faults/disk.ts'
 import type { FaultName } from '../plan.ts'
 import { strikeProcesses } from './processes.ts'
 import type { Target } from './target.ts'

@@ -4,9 +4,9 @@
  */
 import { readFileSync } from 'node:fs'
 import type { Run } from '../../../cli/system/convoy.ts'
-import type { Dice } from '../../../test/simulator/random.ts'
-import type { Fault, Faults } from '../../../test/system/faults.ts'
-import type { Victim as Named } from '../../../test/system/victims.ts'
+import type { Fault, Faults } from '../../../testing/cluster/faults.ts'
+import type { Victim as Named } from '../../../testing/cluster/victims.ts'
+import type { Dice } from '../../../testing/random.ts'
 import type { PlannedFault, Victim } from '../plan.ts'
 import type { Struck } from './target.ts'
 

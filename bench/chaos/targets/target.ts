@@ -2,7 +2,7 @@
  * A system that chaos harms: where its clients go, what can be done to it, and what
  * cannot, and why.
  */
-import type { Dice } from '../../../test/simulator/random.ts'
+import type { Dice } from '../../../testing/random.ts'
 import type { Cuts, FaultName, PlannedFault } from '../plan.ts'
 
 /** Where clients go. */

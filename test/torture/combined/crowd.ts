@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Pool } from 'undici'
-import { bearerOf, type Orchestrator } from '../../system/database.ts'
+import { bearerOf, type Orchestrator } from '../../../testing/cluster/database.ts'
 import { ask, type Judge } from './ask.ts'
 
 const SQL = 'select count(*) as n from combined_keys where n = $1'

@@ -6,8 +6,8 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent } from 'undici'
-import { Dice } from '../../simulator/random.ts'
-import { bearerOf, type Orchestrator, write } from '../../system/database.ts'
+import { bearerOf, type Orchestrator, write } from '../../../testing/cluster/database.ts'
+import { Dice } from '../../../testing/random.ts'
 import { ask, type Judge } from './ask.ts'
 import { Ledger } from './ledger.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Dice } from '../../simulator/random.ts'
+import { Dice } from '../../../testing/random.ts'
 import { drawRounds, KINDS, type Kind, type Planned } from './plan.ts'
 
 const rounds = (seed: number, { count = 200, kinds = KINDS as readonly Kind[] } = {}) =>

@@ -5,7 +5,7 @@
  *   process is stopped, and every clock jumps, in a run that is long enough.
  * - At most one fault of a round takes data away: nobody survives the loss of all copies.
  */
-import type { Dice } from '../../simulator/random.ts'
+import type { Dice } from '../../../testing/random.ts'
 
 export const KINDS = [
   ...(['pause', 'kill', 'down', 'lose', 'cut', 'expire'] as const),

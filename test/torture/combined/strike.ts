@@ -3,10 +3,10 @@
  * ends it; the loads that are faults by themselves end with the signal that they are given.
  */
 import { basename } from 'node:path'
-import type { Clocks } from '../../faults/clocks.ts'
-import type { Cluster } from '../../system/cluster.ts'
-import type { Fault } from '../../system/faults.ts'
-import { allPidsOf, placeOf, placesOf, type Victim } from '../../system/victims.ts'
+import type { Cluster } from '../../../testing/cluster/cluster.ts'
+import type { Fault } from '../../../testing/cluster/faults.ts'
+import { allPidsOf, placeOf, placesOf, type Victim } from '../../../testing/cluster/victims.ts'
+import type { Clocks } from '../../../testing/faults/clocks.ts'
 import { type CrowdOptions, crowd } from './crowd.ts'
 import { exhaust } from './descriptors.ts'
 import type { Keyed } from './keyed.ts'

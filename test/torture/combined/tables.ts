@@ -3,7 +3,7 @@
  * workers, and each table is one more thing that a copy, a check and a start go through.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { bearerOf, type Orchestrator } from '../../system/database.ts'
+import { bearerOf, type Orchestrator } from '../../../testing/cluster/database.ts'
 import { ask, type Judge } from './ask.ts'
 
 /** In one schema change, which has a budget of seconds. */

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Dice } from '../simulator/random.ts'
+import { Dice } from '../random.ts'
 import { generate, PROMISES } from './generate.ts'
 import type { Change, History, Operation, Read } from './history.ts'
 import { checkHistory, problemsIn, told } from './laws.ts'

@@ -3,7 +3,7 @@
  * serves processes that overlap, fail and lose answers. What a test then damages
  * is its own doing.
  */
-import { Dice } from '../simulator/random.ts'
+import { Dice } from '../random.ts'
 import type { Action, Consistency, History, Model, Operation, Promises, Value } from './history.ts'
 
 export const PROMISES: Promises = { maxReadAgeMs: 50, bankTotal: 40 }

@@ -12,12 +12,12 @@ import { findSoftware } from '../../cli/machine/software.ts'
 import { type Convoy, startConvoy } from '../../cli/system/convoy.ts'
 import { type Folder, openFolder } from '../../cli/system/folder.ts'
 import { bearerOf } from '../../cli/system/tokens.ts'
-import { call } from '../contract/convoy.ts'
+import { call } from '../convoy.ts'
 import type { Clocks } from '../faults/clocks.ts'
 import { Network } from '../faults/network.ts'
+import { until } from '../wait.ts'
 import { Faults } from './faults.ts'
 import type { ClusterNow } from './victims.ts'
-import { until } from './wait.ts'
 
 export {
   type ClusterNow,

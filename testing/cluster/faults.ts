@@ -10,6 +10,7 @@ import { dataDirOf } from '../../workers/postgres/server.ts'
 import { Disk } from '../faults/disk.ts'
 import { type Network, type Rule, SERVICES, type Service } from '../faults/network.ts'
 import type { Direction } from '../faults/proxy.ts'
+import { until } from '../wait.ts'
 import {
   allPidsOf,
   type ClusterNow,
@@ -25,7 +26,6 @@ import {
   type Victim,
   type WorkerVictim
 } from './victims.ts'
-import { until } from './wait.ts'
 
 const RESTARTED_MS = 10_000
 const CLONING_MS = 30_000

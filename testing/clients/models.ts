@@ -1,10 +1,11 @@
 /**
- * The objects that clients work on, as SQL: how each action of `test/history/` is
+ * The objects that clients work on, as SQL: how each action of `testing/history/` is
  * written, and how each object is read. Pure. The tables allow what must not happen
  * (an element twice), so that it would be seen; their names are none of an application's.
  */
+
+import type { Statement } from '../cluster/database.ts'
 import type { Action, Model, Value } from '../history/history.ts'
-import type { Statement } from '../system/database.ts'
 
 export const ACCOUNTS = 5
 export const BANK_TOTAL = 500

@@ -4,7 +4,7 @@
  * must not grow for as long as a run lasts.
  */
 import type { Model } from '../history/history.ts'
-import type { Dice } from '../simulator/random.ts'
+import type { Dice } from '../random.ts'
 
 export const MODELS: readonly Model[] = ['register', 'set', 'list', 'counter', 'bank']
 

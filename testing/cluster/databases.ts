@@ -5,8 +5,8 @@
 import pg from 'pg'
 import type { Test } from 'tap'
 import { SETUP_ROLE } from '../../workers/postgres/server.ts'
+import { until } from '../wait.ts'
 import { type Cluster, type Place, placesOf, postmasterOf } from './cluster.ts'
-import { until } from './wait.ts'
 
 const LEVEL_MS = 20_000
 /** In one statement: planning a union of thousands takes minutes. */

@@ -1,10 +1,10 @@
 /**
  * What one client knows: it asks one thing at a time, what it is told is its session, and
  * what it asks next follows from that. Turns what was answered into the records that the
- * checkers of `test/history/` judge.
+ * checkers of `testing/history/` judge.
  */
 import type { Action, Change, Consistency, Read } from '../history/history.ts'
-import type { Dice } from '../simulator/random.ts'
+import type { Dice } from '../random.ts'
 import { ACCOUNTS, READINGS } from './models.ts'
 import type { ObjectName } from './objects.ts'
 import { type Attempt, outcomeOf, outcomeOfAll } from './outcomes.ts'

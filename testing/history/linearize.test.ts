@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Dice } from '../simulator/random.ts'
+import { Dice } from '../random.ts'
 import type { Action, Operation } from './history.ts'
 import { linearize, type Machine } from './linearize.ts'
 import { change, read } from './made.ts'

@@ -1,7 +1,7 @@
 /**
  * The orchestrator's database calls as a test makes them.
  */
-import { type Answer, call } from '../contract/convoy.ts'
+import { type Answer, call } from '../convoy.ts'
 
 /** Where to call. */
 export interface Orchestrator {
