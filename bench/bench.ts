@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import yargs from 'yargs'
 import { hideBin } from 'yargs/helpers'
-import { stopOnSignal } from '../cli/script.ts'
+import { stopOnSignal } from '../local/script.ts'
 import { openBaseline } from './contestants/baseline.ts'
 import type { Contestant } from './contestants/contestant.ts'
 import { openConvoy } from './contestants/convoy.ts'

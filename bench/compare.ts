@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import yargs from 'yargs'
-import { failed, SEE_HELP, UserError } from '../cli/script.ts'
+import { failed, SEE_HELP, UserError } from '../local/script.ts'
 import { type Change, compare } from './report/comparison.ts'
 import type { Report } from './report/report.ts'
 import type { Spread } from './report/summary.ts'

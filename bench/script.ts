@@ -2,7 +2,7 @@
  * What the scripts of the bench have in common: lines with the time since the start, and
  * an end that tells what went wrong, unless the user asked for it.
  */
-import { failed } from '../cli/script.ts'
+import { failed } from '../local/script.ts'
 
 /** @returns a way to say lines, each with the seconds since this call */
 export function timedSay(): (line: string) => void {

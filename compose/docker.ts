@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
-import { UserError } from '../cli/script.ts'
+import { UserError } from '../local/script.ts'
 import { loadComposeConfig } from './config.ts'
 
 const SOCKET = '/var/run/docker.sock'

@@ -3,7 +3,7 @@
  * workers too, and its network. Data and secrets stay unless told otherwise.
  */
 import yargs from 'yargs'
-import { failed, SEE_HELP } from '../cli/script.ts'
+import { failed, SEE_HELP } from '../local/script.ts'
 import { loadComposeConfig } from './config.ts'
 import { removeImages } from './images.ts'
 import { Stack } from './stack.ts'

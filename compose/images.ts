@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { UserError } from '../cli/script.ts'
+import { UserError } from '../local/script.ts'
 import { docker, dockerList, tryDocker } from './docker.ts'
 
 const CHECKOUT = fileURLToPath(new URL('..', import.meta.url))

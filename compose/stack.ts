@@ -5,7 +5,7 @@
 import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { UserError } from '../cli/script.ts'
+import { UserError } from '../local/script.ts'
 import { compose, docker, dockerList, engineSocket, tryDocker } from './docker.ts'
 import { keepSettings, readSettings, type Settings, settingsFileOf } from './settings.ts'
 

@@ -3,7 +3,7 @@
  * from nothing to a banner. Run again, it brings what has changed: images, settings.
  */
 import yargs from 'yargs'
-import { failed, SEE_HELP } from '../cli/script.ts'
+import { failed, SEE_HELP } from '../local/script.ts'
 import { loadComposeConfig } from './config.ts'
 import { buildImages } from './images.ts'
 import { refusalOf } from './settings.ts'

@@ -3,9 +3,9 @@
  * worker of a running stack by a container of the new ones, one after the other.
  */
 import yargs from 'yargs'
-import { failed, SEE_HELP } from '../cli/script.ts'
-import { untilBack } from '../cli/system/until-back.ts'
-import { updateWorkers } from '../cli/system/update-workers.ts'
+import { failed, SEE_HELP } from '../local/script.ts'
+import { untilBack } from '../local/until-back.ts'
+import { updateWorkers } from '../local/update-workers.ts'
 import { loadComposeConfig } from './config.ts'
 import { buildImages } from './images.ts'
 import { Stack } from './stack.ts'

@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import t from 'tap'
-import { installPackages } from '../cli/machine/install.ts'
+import { installPackages } from '../local/install/install.ts'
 
 const PROMTOOL = '/usr/bin/promtool'
 

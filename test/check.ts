@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import yargs from 'yargs'
-import { SEE_HELP } from '../cli/script.ts'
+import { SEE_HELP } from '../local/script.ts'
 import { NONE, sum, type Totals, totalsLine } from './report.ts'
 import { openScratch, removeScratch } from './scratch.ts'
 import { CHECKOUT, runTap, testFiles } from './suite.ts'

@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { endProcess, type Identity, identityOf } from '../cli/processes/identity.ts'
+import { endProcess, type Identity, identityOf } from '../local/processes/identity.ts'
 import { NONE, type Totals } from './report.ts'
 import { removeScratch } from './scratch.ts'
 

@@ -6,12 +6,12 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findSoftware, type Software } from '../cli/machine/software.ts'
-import { Ports } from '../cli/processes/ports.ts'
-import * as convoy from '../cli/system/convoy.ts'
-import { openFolder } from '../cli/system/folder.ts'
-import { keptSecrets } from '../cli/system/secrets.ts'
-import * as system from '../cli/system/services.ts'
+import * as convoy from '../local/convoy.ts'
+import { openFolder } from '../local/folder.ts'
+import { findSoftware, type Software } from '../local/install/software.ts'
+import { Ports } from '../local/processes/ports.ts'
+import { keptSecrets } from '../local/secrets.ts'
+import * as system from '../local/services.ts'
 
 const READY_MS = 120_000
 

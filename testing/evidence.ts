@@ -3,7 +3,7 @@
  */
 import { cpSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Folder } from '../cli/system/folder.ts'
+import type { Folder } from '../local/folder.ts'
 
 /** Copies the logs of all processes: each worker's in a folder of its name. */
 export function keepLogs({ logs, workers }: Pick<Folder, 'logs' | 'workers'>, dir: string): void {

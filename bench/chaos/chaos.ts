@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import yargs from 'yargs'
-import { failed, SEE_HELP, stopOnSignal, UserError } from '../../cli/script.ts'
+import { failed, SEE_HELP, stopOnSignal, UserError } from '../../local/script.ts'
 import { Dice } from '../../testing/random.ts'
 import { timedSay } from '../script.ts'
 import { drawPlan, FAULTS, type FaultName, parsePlan } from './plan.ts'

@@ -3,7 +3,7 @@
  * may be killed, and one that did not see the end of a mastership does not know how long
  * nobody led.
  */
-import { happenings } from '../../cli/system/happenings.ts'
+import { happenings } from '../../local/happenings.ts'
 import type { Happening } from '../../orchestrator/timeline.ts'
 import type { Election } from './verdict.ts'
 

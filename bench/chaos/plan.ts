@@ -4,7 +4,7 @@
  */
 import Type, { type Static } from 'typebox'
 import Value from 'typebox/value'
-import { UserError } from '../../cli/script.ts'
+import { UserError } from '../../local/script.ts'
 import type { Dice } from '../../testing/random.ts'
 
 /** Names of faults, as `--faults` takes them. */

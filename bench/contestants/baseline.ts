@@ -3,9 +3,9 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { findSoftware, SYSTEM_PATH } from '../../cli/machine/software.ts'
-import { Ports } from '../../cli/processes/ports.ts'
-import { WatchedProcess } from '../../cli/processes/watched.ts'
+import { findSoftware, SYSTEM_PATH } from '../../local/install/software.ts'
+import { Ports } from '../../local/processes/ports.ts'
+import { WatchedProcess } from '../../local/processes/watched.ts'
 import type { Contestant } from './contestant.ts'
 
 const READY_MS = 60_000

@@ -1,5 +1,5 @@
 /** A whole Convoy of the bench's own. */
-import type { Run } from '../../cli/system/convoy.ts'
+import type { Run } from '../../local/convoy.ts'
 import { startConvoy } from '../../testing/environment.ts'
 import { onEveryWorker } from '../below.ts'
 import type { Processes } from '../profile/processes.ts'

@@ -5,7 +5,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import yargs from 'yargs'
-import { SEE_HELP, stopOnSignal } from '../../cli/script.ts'
+import { SEE_HELP, stopOnSignal } from '../../local/script.ts'
 import { startConvoy } from '../../testing/environment.ts'
 import { provenanceOf } from '../report/provenance.ts'
 import { timeChart } from '../report/time-chart.ts'

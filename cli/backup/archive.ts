@@ -9,9 +9,9 @@ import { buffer } from 'node:stream/consumers'
 import { createGunzip } from 'node:zlib'
 import Type from 'typebox'
 import Value from 'typebox/value'
+import { UserError } from '../../local/script.ts'
 import { BACKUP_FORMAT, type BackupHead, HEAD_NAME, MANIFEST_NAME } from '../../wire/backup.ts'
 import { beginSeal, isSealedBy, SEAL_BYTES } from '../../wire/backup-seal.ts'
-import { UserError } from '../script.ts'
 import { BrokenArchiveError, type Member, members } from './tar.ts'
 
 const READ_BYTES = 1024 * 1024

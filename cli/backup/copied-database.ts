@@ -3,14 +3,14 @@
  * PostgreSQL can finish what the copy began, and that Convoy's log in it holds together.
  */
 import { join } from 'node:path'
+import { UserError } from '../../local/script.ts'
+import type { Secrets } from '../../local/secrets.ts'
 import type { BackupHead } from '../../wire/backup.ts'
 import { checksumOf } from '../../workers/entry.ts'
 import { accountFor } from '../../workers/postgres/account.ts'
 import { runAs } from '../../workers/postgres/group.ts'
 import { type DatabaseOptions, dataDirOf, startPostgres } from '../../workers/postgres/server.ts'
 import { openStore } from '../../workers/postgres/store.ts'
-import { UserError } from '../script.ts'
-import type { Secrets } from '../system/secrets.ts'
 import { LEFT_OUT } from './unpack.ts'
 
 /** It reads the log that was written while the copy was taken. */

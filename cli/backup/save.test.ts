@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { UserError } from '../../local/script.ts'
 import { archive, HEAD } from '../../testing/fixtures/archives.ts'
-import { UserError } from '../script.ts'
 import { saveBackup } from './save.ts'
 
 const CHUNK_BYTES = 100

@@ -11,8 +11,8 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
-import { UserError } from '../script.ts'
-import { hasData } from '../system/convoy.ts'
+import { hasData } from '../../local/convoy.ts'
+import { UserError } from '../../local/script.ts'
 import { movesOf, takePlace } from './take-place.ts'
 
 function write(file: string, text: string): void {

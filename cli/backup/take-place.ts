@@ -9,8 +9,8 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
-import { UserError } from '../script.ts'
-import type { Folder } from '../system/folder.ts'
+import type { Folder } from '../../local/folder.ts'
+import { UserError } from '../../local/script.ts'
 
 export type Places = Pick<Folder, 'rabbitMq' | 'zooKeeper' | 'workers'>
 

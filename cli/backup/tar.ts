@@ -2,7 +2,7 @@
  * Reads the tar of a backup, strictly: files and folders with names below the archive's
  * root, and nothing else. What is cut off, or is no tar, is refused.
  */
-import { UserError } from '../script.ts'
+import { UserError } from '../../local/script.ts'
 
 const BLOCK_BYTES = 512
 

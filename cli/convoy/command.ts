@@ -3,7 +3,7 @@
  * All of them share the options below, and end with an exit code.
  */
 import type { ArgumentsCamelCase, Argv } from 'yargs'
-import { httpUrl } from '../script.ts'
+import { httpUrl } from '../../local/script.ts'
 import type { ExitCode } from './outcome.ts'
 import { stdout } from './terminal.ts'
 

@@ -2,8 +2,9 @@
  * `convoy`: operates a cluster from a terminal or a script. Ends with the exit codes of
  * outcome.ts; results go to standard output, everything else to standard error.
  */
+
+import { UserError } from '../../local/script.ts'
 import { ConfigError } from '../../platform/config.ts'
-import { UserError } from '../script.ts'
 import { convoyCommand } from './convoy.ts'
 import { CommandError, EXIT, type ExitCode } from './outcome.ts'
 

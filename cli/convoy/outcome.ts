@@ -2,7 +2,7 @@
  * How a command ends: exit codes that scripts can branch on, and errors that say what to
  * do next. docs/cli.md lists the codes.
  */
-import { UserError } from '../script.ts'
+import { UserError } from '../../local/script.ts'
 
 export const EXIT = {
   done: 0,

@@ -4,9 +4,9 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import type { Run } from '../../local/convoy.ts'
+import { FOLDER } from '../../local/run-file.ts'
 import { trust } from '../../platform/security/tls.ts'
-import { FOLDER } from '../run-file.ts'
-import type { Run } from '../system/convoy.ts'
 import type { Where } from './command.ts'
 import { loadCommandConfig } from './config.ts'
 import { CommandError, EXIT, UsageError } from './outcome.ts'

@@ -5,10 +5,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { convoySettings, loadClusterConfig } from '../../local/config.ts'
 import { openLog } from '../../platform/log.ts'
 import { trust } from '../../platform/security/tls.ts'
 import { openZooKeeper, type ZooKeeper } from '../../platform/zookeeper.ts'
-import { convoySettings, loadClusterConfig } from '../config.ts'
 import { CommandError, EXIT } from './outcome.ts'
 
 const REACHED_WITHIN_MS = 10_000

@@ -3,8 +3,9 @@
  * lose, and what is written for it. Pure.
  * Invariant: never while somebody leads or can be elected without an operator's help.
  */
+
+import { UserError } from '../../local/script.ts'
 import type { ClusterState } from '../../wire/znodes.ts'
-import { UserError } from '../script.ts'
 import type { KnownWorker, Survey } from './survey.ts'
 
 export type Situation =

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
-import { makeCertificates } from '../../cli/system/certificates.ts'
+import { makeCertificates } from '../../local/certificates.ts'
 import { certificateOf, clientCertificate, trust } from './tls.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'convoy-'))

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import type { Test } from 'tap'
-import { installPackages } from '../../cli/machine/install.ts'
+import { installPackages } from '../../local/install/install.ts'
 
 const CHROMIUM = '/usr/bin/chromium'
 const DEADLINE_MS = 10_000

@@ -5,9 +5,9 @@
  */
 import { existsSync } from 'node:fs'
 import yargs from 'yargs'
-import { ensureSoftware, installPackages } from '../../cli/machine/install.ts'
-import { SEE_HELP } from '../../cli/script.ts'
 import { buildImages } from '../../compose/images.ts'
+import { ensureSoftware, installPackages } from '../../local/install/install.ts'
+import { SEE_HELP } from '../../local/script.ts'
 import { clearAway } from '../left-behind.ts'
 import { NONE, sum, type Totals, totalsLine } from '../report.ts'
 import { openScratch } from '../scratch.ts'

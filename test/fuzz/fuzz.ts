@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import yargs from 'yargs'
-import { failed, SEE_HELP, stopOnSignal } from '../../cli/script.ts'
+import { failed, SEE_HELP, stopOnSignal } from '../../local/script.ts'
 import { Cluster } from '../../testing/cluster/cluster.ts'
 import { type FuzzReport, fuzz } from './run.ts'
 

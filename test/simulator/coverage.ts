@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import yargs from 'yargs'
-import { SEE_HELP } from '../../cli/script.ts'
+import { SEE_HELP } from '../../local/script.ts'
 import { CHECKOUT } from '../suite.ts'
 
 /** Percent, of all files together. */

@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import yargs from 'yargs'
-import { SEE_HELP } from '../../cli/script.ts'
+import { SEE_HELP } from '../../local/script.ts'
 import { MUTATIONS, type Mutation } from './mutations.ts'
 import type { Result, Task } from './mutations-worker.ts'
 

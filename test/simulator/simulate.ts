@@ -6,7 +6,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import yargs from 'yargs'
-import { SEE_HELP } from '../../cli/script.ts'
+import { SEE_HELP } from '../../local/script.ts'
 import { HEALED_WITHIN_MS } from './plan.ts'
 import { type Figures, runSchedule } from './schedule.ts'
 import type { Failed } from './seeds.ts'

@@ -7,8 +7,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import type { Run } from '../../cli/system/convoy.ts'
-import { COMPILED } from '../../cli/system/programs.ts'
+import type { Run } from '../../local/convoy.ts'
+import { COMPILED } from '../../local/programs.ts'
 
 const MAIN = fileURLToPath(new URL('../../cli/convoy/main.ts', import.meta.url))
 const ENDS_WITHIN_MS = 120_000

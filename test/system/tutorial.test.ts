@@ -9,7 +9,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { Ports } from '../../cli/processes/ports.ts'
+import { Ports } from '../../local/processes/ports.ts'
 import { startConvoy } from '../../testing/environment.ts'
 
 const CHECKOUT = join(import.meta.dirname, '../..')

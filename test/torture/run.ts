@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { followNews } from '../../cli/system/news.ts'
+import { followNews } from '../../local/news.ts'
 import { Cluster } from '../../testing/cluster/cluster.ts'
 import { keepLogs } from '../../testing/evidence.ts'
 import { Dice } from '../../testing/random.ts'

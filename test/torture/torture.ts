@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import yargs from 'yargs'
-import { failed, SEE_HELP, stopOnSignal } from '../../cli/script.ts'
+import { failed, SEE_HELP, stopOnSignal } from '../../local/script.ts'
 import { COMMON_KINDS, FAULT_KINDS, type FaultKind } from './draw.ts'
 import { type Report, torture } from './run.ts'
 

@@ -3,8 +3,8 @@
  */
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import type { Run } from '../../cli/system/convoy.ts'
-import type { Folder } from '../../cli/system/folder.ts'
+import type { Run } from '../../local/convoy.ts'
+import type { Folder } from '../../local/folder.ts'
 import { processesIn } from '../../workers/postgres/processes.ts'
 import { dataDirOf } from '../../workers/postgres/server.ts'
 

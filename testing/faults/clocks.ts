@@ -19,7 +19,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Software } from '../../cli/machine/software.ts'
+import type { Software } from '../../local/install/software.ts'
 
 const SOURCE = join(import.meta.dirname, 'clock.c')
 /** A number of seconds, as C has it. */

@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import type { ServiceAddresses } from '../../cli/system/services.ts'
+import type { ServiceAddresses } from '../../local/services.ts'
 import { Link } from '../../platform/zookeeper/link.ts'
 import type { Direction, SeenSession } from './proxy.ts'
 

@@ -2,7 +2,7 @@
  * Finds the system to harm: the one that is asked for, or the one that runs here, or one
  * of chaos's own.
  */
-import { UserError } from '../../../cli/script.ts'
+import { UserError } from '../../../local/script.ts'
 import { stackHere, stackSystem } from './containers.ts'
 import { type OwnOptions, ownSystem } from './own.ts'
 import { runningHere, runningSystem } from './running.ts'

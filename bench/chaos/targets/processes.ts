@@ -3,7 +3,7 @@
  * front of them, full disks below them.
  */
 import { readFileSync } from 'node:fs'
-import type { Run } from '../../../cli/system/convoy.ts'
+import type { Run } from '../../../local/convoy.ts'
 import type { Fault, Faults } from '../../../testing/cluster/faults.ts'
 import type { Victim as Named } from '../../../testing/cluster/victims.ts'
 import type { Dice } from '../../../testing/random.ts'

@@ -4,9 +4,9 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { FOLDER } from '../../../cli/run-file.ts'
-import { UserError } from '../../../cli/script.ts'
-import type { Run } from '../../../cli/system/convoy.ts'
+import type { Run } from '../../../local/convoy.ts'
+import { FOLDER } from '../../../local/run-file.ts'
+import { UserError } from '../../../local/script.ts'
 import { Faults } from '../../../testing/cluster/faults.ts'
 import type { ClusterNow, Places } from '../../../testing/cluster/victims.ts'
 import { keepLogs } from '../../../testing/evidence.ts'

@@ -3,8 +3,8 @@
  */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { stopOnSignal } from '../../../local/script.ts'
 import { type Saved, saveBackup } from '../../backup/save.ts'
-import { stopOnSignal } from '../../script.ts'
 import { command, printJson, type Where } from '../command.ts'
 import { orchestratorsOf } from '../orchestrator.ts'
 import { CommandError, EXIT, UsageError } from '../outcome.ts'

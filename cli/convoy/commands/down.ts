@@ -2,10 +2,10 @@
  * `convoy down`: stops the system of this checkout, whole. Doing it twice does no harm.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isAlive, signal } from '../../processes/identity.ts'
-import { AlreadyRunningError, endLeftoversOf } from '../../system/convoy.ts'
-import { isFolder } from '../../system/folder.ts'
-import { starterIn } from '../../system/starter.ts'
+import { AlreadyRunningError, endLeftoversOf } from '../../../local/convoy.ts'
+import { isFolder } from '../../../local/folder.ts'
+import { isAlive, signal } from '../../../local/processes/identity.ts'
+import { starterIn } from '../../../local/starter.ts'
 import { command, printJson } from '../command.ts'
 import { CommandError, EXIT } from '../outcome.ts'
 import { Progress, stdout } from '../terminal.ts'

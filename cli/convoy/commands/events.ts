@@ -1,9 +1,10 @@
 /**
  * `convoy events`: what happens to the cluster, as it happens.
  */
+
+import { happenings } from '../../../local/happenings.ts'
+import { newsOf } from '../../../local/news.ts'
 import type { Happening } from '../../../orchestrator/timeline.ts'
-import { happenings } from '../../system/happenings.ts'
-import { newsOf } from '../../system/news.ts'
 import { clusterOf } from '../cluster.ts'
 import { command, printJson } from '../command.ts'
 import { Orchestrators } from '../orchestrator.ts'

@@ -3,9 +3,9 @@
  */
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { loadStarterConfig } from '../../../local/config.ts'
+import { ensureSoftware } from '../../../local/install/install.ts'
 import { holdsData, type Restored, restoreBackup } from '../../backup/restore.ts'
-import { loadStarterConfig } from '../../config.ts'
-import { ensureSoftware } from '../../machine/install.ts'
 import { type Arguments, command, printJson } from '../command.ts'
 import { isConfirmed } from '../confirm.ts'
 import { CommandError, EXIT, UsageError } from '../outcome.ts'

@@ -3,7 +3,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { removeConvoy } from '../../system/convoy.ts'
+import { removeConvoy } from '../../../local/convoy.ts'
 import { command } from '../command.ts'
 import { EXIT } from '../outcome.ts'
 import { inBackground } from '../up/background.ts'

@@ -2,7 +2,7 @@
  * `convoy update`: replaces every service, orchestrator and worker of the system that runs
  * here, one after the other, so that no request fails.
  */
-import { updateSystem } from '../../system/update.ts'
+import { updateSystem } from '../../../local/update.ts'
 import { command, printJson } from '../command.ts'
 import { Orchestrators } from '../orchestrator.ts'
 import { folderOf, runningIn, targetOf } from '../target.ts'

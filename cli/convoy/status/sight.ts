@@ -2,9 +2,10 @@
  * What `convoy status` shows, as one orchestrator streams it: the cluster, the figures of
  * each second, what has happened since that orchestrator began.
  */
+
+import { type ServerSentEvent, serverSentEvents } from '../../../local/server-sent-events.ts'
 import type { Sample } from '../../../orchestrator/dashboard/samples.ts'
 import type { Happening } from '../../../orchestrator/timeline.ts'
-import { type ServerSentEvent, serverSentEvents } from '../../system/server-sent-events.ts'
 import type { ClusterNow } from '../cluster.ts'
 import { brokenOff } from '../failures.ts'
 import type { Orchestrators } from '../orchestrator.ts'

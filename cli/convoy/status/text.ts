@@ -1,7 +1,7 @@
 /**
  * The one screen of `convoy status`. Pure.
  */
-import { newsOf } from '../../system/news.ts'
+import { newsOf } from '../../../local/news.ts'
 import type { ClusterNow } from '../cluster.ts'
 import { policyText } from '../commands/policy.ts'
 import { replicasText } from '../commands/scale.ts'

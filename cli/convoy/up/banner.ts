@@ -1,7 +1,7 @@
 /**
  * What a system that is ready has to offer, and a first request.
  */
-import type { Convoy } from '../../system/convoy.ts'
+import type { Convoy } from '../../../local/convoy.ts'
 
 export function bannerOf(
   { run }: Pick<Convoy, 'run'>,

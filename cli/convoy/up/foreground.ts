@@ -1,12 +1,12 @@
 /**
  * Runs a system until it is asked to stop.
  */
-import { convoySettings, loadStarterConfig } from '../../config.ts'
-import { ensureSoftware } from '../../machine/install.ts'
-import { stopOnSignal, UserError } from '../../script.ts'
-import { type Convoy, startConvoy } from '../../system/convoy.ts'
-import { accountOf } from '../../system/folder.ts'
-import { followNews } from '../../system/news.ts'
+import { convoySettings, loadStarterConfig } from '../../../local/config.ts'
+import { type Convoy, startConvoy } from '../../../local/convoy.ts'
+import { accountOf } from '../../../local/folder.ts'
+import { ensureSoftware } from '../../../local/install/install.ts'
+import { followNews } from '../../../local/news.ts'
+import { stopOnSignal, UserError } from '../../../local/script.ts'
 import { type Arguments, printJson } from '../command.ts'
 import { EXIT, type ExitCode } from '../outcome.ts'
 import { bannerOf } from './banner.ts'

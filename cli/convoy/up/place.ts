@@ -4,8 +4,8 @@
  * --folder, all in that folder.
  */
 import { fileURLToPath } from 'node:url'
-import { FOLDER } from '../../run-file.ts'
-import { dataFolderOf, type Folder, openFolder } from '../../system/folder.ts'
+import { dataFolderOf, type Folder, openFolder } from '../../../local/folder.ts'
+import { FOLDER } from '../../../local/run-file.ts'
 import type { Where } from '../command.ts'
 import { folderOf } from '../target.ts'
 

@@ -6,7 +6,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import yargs from 'yargs'
-import { failed, SEE_HELP, stopOnSignal } from '../../../cli/script.ts'
+import { failed, SEE_HELP, stopOnSignal } from '../../../local/script.ts'
 import { KINDS, type Kind } from './plan.ts'
 import { linesOf, tableOf } from './recovery.ts'
 import { combined, type Report } from './run.ts'

@@ -2,15 +2,15 @@
  * Starts the two servers that every part of Convoy talks through, RabbitMQ and
  * ZooKeeper, for `npm start` and for tests alike.
  */
-import { vhostOf } from '../../wire/queues.ts'
-import type { Software } from '../machine/software.ts'
-import type { Ports } from '../processes/ports.ts'
-import { type Surroundings, WatchedProcess } from '../processes/watched.ts'
-import { amqpUrl, rabbitMq } from '../services/rabbitmq.ts'
-import { zooKeeper } from '../services/zookeeper.ts'
+import { vhostOf } from '../wire/queues.ts'
 import type { Certificates } from './certificates.ts'
 import { type Folder, giveTo } from './folder.ts'
+import type { Software } from './install/software.ts'
+import type { Ports } from './processes/ports.ts'
+import { type Surroundings, WatchedProcess } from './processes/watched.ts'
 import type { Secrets } from './secrets.ts'
+import { amqpUrl, rabbitMq } from './servers/rabbitmq.ts'
+import { zooKeeper } from './servers/zookeeper.ts'
 
 /** What a Convoy process needs to find them, named as in its settings. */
 export interface ServiceAddresses {

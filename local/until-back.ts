@@ -2,7 +2,7 @@
  * Waits during an update: for what was replaced to do its work again.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { UserError } from '../script.ts'
+import { UserError } from './script.ts'
 
 export const BACK_WITHIN_MS = 60_000
 const POLL_MS = 50

@@ -20,8 +20,8 @@ import {
   unlinkSync
 } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { ConfigError } from '../../platform/config.ts'
-import { UserError } from '../script.ts'
+import { ConfigError } from '../platform/config.ts'
+import { UserError } from './script.ts'
 
 export interface Folder {
   readonly root: string

@@ -6,9 +6,9 @@ import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { NODE_ARGS, NODE_OPTIONS } from '../../platform/node-options.ts'
-import { SYSTEM_PATH } from '../machine/software.ts'
-import type { ProcessSpec } from '../processes/watched.ts'
+import { NODE_ARGS, NODE_OPTIONS } from '../platform/node-options.ts'
+import { SYSTEM_PATH } from './install/software.ts'
+import type { ProcessSpec } from './processes/watched.ts'
 
 export const PROGRAMS = ['orchestrator', 'users-api', 'rides-api', 'lb'] as const
 export type Program = (typeof PROGRAMS)[number]
@@ -34,7 +34,7 @@ const PROBE_TIMEOUT_MS = 1_000
 /** Its SQL parser is never worth optimising (parser.ts), nor is what strips types at the first start: 12 MB. */
 const MORE_ARGS: Partial<Record<Program, readonly string[]>> = { orchestrator: ['--liftoff-only'] }
 /** Without it each process takes 12 to 19 MB more to strip types, and a quarter of a second of CPU. */
-export const COMPILED = fileURLToPath(new URL('../../node_modules/.cache/convoy', import.meta.url))
+export const COMPILED = fileURLToPath(new URL('../node_modules/.cache/convoy', import.meta.url))
 const COMPILED_ONCE = join(COMPILED, 'programs')
 const COMPILED_WITHIN_MS = 20_000
 
@@ -47,7 +47,7 @@ export const addressOf = ({ port }: Instance, settings: Settings): string =>
 const argsOf = (program: Program): string[] => [
   ...NODE_ARGS,
   ...(MORE_ARGS[program] ?? []),
-  fileURLToPath(new URL(`../../${program}/main.ts`, import.meta.url))
+  fileURLToPath(new URL(`../${program}/main.ts`, import.meta.url))
 ]
 
 const ENV = { PATH: SYSTEM_PATH, LANG: 'C.UTF-8', NODE_COMPILE_CACHE: COMPILED, NODE_OPTIONS }

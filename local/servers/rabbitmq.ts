@@ -9,8 +9,8 @@
 import { copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect } from 'amqplib'
+import { type Certificates, keyAndCertificateOf } from '../certificates.ts'
 import type { ProcessSpec } from '../processes/watched.ts'
-import { type Certificates, keyAndCertificateOf } from '../system/certificates.ts'
 
 export interface RabbitMqOptions {
   readonly dir: string
@@ -18,7 +18,7 @@ export interface RabbitMqOptions {
   readonly vhost: string
   readonly user: string
   readonly password: string
-  /** The installed server, as `cli/machine/` found it. */
+  /** The installed server, as `local/install/` found it. */
   readonly home: string
   readonly runAs: string | undefined
   /** Further arguments of `erl`: a test's own. */

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, fetch } from 'undici'
-import type { Happening } from '../../orchestrator/timeline.ts'
+import type { Happening } from '../orchestrator/timeline.ts'
 import { serverSentEvents } from './server-sent-events.ts'
 import { bearerOf } from './tokens.ts'
 

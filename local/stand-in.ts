@@ -4,9 +4,9 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { convoySettings } from '../config.ts'
-import { Ports } from '../processes/ports.ts'
-import { WatchedProcess } from '../processes/watched.ts'
+import { convoySettings } from './config.ts'
+import { Ports } from './processes/ports.ts'
+import { WatchedProcess } from './processes/watched.ts'
 import { type Program, programSpec } from './programs.ts'
 
 const READY_WITHIN_MS = 60_000

@@ -8,16 +8,15 @@
  */
 import { existsSync, readdirSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { claim } from '../../platform/claim.ts'
-import { trust } from '../../platform/security/tls.ts'
-import type { Software } from '../machine/software.ts'
-import { endLeftovers, endWorkers } from '../processes/leftovers.ts'
-import { Ports } from '../processes/ports.ts'
-import { type Surroundings, WatchedProcess } from '../processes/watched.ts'
-import { UserError } from '../script.ts'
+import { claim } from '../platform/claim.ts'
+import { trust } from '../platform/security/tls.ts'
 import { makeCertificates } from './certificates.ts'
 import type { Folder } from './folder.ts'
+import type { Software } from './install/software.ts'
 import { watchForOperator } from './operator.ts'
+import { endLeftovers, endWorkers } from './processes/leftovers.ts'
+import { Ports } from './processes/ports.ts'
+import { type Surroundings, WatchedProcess } from './processes/watched.ts'
 import {
   type Addresses,
   addressOf,
@@ -27,6 +26,7 @@ import {
   type Program,
   programSpec
 } from './programs.ts'
+import { UserError } from './script.ts'
 import { keptSecrets, type Secrets } from './secrets.ts'
 import { type ServiceAddresses, startServices } from './services.ts'
 import { noteStarter } from './starter.ts'

@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { SYSTEM_PATH } from '../machine/software.ts'
+import { SYSTEM_PATH } from './install/software.ts'
 
 /** Paths of PEM files; the key's mode is 600. */
 export interface Certificates {

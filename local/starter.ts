@@ -4,8 +4,8 @@
  */
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Identity, identityOf } from '../processes/identity.ts'
-import { recorded } from '../processes/leftovers.ts'
+import { type Identity, identityOf } from './processes/identity.ts'
+import { recorded } from './processes/leftovers.ts'
 
 const fileIn = (root: string) => join(root, 'starter.json')
 

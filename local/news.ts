@@ -2,7 +2,7 @@
  * Tells on the terminal what happens to the workers of a running system: follows the
  * server-sent events of one orchestrator, and of the next one, quietly, whenever they end.
  */
-import type { ClusterEvent } from '../../orchestrator/cluster-events.ts'
+import type { ClusterEvent } from '../orchestrator/cluster-events.ts'
 import { happenings } from './happenings.ts'
 import { bearerOf } from './tokens.ts'
 

@@ -6,12 +6,8 @@ import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
+import { type Certificates, keyAndCertificate, keyAndCertificateOf } from '../certificates.ts'
 import type { ProcessSpec } from '../processes/watched.ts'
-import {
-  type Certificates,
-  keyAndCertificate,
-  keyAndCertificateOf
-} from '../system/certificates.ts'
 
 export interface ZooKeeperOptions {
   readonly dir: string

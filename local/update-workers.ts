@@ -6,7 +6,7 @@
  * - Replicas go before the master, and the master hands over before it ends.
  */
 import { request } from 'undici'
-import { UserError } from '../script.ts'
+import { UserError } from './script.ts'
 import { BACK_WITHIN_MS, untilBack } from './until-back.ts'
 
 export interface WorkerUpdate {

@@ -14,10 +14,10 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { openZooKeeper } from '../../platform/zookeeper.ts'
-import { findSoftware } from '../machine/software.ts'
+import { giveTo, openFolder } from '../folder.ts'
+import { findSoftware } from '../install/software.ts'
 import { Ports } from '../processes/ports.ts'
 import { WatchedProcess } from '../processes/watched.ts'
-import { giveTo, openFolder } from '../system/folder.ts'
 import { zooKeeper } from './zookeeper.ts'
 
 const READY_MS = 60_000

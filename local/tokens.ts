@@ -5,8 +5,8 @@
  */
 import { randomBytes } from 'node:crypto'
 import { resolve } from 'node:path'
-import { OF_TOKENS } from '../../platform/security/config.ts'
-import { digestOf, tokensIn } from '../../platform/security/tokens.ts'
+import { OF_TOKENS } from '../platform/security/config.ts'
+import { digestOf, tokensIn } from '../platform/security/tokens.ts'
 
 type Settings = Readonly<Record<string, string>>
 
