@@ -2,5 +2,5 @@
 /**
  * The `convoy` command: from the checkout (`npx convoy`) or anywhere after `npm link`.
  */
-process.argv.splice(2, 0, 'cli/convoy/main.ts')
+process.argv.splice(2, 0, 'cli/main.ts')
 await import('./bootstrap.mjs')

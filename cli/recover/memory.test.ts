@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import type { Missing } from '../../orchestrator/stuck.ts'
-import { Orchestrators } from '../convoy/orchestrator.ts'
+import { Orchestrators } from '../orchestrator.ts'
 import { remembered } from './memory.ts'
 
 const TOKEN = 'may-read'

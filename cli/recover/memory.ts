@@ -4,9 +4,9 @@
  * telling is told itself.
  */
 import type { Missing } from '../../orchestrator/stuck.ts'
-import type { ClusterNow } from '../convoy/cluster.ts'
-import type { Orchestrators } from '../convoy/orchestrator.ts'
-import { CommandError } from '../convoy/outcome.ts'
+import type { ClusterNow } from '../cluster.ts'
+import type { Orchestrators } from '../orchestrator.ts'
+import { CommandError } from '../outcome.ts'
 import { compare } from './choice.ts'
 
 const ASK_MS = 2_000

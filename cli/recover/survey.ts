@@ -9,7 +9,7 @@ import type { Missing } from '../../orchestrator/stuck.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { ZooKeeper } from '../../platform/zookeeper.ts'
 import { type ClusterState, parseNode, STATE, WORKERS, type WorkerNode } from '../../wire/znodes.ts'
-import type { Orchestrators } from '../convoy/orchestrator.ts'
+import type { Orchestrators } from '../orchestrator.ts'
 import { remembered } from './memory.ts'
 
 export interface KnownWorker {

@@ -15,7 +15,7 @@ import { SERVICE } from '../../platform/service/config.ts'
 import { RIDES } from '../../rides-api/config.ts'
 import { USERS } from '../../users-api/config.ts'
 import { WORKER } from '../../workers/config.ts'
-import { COMMAND } from '../convoy/config.ts'
+import { COMMAND } from '../config.ts'
 
 interface Section {
   readonly title: string

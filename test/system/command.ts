@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import type { Run } from '../../local/convoy.ts'
 import { COMPILED } from '../../local/programs.ts'
 
-const MAIN = fileURLToPath(new URL('../../cli/convoy/main.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url))
 const ENDS_WITHIN_MS = 120_000
 
 export interface Said {

@@ -4,7 +4,7 @@
  * worker that is left out is named. Clients go on meanwhile.
  */
 import t, { type Test } from 'tap'
-import type { Verified } from '../../cli/convoy/commands/verify.ts'
+import type { Verified } from '../../cli/commands/verify.ts'
 import { type Cluster, type Place, placesOf, startCluster } from '../../testing/cluster/cluster.ts'
 import { read, write } from '../../testing/cluster/database.ts'
 import { equalOnAllWorkers, rowsIn } from '../../testing/cluster/databases.ts'
