@@ -3,15 +3,15 @@
  * write and read whose history is judged afterwards.
  */
 import t, { type Test } from 'tap'
-import { read } from '../../testing/cluster/database.ts'
-import { call } from '../../testing/convoy.ts'
-import { until } from '../../testing/wait.ts'
+import { call } from '../contract/convoy.ts'
 import { deletionContract, deletionFaults } from '../contract/deletion.ts'
 import { idempotencyContract } from '../contract/idempotency.ts'
 import { ridesContract } from '../contract/rides.ts'
 import { serviceContract } from '../contract/service.ts'
 import { usersContract } from '../contract/users.ts'
+import { read } from '../system/database.ts'
 import { Riders } from '../system/riders.ts'
+import { until } from '../system/wait.ts'
 import { Clients } from '../torture/clients.ts'
 import { judge } from '../torture/verdict.ts'
 import { type Seen, TestStack } from './test-stack.ts'
