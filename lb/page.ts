@@ -2,7 +2,7 @@
  * The page at `/`: which paths go where, who answers them now, and where they are
  * documented. Each service documents itself.
  */
-import type { Http } from '../platform/http.ts'
+import type { Http } from '../platform/http/instance.ts'
 import { pageHeaders } from '../platform/security/headers.ts'
 import type { Instances } from './instances.ts'
 import { ROUTES, type ServiceName } from './routes.ts'

@@ -4,7 +4,8 @@
  */
 import { Gauge, type Registry } from 'prom-client'
 import type { Gate } from '../platform/controls/gate.ts'
-import { type Http, openHttp } from '../platform/http.ts'
+import type { Http } from '../platform/http/instance.ts'
+import { openHttp } from '../platform/http.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Certificate } from '../platform/security/tls.ts'
 import type { Tracing } from '../platform/tracing/otlp.ts'

@@ -3,8 +3,9 @@
  */
 import type { Registry } from 'prom-client'
 import type { Gate } from '../platform/controls/gate.ts'
+import type { Http } from '../platform/http/instance.ts'
 import { takeJson } from '../platform/http/json-body.ts'
-import { type Http, openHttp } from '../platform/http.ts'
+import { openHttp } from '../platform/http.ts'
 import type { Logger } from '../platform/log.ts'
 import { certificateOf } from '../platform/security/tls.ts'
 import { tokensOf } from '../platform/security/tokens.ts'

@@ -2,7 +2,8 @@ import { Registry } from 'prom-client'
 import t, { type Test } from 'tap'
 import Type from 'typebox'
 import { InvalidRequestError, OverloadedError } from '../wire/errors.ts'
-import { type Http, openHttp } from './http.ts'
+import type { Http } from './http/instance.ts'
+import { openHttp } from './http.ts'
 import { openLog } from './log.ts'
 
 async function server(t: Test, missing: string[] = []): Promise<Http> {

@@ -4,18 +4,17 @@
  */
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import Fastify, { LogController, type onRequestHookHandler } from 'fastify'
+import type { onRequestHookHandler } from 'fastify'
 import type { Registry } from 'prom-client'
 import { MethodNotAllowedError, NotFoundError } from '../wire/errors.ts'
 import { type Gate, guard } from './controls/gate.ts'
-import { answerEdges, EDGES, pathOf, refusalOf } from './http/edges.ts'
+import { answerEdges, refusalOf } from './http/edges.ts'
+import { type Http, type InstanceOptions, openInstance } from './http/instance.ts'
 import { KnownPaths } from './http/paths.ts'
-import { replyWithError, validationError } from './http/replies.ts'
-import { REQUEST_ID, requestIdOf } from './http/request-id.ts'
+import { replyWithError } from './http/replies.ts'
+import { REQUEST_ID } from './http/request-id.ts'
 import { logRequests } from './http/request-log.ts'
 import { observeTimes } from './http/times.ts'
-import { answerUnreadable } from './http/unreadable.ts'
 import { follow, type Logger } from './log.ts'
 import { collectProcessMetrics } from './process-metrics.ts'
 import { added, bearerScheme, guardRoutes } from './security/access.ts'
@@ -27,7 +26,6 @@ import {
   UnknownHostError
 } from './security/browsers.ts'
 import { DOCS_POLICY } from './security/headers.ts'
-import type { Certificate } from './security/tls.ts'
 import type { Tokens } from './security/tokens.ts'
 import type { Tracing } from './tracing/otlp.ts'
 import { traceRequests } from './tracing/requests.ts'
@@ -43,12 +41,10 @@ export interface Lack {
   readonly message: string
 }
 
-export interface HttpOptions {
+export interface HttpOptions extends InstanceOptions {
   readonly service: string
   readonly title: string
-  readonly log: Logger
   readonly metrics: Registry
-  readonly bodyLimit: number
   /** None: no spans are made. */
   readonly tracing?: Tracing
   /** Of a server whose routes are not for everybody: each says who may call it. */
@@ -57,35 +53,13 @@ export interface HttpOptions {
   readonly ownNames?: ReadonlySet<string>
   /** What is missing before the service can do its work; ready when empty. */
   readonly missing: () => readonly (string | Lack)[]
-  /** Only TLS is taken where there is one. */
-  readonly certificate?: Certificate | undefined
   /** Refuses operations that an operator has switched off. */
   readonly gate?: Gate
 }
 
 /** A fastify instance ready for routes; the caller registers them and listens. */
 export async function openHttp(options: HttpOptions) {
-  const app = Fastify({
-    ...secured(options.certificate),
-    rewriteUrl: pathOf,
-    loggerInstance: options.log,
-    bodyLimit: options.bodyLimit,
-    requestIdHeader: false,
-    genReqId: ({ headers }) => requestIdOf(headers),
-    logController: new LogController({
-      disableRequestLogging: true,
-      requestIdLogLabel: 'requestId'
-    }),
-    forceCloseConnections: 'idle',
-    // What comes while it closes, on connections that are open, is answered as ever.
-    return503OnClosing: false,
-    frameworkErrors: replyWithError,
-    clientErrorHandler: answerUnreadable,
-    schemaErrorFormatter: validationError,
-    // A username of 1,000 characters is up to 12,000 bytes in a path.
-    routerOptions: { maxParamLength: 16_384 },
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false } }
-  }).withTypeProvider<TypeBoxTypeProvider>()
+  const app = openInstance(options)
   app.server.headersTimeout = HEAD_WITHIN_MS
   answerEdges(app.server)
   app.setErrorHandler(replyWithError)
@@ -110,12 +84,6 @@ export async function openHttp(options: HttpOptions) {
   addHealth(app, options)
   return app
 }
-
-/** Untyped: a server of either kind is used alike. */
-const secured = (certificate: Certificate | undefined): object =>
-  certificate === undefined ? { http: EDGES } : { https: { ...EDGES, ...certificate } }
-
-export type Http = Awaited<ReturnType<typeof openHttp>>
 
 /** Before a body is read, for nobody asked for it. */
 function refuseUnknown(app: Http): void {

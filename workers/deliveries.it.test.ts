@@ -6,8 +6,8 @@ import { type Channel, type ConsumeMessage, connect } from 'amqplib'
 import t, { type Test } from 'tap'
 import { startServices } from '../testing/environment.ts'
 import { SHARED_QUEUE, WRITE_QUEUE } from '../wire/queues.ts'
+import { nowMs } from './clock.ts'
 import { Deliveries, type Delivery } from './deliveries.ts'
-import { nowMs } from './loop.ts'
 
 const services = await startServices()
 t.teardown(() => services[Symbol.asyncDispose]())

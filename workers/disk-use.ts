@@ -4,7 +4,8 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from '../platform/log.ts'
-import { type Loop, nowMs } from './loop.ts'
+import { nowMs } from './clock.ts'
+import type { Loop } from './loop.ts'
 import { isKept } from './protocol/diverge.ts'
 
 const LOOK_MS = 30_000

@@ -4,7 +4,8 @@
  * is gone: PostgreSQL would go on for a minute, on files that nobody will find again.
  */
 import { statfs } from 'node:fs/promises'
-import { type Loop, nowMs } from './loop.ts'
+import { nowMs } from './clock.ts'
+import type { Loop } from './loop.ts'
 import { dataDirOf, hasDatabase } from './postgres/server.ts'
 import { FULL } from './protocol/step.ts'
 import { type Store, StoreLostError } from './store.ts'

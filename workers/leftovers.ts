@@ -5,7 +5,8 @@
  */
 import type { Logger } from '../platform/log.ts'
 import type { ZooKeeper } from '../platform/zookeeper.ts'
-import { type Loop, nowMs } from './loop.ts'
+import { nowMs } from './clock.ts'
+import type { Loop } from './loop.ts'
 import { type Copies, leftoversOf, watchCopies } from './postgres/copies.ts'
 import type { Store } from './store.ts'
 

@@ -13,6 +13,7 @@ import {
 import type { ClusterState } from '../wire/znodes.ts'
 import { parseNode, STATE } from '../wire/znodes.ts'
 import type { Broker } from './broker.ts'
+import { nowMs } from './clock.ts'
 import type { Position } from './entry.ts'
 import type { CommitTimes } from './metrics.ts'
 import type { Message } from './protocol/messages.ts'
@@ -57,9 +58,6 @@ export interface Edges {
   readonly times: Pick<CommitTimes, 'replicate'>
   readonly log: Logger
 }
-
-/** Milliseconds of a clock that never jumps. */
-export const nowMs = (): number => performance.now()
 
 export function startLoop(initial: State, edges: Edges): Loop {
   const listeners: ((view: View, state: State) => void)[] = []

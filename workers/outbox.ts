@@ -8,7 +8,7 @@ import { setInterval } from 'node:timers'
 import { type AmqpLink, whileOpen } from '../platform/amqp.ts'
 import { takenQueueOf } from '../wire/queues.ts'
 import { encodeReplies, type Reply } from '../wire/requests.ts'
-import { nowMs } from './loop.ts'
+import { nowMs } from './clock.ts'
 import { type LargeReply, ReplyWindow } from './reply-window.ts'
 
 /** A reply of so many bytes is large, and goes alone. */

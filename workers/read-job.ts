@@ -4,7 +4,7 @@
 import { setTimeout } from 'node:timers'
 import type { ConsumeMessage } from 'amqplib'
 import type { ReadMessage, ReadRequest } from '../wire/requests.ts'
-import { nowMs } from './loop.ts'
+import { nowMs } from './clock.ts'
 import type { ReadResult } from './store.ts'
 
 /** Answers of one message wait so long for the next ones, to go in fewer messages. */

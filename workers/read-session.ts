@@ -24,7 +24,8 @@ import {
   type ReadRequest,
   type Reply
 } from '../wire/requests.ts'
-import { type Loop, nowMs } from './loop.ts'
+import { nowMs } from './clock.ts'
+import type { Loop } from './loop.ts'
 import { isLarge, type Outbox } from './outbox.ts'
 import { barrierFor, isBeyond, mayLeave } from './protocol/answers.ts'
 import { mayServe } from './protocol/view.ts'

@@ -10,8 +10,6 @@
 import type { ReadCommand, WriteCommand } from '../wire/requests.ts'
 import type { Report } from '../wire/verify.ts'
 import type { Entry, Position } from './entry.ts'
-import type { Leftover, Sender } from './postgres/copies.ts'
-import type { LogPiece } from './postgres/log-check.ts'
 
 /** What a worker remembers beside its log. `/state` below this means ZooKeeper lost its memory. */
 export interface Memory {
@@ -66,6 +64,35 @@ export interface ReadResult {
   readonly note?: 'busy' | 'returned' | 'expired'
   /** Of its execution. */
   readonly tookMs?: number
+}
+
+/** One connection of a copy, or of a backup. */
+export interface Sender {
+  readonly pid: number
+  readonly name: string
+  /** Changes while it sends something. */
+  readonly progress: string
+}
+
+/** A copy of this database, or a backup, that is served for nobody any more. */
+export interface Leftover {
+  readonly name: string
+  readonly pids: readonly number[]
+  readonly why: string
+}
+
+/** What is wrong with an entry of the log. */
+export interface LogFault {
+  readonly name: string
+  readonly found: string
+}
+
+/** Part of the log that was checked. */
+export interface LogPiece {
+  /** The last entry that was looked at. */
+  readonly upto: number
+  readonly entries: number
+  readonly faults: readonly LogFault[]
 }
 
 export interface Store extends AsyncDisposable {

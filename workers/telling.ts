@@ -6,7 +6,7 @@ import type { Logger } from '../platform/log.ts'
 import type { Tracing } from '../platform/tracing/otlp.ts'
 import { KIND } from '../platform/tracing/tracer.ts'
 import type { WriteCommand } from '../wire/requests.ts'
-import { nowMs } from './loop.ts'
+import { nowMs } from './clock.ts'
 import type { Executed } from './store.ts'
 
 export interface Teller {

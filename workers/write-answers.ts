@@ -3,9 +3,9 @@
  * and from which index on they may leave.
  */
 import type { Reply, WriteCommand } from '../wire/requests.ts'
+import { nowMs } from './clock.ts'
 import type { Delivery } from './deliveries.ts'
 import type { Entry } from './entry.ts'
-import { nowMs } from './loop.ts'
 import { harmful } from './postgres/refusals.ts'
 import { toldAt } from './protocol/answers.ts'
 import { sizeOf } from './protocol/steps.ts'

@@ -1,13 +1,10 @@
 /**
- * A report: what was measured, where, and of which code. Written as JSON with its
- * pictures beside it; `lines` come from `cells`, which have every round.
+ * A report: what was measured, where, and of which code. `lines` come from `cells`, which have
+ * every round.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { serverConfiguration } from '../../workers/postgres/configuration.ts'
 import type { CurvePoint } from '../curve.ts'
 import type { Cell, Plan } from '../rounds.ts'
-import { plotsOf } from './plots.ts'
 import { type Provenance, provenanceOf } from './provenance.ts'
 import { type Line, summarize } from './summary.ts'
 
@@ -50,17 +47,4 @@ export function reportOf(
     cells: measured.cells,
     ...(measured.curve && { curve: measured.curve })
   }
-}
-
-/** @returns the paths of the files written */
-export function writeReport(report: Report, place: { dir: string; name: string }): string[] {
-  mkdirSync(place.dir, { recursive: true })
-  const files = Object.entries(plotsOf(report)).map(([plot, svg]) => [`-${plot}.svg`, svg] as const)
-  return [['.json', `${JSON.stringify(report, null, 2)}\n`] as const, ...files].map(
-    ([ending, text]) => {
-      const path = join(place.dir, `${place.name}${ending}`)
-      writeFileSync(path, text)
-      return path
-    }
-  )
 }

@@ -6,6 +6,7 @@
 
 import { UserError } from '../../local/script.ts'
 import type { ClusterState } from '../../wire/znodes.ts'
+import { compare, type End } from './log-ends.ts'
 import type { KnownWorker, Survey } from './survey.ts'
 
 export type Situation =
@@ -32,17 +33,9 @@ export function situationOf({ node, workers }: Survey): Situation {
 
 const isSound = (live: KnownWorker['live']): boolean => live !== null && !live.diverged
 
-export interface End {
-  readonly index: number
-  readonly term: number
-}
-
 /** Where its log ends, or ended when it was seen last; null: nobody knows. */
 export const endOf = ({ live, missing }: KnownWorker): End | null =>
   live?.last ?? missing?.last ?? null
-
-/** The log of a later term begins with all that earlier terms had committed. */
-export const compare = (a: End, b: End): number => a.term - b.term || a.index - b.index
 
 export function bestOf(workers: readonly KnownWorker[]): readonly KnownWorker[] {
   const sound = workers.filter(({ live }) => isSound(live) && live?.clusterId)

@@ -7,7 +7,7 @@ import type { Missing } from '../../orchestrator/stuck.ts'
 import type { ClusterNow } from '../cluster.ts'
 import type { Orchestrators } from '../orchestrator.ts'
 import { CommandError } from '../outcome.ts'
-import { compare } from './choice.ts'
+import { compare } from './log-ends.ts'
 
 const ASK_MS = 2_000
 const CALL = { method: 'GET', path: '/api/v1/cluster', timeoutMs: ASK_MS } as const

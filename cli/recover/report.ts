@@ -1,7 +1,8 @@
 /**
  * Tells an operator what there is and what a choice means. Text only.
  */
-import { bestOf, type End, endOf, lossOf, type Situation } from './choice.ts'
+import { bestOf, endOf, lossOf, type Situation } from './choice.ts'
+import type { End } from './log-ends.ts'
 import type { KnownWorker, Survey } from './survey.ts'
 
 const COMMAND = 'npm run recover --'

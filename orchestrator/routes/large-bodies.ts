@@ -7,7 +7,7 @@
  * - A body counts from its head to the end of its answer.
  */
 import type { FastifyRequest } from 'fastify'
-import type { Http } from '../../platform/http.ts'
+import type { Http } from '../../platform/http/instance.ts'
 import { clientOf } from '../../platform/security/client-key.ts'
 import { OverloadedError } from '../../wire/errors.ts'
 import { LARGE_BYTES } from '../lanes/write-lanes.ts'

@@ -7,7 +7,7 @@ import { hash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import type { FastifyReply } from 'fastify'
-import type { Http } from '../../platform/http.ts'
+import type { Http } from '../../platform/http/instance.ts'
 
 const FOLDER = join(import.meta.dirname, '..', 'dashboard', 'page')
 const TYPES: Readonly<Record<string, string>> = {

@@ -5,7 +5,7 @@
  */
 
 import { FrozenError, OperationDisabledError } from '../../wire/operation-errors.ts'
-import type { Http } from '../http.ts'
+import type { Http } from '../http/instance.ts'
 
 export class Gate {
   /** Names of all that passes here. */

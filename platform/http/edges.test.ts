@@ -15,11 +15,11 @@ import { type RideRoutes, rideRoutes } from '../../rides-api/routes.ts'
 import { type UserRoutes, userRoutes } from '../../users-api/routes.ts'
 import { listenToScrapes } from '../../workers/scrape.ts'
 import { Gate } from '../controls/gate.ts'
-import type { Http } from '../http.ts'
 import { openLog } from '../log.ts'
 import { openServiceHttp } from '../service/http.ts'
 import { Readiness } from '../service/readiness.ts'
 import type { ZooKeeper } from '../zookeeper.ts'
+import type { Http } from './instance.ts'
 
 const log = openLog({ service: 'test', level: 'silent' })
 const nothing = () => ({ [Symbol.dispose]() {} })

@@ -9,7 +9,7 @@ import {
   InvalidRequestError,
   UnsupportedMediaTypeError
 } from '../../wire/errors.ts'
-import type { Http } from '../http.ts'
+import type { Http } from './instance.ts'
 
 /**
  * What may stand in a body beside its bytes: each value counts, an array, an object or a key

@@ -2,7 +2,7 @@
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
 import { Server as TlsServer } from 'node:tls'
-import type { Http } from '../http.ts'
+import type { Http } from './instance.ts'
 
 /** @param host as it was told to listen on; it does listen */
 export function originOf(app: Http, host: string): string {

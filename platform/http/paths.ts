@@ -5,7 +5,7 @@
  */
 
 import { MethodNotAllowedError, NotFoundError, type ServiceError } from '../../wire/errors.ts'
-import type { Http } from '../http.ts'
+import type { Http } from './instance.ts'
 
 export class KnownPaths {
   readonly #paths = new Map<string, { readonly pattern: RegExp; readonly methods: Set<string> }>()

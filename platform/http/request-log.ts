@@ -1,8 +1,9 @@
 /**
  * One line per answered request at level debug, under the request's id.
  */
-import type { Http } from '../http.ts'
+
 import type { Logger } from '../log.ts'
+import type { Http } from './instance.ts'
 
 export function logRequests(app: Http, log: Logger): void {
   app.addHook('onResponse', (request, reply, done) => {

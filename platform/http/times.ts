@@ -4,7 +4,7 @@
  */
 
 import { Histogram, type Registry } from 'prom-client'
-import type { Http } from '../http.ts'
+import type { Http } from './instance.ts'
 
 const NAME = 'convoy_http_request_seconds'
 const BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]

@@ -4,7 +4,7 @@
  * that is alone on its connection is answered as ever.
  */
 import type { Socket } from 'node:net'
-import type { Http } from '../http.ts'
+import type { Http } from './instance.ts'
 
 export function answerTogether(app: Http): void {
   /** Requests under way, by connection. */

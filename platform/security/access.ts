@@ -4,7 +4,7 @@
  * declares nothing and is not one of the few that are for everybody.
  */
 import type { FastifyRequest, onRequestHookHandler, RouteOptions } from 'fastify'
-import type { Http } from '../http.ts'
+import type { Http } from '../http/instance.ts'
 import type { Logger } from '../log.ts'
 import { audit } from './audit.ts'
 import { letIn } from './client-key.ts'

@@ -5,7 +5,7 @@
  */
 import { Counter, type Registry } from 'prom-client'
 import Type from 'typebox'
-import type { Http } from '../http.ts'
+import type { Http } from '../http/instance.ts'
 
 const UNCOUNTED = /^(\/api\/v1\/(_count|db\/clear)|\/(livez|readyz|metrics|docs(\/.*)?)?)$/
 

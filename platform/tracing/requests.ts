@@ -5,7 +5,7 @@
  */
 import type { FastifyRequest } from 'fastify'
 import { CALLS_PATH } from '../../wire/calls.ts'
-import type { Http } from '../http.ts'
+import type { Http } from '../http/instance.ts'
 import { TRACEPARENT } from './traceparent.ts'
 import { KIND, type Span, type Tracer } from './tracer.ts'
 

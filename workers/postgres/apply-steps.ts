@@ -3,9 +3,9 @@
  * one for the rows that come.
  */
 import { identifier, keyColumns, literal, publicName } from './catalog.ts'
-import type { Value } from './connection.ts'
 import type { TableWork } from './row-plan.ts'
 import type { SequenceChange } from './sequences.ts'
+import type { Value } from './steps.ts'
 import { packedTexts } from './text.ts'
 
 export interface Text {

@@ -12,21 +12,13 @@ import { DivergedError, TermRaisedError } from '../store.ts'
 import { SET_SEQUENCE, sequenceStep, stepsOf, truncateSteps } from './apply-steps.ts'
 import { type Catalog, readCatalog } from './catalog.ts'
 import { Items, positionItemsText } from './comparison.ts'
-import type { Outcome, Step } from './connection.ts'
 import { APPEND, appendValues, bytesOf, type LogEnd, takesLong } from './log.ts'
 import { PlanError, RowPlan } from './row-plan.ts'
 import { type CompareChange, compare } from './schema-check.ts'
 import type { SequenceChange } from './sequences.ts'
 import type { Session } from './session.ts'
-import {
-  endsSession,
-  isContended,
-  isDiskFull,
-  isOfServer,
-  isStale,
-  lostTo,
-  type SqlError
-} from './sql-error.ts'
+import { endsSession, isContended, isDiskFull, isOfServer, isStale, lostTo } from './sql-error.ts'
+import type { Outcome, SqlError, Step } from './steps.ts'
 import type { Marked, Verifier } from './verifier.ts'
 
 const BEGIN = 'begin'

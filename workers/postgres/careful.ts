@@ -24,7 +24,6 @@ import {
   sendingOf,
   tagStep
 } from './command.ts'
-import type { Outcome, Step } from './connection.ts'
 import {
   type BatchStart,
   checkOpened,
@@ -37,6 +36,7 @@ import {
 import { outOfTime, type Refusal } from './refusals.ts'
 import { SchemaCheck } from './schema-check.ts'
 import { lostTo, OUT_OF_MEMORY } from './sql-error.ts'
+import type { Outcome, Step } from './steps.ts'
 import { isTooMuch, type Standing, TOGETHER_MS, type Turn } from './turn.ts'
 
 /** Ended by a timeout, or at somebody's request. */

@@ -2,7 +2,7 @@
  * From what the capture triggers wrote to the `changes` of each entry. The rows come
  * as JSON text from PostgreSQL and are spliced in as they are.
  */
-import type { Sink } from './connection.ts'
+import type { Sink } from './steps.ts'
 
 /** Collects `convoy.changes_since`: index, op, table, rows as JSON text. */
 export class CapturedChanges implements Sink {

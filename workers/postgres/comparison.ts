@@ -8,7 +8,7 @@
  */
 import type { Item } from '../../wire/verify.ts'
 import { literal, publicName } from './catalog.ts'
-import type { Sink } from './connection.ts'
+import type { Sink } from './steps.ts'
 
 export type { Item } from '../../wire/verify.ts'
 

@@ -12,36 +12,8 @@ import pg from 'pg'
 import { StoreLostError } from '../store.ts'
 import { Exchange, type Message, type Wire } from './exchange.ts'
 import { BoundedSocket } from './message-bound.ts'
-import { lostTo, type SqlError } from './sql-error.ts'
-
-export interface Field {
-  readonly name: string
-  readonly dataTypeID: number
-}
-
-/** Takes what one step returns, row by row; `rows` are PostgreSQL's own texts. */
-export interface Sink {
-  fields(fields: readonly Field[]): void
-  /** @param bytes of the values together */
-  row(values: readonly (string | null)[], bytes: number): void
-  /** A row was longer than the connection takes. Without this, the exchange fails. */
-  cutRow?(): void
-}
-
-/** Of a parameter: its text, or its binary form. */
-export type Value = string | Buffer | null
-
-export interface Step {
-  /** A statement that `prepare` has made known by this name, or a text. */
-  readonly name?: string
-  readonly sql: string
-  readonly values?: readonly Value[]
-  readonly sink?: Sink
-  /** Its end is to be heard at once, and not only with that of the exchange. */
-  readonly tellsEnd?: boolean
-  /** A user's: it may be a COPY, which would take what follows for its data. */
-  readonly isUsers?: boolean
-}
+import { lostTo } from './sql-error.ts'
+import type { Outcome, Sink, SqlError, Step } from './steps.ts'
 
 /** The connection ended. PostgreSQL may be there again in a moment; see survival.ts. */
 export class ConnectionLostError extends StoreLostError {
@@ -62,12 +34,6 @@ export interface Running {
   readonly cancelledMs: number | undefined
   /** Texts of users' statements that are under way, or wait behind it. */
   readonly users: readonly string[]
-}
-
-/** The tags (`INSERT 0 5`) of the steps that ended well, and the error of the one that did not. */
-export interface Outcome {
-  readonly tags: readonly string[]
-  readonly error?: SqlError
 }
 
 export interface ConnectOptions {

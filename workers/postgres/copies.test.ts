@@ -1,5 +1,6 @@
 import t from 'tap'
-import { BOUNDS, type Copies, copyName, leftoversOf, type Sender, watchCopies } from './copies.ts'
+import type { Sender } from '../store.ts'
+import { BOUNDS, type Copies, copyName, leftoversOf, watchCopies } from './copies.ts'
 
 const sender = (pid: number, name: string, progress = ''): Sender => ({ pid, name, progress })
 const W = copyName('w1')

@@ -4,20 +4,13 @@
  * a slot that keeps the write-ahead log. Pure, but for the two statements at the end.
  * A copy is known by its connections' application name, which holds the copying worker's id.
  */
+import type { Leftover, Sender } from '../store.ts'
 import type { Connection } from './connection.ts'
 
 const PREFIX = 'convoy_copy_'
 
 /** PostgreSQL keeps 63 bytes of it. */
 export const copyName = (workerId: string): string => `${PREFIX}${workerId}`
-
-/** One connection of a copy, or of a backup. */
-export interface Sender {
-  readonly pid: number
-  readonly name: string
-  /** Changes while it sends something. */
-  readonly progress: string
-}
 
 export interface Watched {
   readonly pids: readonly number[]
@@ -66,12 +59,6 @@ export function watchCopies(
       return [name, watched]
     })
   )
-}
-
-export interface Leftover {
-  readonly name: string
-  readonly pids: readonly number[]
-  readonly why: string
 }
 
 export function leftoversOf(copies: Copies, nowMs: number, bounds: Bounds = BOUNDS): Leftover[] {

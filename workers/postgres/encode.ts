@@ -2,7 +2,7 @@
  * The JSON form of rows, spliced from PostgreSQL's own text of each value without
  * making objects of them. docs/values.md has the table by type.
  */
-import type { Field, Sink } from './connection.ts'
+import type { Field, Sink } from './steps.ts'
 
 type Encode = (text: string) => string
 

@@ -6,9 +6,9 @@
  * is told, or the exchange fails.
  */
 import pg from 'pg'
-import type { Field, Outcome, Sink, Step, Value } from './connection.ts'
 import { isCutRow } from './message-bound.ts'
-import { type SqlError, TOO_LARGE } from './sql-error.ts'
+import { TOO_LARGE } from './sql-error.ts'
+import type { Field, Outcome, Sink, SqlError, Step, Value } from './steps.ts'
 
 /** Of a row's message, and of each value in it, besides the value itself. */
 const ROW_BYTES = 6

@@ -11,7 +11,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Backends, type ProcessState, processState } from './backends.ts'
 import type { Connection, Running } from './connection.ts'
-import type { SqlError } from './sql-error.ts'
+import type { SqlError } from './steps.ts'
 
 const LOOK_MS = 25
 /**

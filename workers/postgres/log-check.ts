@@ -4,6 +4,7 @@
  * is found by its request. For a verification, and for the scrub.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { LogFault, LogPiece } from '../store.ts'
 import type { Connection } from './connection.ts'
 import { lostTo } from './sql-error.ts'
 
@@ -27,18 +28,6 @@ const LAST = `
     window w as (order by index)) l
   where n = 1 or upto <= ${BYTES}`
 const FAULTS = 'select name, found from convoy.log_faults($1, $2, $3)'
-
-export interface LogFault {
-  readonly name: string
-  readonly found: string
-}
-
-export interface LogPiece {
-  /** The last entry that was looked at. */
-  readonly upto: number
-  readonly entries: number
-  readonly faults: readonly LogFault[]
-}
 
 export interface LogRange {
   readonly secret: string

@@ -7,9 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Entry, ORIGIN, type Position } from '../entry.ts'
 import { agedIndex, type Mark, marked } from '../protocol/forgetting.ts'
 import { type Memory, type Outcome, StoreLostError, writeBody } from '../store.ts'
-import type { Connection, Value } from './connection.ts'
+import type { Connection } from './connection.ts'
 import type { Limits } from './limits.ts'
 import { keyOf } from './request-key.ts'
+import type { Value } from './steps.ts'
 import { packedTexts } from './text.ts'
 
 /** What is known without asking: kept in step with the database by those who write. */

@@ -7,7 +7,7 @@
 import { constants, setPriority } from 'node:os'
 import type { ReadCommand } from '../../wire/requests.ts'
 import { type ReadResult, StoreLostError } from '../store.ts'
-import { Connection, type ConnectOptions, type Outcome, type Step } from './connection.ts'
+import { Connection, type ConnectOptions } from './connection.ts'
 import { JsonRows } from './encode.ts'
 import type { Limits } from './limits.ts'
 import type { Scheduled } from './read-schedule.ts'
@@ -19,10 +19,10 @@ import {
   lostTo,
   mayBeCatalogRace,
   OUT_OF_MEMORY,
-  type SqlError,
   verdictOf
 } from './sql-error.ts'
 import { Statements } from './statements.ts'
+import type { Outcome, SqlError, Step } from './steps.ts'
 import { paramText } from './text.ts'
 import { TypeNames } from './type-names.ts'
 

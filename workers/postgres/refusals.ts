@@ -2,7 +2,8 @@
  * What becomes of an error that PostgreSQL reports: a statement's own error is the caller's,
  * with a status and a body; one that says that the database itself has failed is told to nobody.
  */
-import { lostTo, type SqlError, TOO_LARGE, verdictOf } from './sql-error.ts'
+import { lostTo, TOO_LARGE, verdictOf } from './sql-error.ts'
+import type { SqlError } from './steps.ts'
 
 /** The outcome of a command or read that failed: status and JSON text of the error body. */
 export interface Refusal {

@@ -9,8 +9,8 @@
 import type { Change } from '../entry.ts'
 import { DivergedError } from '../store.ts'
 import { differing, type Item, Items, keyOf, Objects, rowsText } from './comparison.ts'
-import type { Outcome, Sink, Step } from './connection.ts'
 import { type Master, OwnStepError } from './master.ts'
+import type { Outcome, Sink, Step } from './steps.ts'
 import { textArray } from './text.ts'
 
 export type CompareChange = Extract<Change, { op: 'compare' }>

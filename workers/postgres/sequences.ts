@@ -6,7 +6,7 @@
  */
 import type { Change } from '../entry.ts'
 import { literal, publicName } from './catalog.ts'
-import type { Sink } from './connection.ts'
+import type { Sink } from './steps.ts'
 
 export type SequenceChange = Extract<Change, { op: 'sequence' }>
 

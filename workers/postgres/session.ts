@@ -4,10 +4,11 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WorkCancelledError } from '../store.ts'
-import { type Connection, ConnectionLostError, type Outcome, type Step } from './connection.ts'
+import { type Connection, ConnectionLostError } from './connection.ts'
 import { lostTo } from './sql-error.ts'
 import { Standstill } from './standstill.ts'
 import { Statements } from './statements.ts'
+import type { Outcome, Step } from './steps.ts'
 
 /** A request to cancel that came too early for one statement is repeated for the next, less and less often. */
 const CANCEL_REPEAT_MS = 20

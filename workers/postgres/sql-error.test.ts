@@ -1,5 +1,6 @@
 import t from 'tap'
-import { isOfServer, type SqlError, verdictOf } from './sql-error.ts'
+import { isOfServer, verdictOf } from './sql-error.ts'
+import type { SqlError } from './steps.ts'
 
 const error = (sqlstate: string, message = '', severity = 'ERROR'): SqlError => ({
   ...{ sqlstate, message, severity },

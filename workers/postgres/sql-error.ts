@@ -5,7 +5,7 @@
  * and a mere statement share are doubtful; a probe on another connection decides.
  */
 import { DiskFullError, StoreLostError } from '../store.ts'
-import type { Step } from './connection.ts'
+import type { SqlError, Step } from './steps.ts'
 
 const DISK_FULL = '53100'
 export const OUT_OF_MEMORY = '53200'
@@ -24,16 +24,6 @@ const CATALOG_RACE = /cache lookup failed|could not (open|find)|does not exist|c
 const DOUBTFUL_CLASSES = new Set(['08', '53', '57', '58', 'F0', 'XX'])
 /** Timeout or cancel, temp_file_limit, memory, a COPY that nobody feeds: by the statement alone. */
 const STATEMENT_STATES = new Set(['57014', '53400', OUT_OF_MEMORY, '08P01'])
-
-export interface SqlError {
-  readonly sqlstate: string
-  readonly message: string
-  /** 1-based, in characters of the statement. */
-  readonly position: number | undefined
-  readonly constraint: string | undefined
-  readonly hint: string | undefined
-  readonly severity: string
-}
 
 /** What an error of a statement says about the server that answered with it. */
 export type Verdict = 'statement' | 'doubtful' | 'server'

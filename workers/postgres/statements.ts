@@ -4,7 +4,8 @@
  * say, take no room. Bounded; the longest unused leaves first, and no name comes
  * twice. A schema change empties it, for prepared plans fix their result's columns.
  */
-import type { Connection, Sink, Step, Value } from './connection.ts'
+import type { Connection } from './connection.ts'
+import type { Sink, Step, Value } from './steps.ts'
 
 const NAMED_MAX = 300
 const SEEN_MAX = 1_000

@@ -10,21 +10,24 @@ import {
   type Answer,
   type Bystanders,
   type Executed,
+  type Leftover,
+  type LogPiece,
   type Memory,
   type Outcome,
   type Postponed,
   type ReadResult,
+  type Sender,
   type Store,
   StoreLostError,
   TermRaisedError
 } from '../store.ts'
-import { endCopy, type Leftover, type Sender, sendersOf } from './copies.ts'
+import { endCopy, sendersOf } from './copies.ts'
 import type { Executor } from './execute.ts'
 import type { GuardEvent } from './guard.ts'
 import type { Life } from './life.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import { APPEND, appendValues } from './log.ts'
-import { checkLog, type LogPiece } from './log-check.ts'
+import { checkLog } from './log-check.ts'
 import type { Mode } from './master.ts'
 import { Rerun } from './rerun.ts'
 import { prepareSchema } from './schema.ts'

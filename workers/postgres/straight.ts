@@ -17,7 +17,6 @@ import {
   sendingOf,
   tagStep
 } from './command.ts'
-import type { Outcome, Step } from './connection.ts'
 import {
   type BatchStart,
   checkOpened,
@@ -26,6 +25,7 @@ import {
   RetryError,
   readingSteps
 } from './master.ts'
+import type { Outcome, Step } from './steps.ts'
 import { isTooMuch, TOGETHER_MS } from './turn.ts'
 
 export interface StraightBatch extends BatchStart {

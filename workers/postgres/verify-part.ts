@@ -7,9 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Item, Key, Part, Problem, Range, TableSize } from '../../wire/verify.ts'
 import { type Catalog, identifier, keyColumns, literal, publicName, type Table } from './catalog.ts'
 import { Items, Objects } from './comparison.ts'
-import type { Connection, Step } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { checkLog } from './log-check.ts'
-import type { SqlError } from './sql-error.ts'
+import type { SqlError, Step } from './steps.ts'
 
 /** Of the time, beside what is paced by whoever asks for parts. */
 const SHARE = 1 / 4
