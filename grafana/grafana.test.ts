@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import Type from 'typebox'
 import Value from 'typebox/value'
-import { type Registered, registered } from './registered.ts'
+import { type Registered, registered } from '../testing/fixtures/registered-metrics.ts'
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
 

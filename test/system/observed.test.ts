@@ -5,11 +5,11 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
-import { registered } from '../../grafana/registered.ts'
 import { findLines } from '../../orchestrator/dashboard/log-search.ts'
 import { startCluster } from '../../testing/cluster/cluster.ts'
 import { write } from '../../testing/cluster/database.ts'
 import { call } from '../../testing/convoy.ts'
+import { registered } from '../../testing/fixtures/registered-metrics.ts'
 import { until } from '../../testing/wait.ts'
 
 const WITHIN = { withinMs: 30_000 }
